@@ -1,0 +1,49 @@
+"""Generative adversarial networks in JAX.
+
+`two_player` makes a GAN of two players, `jaxgan.recipes` has GANs ready-made, and `jit`, `pmap`,
+`shard_map` and `scan` say how to run them. These need JAX and optax only; the modules that need
+more (`models`, `data`, `checkpoint`) are imported when they are first used.
+"""
+
+import importlib
+
+from jaxgan import latents, losses, nets, parallel, penalties, recipes, types
+from jaxgan.core import two_player
+from jaxgan.parallel import jit, pmap, scan, shard_map
+from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
+
+__version__ = "0.1.0"
+
+_WHEN_USED = ("checkpoint", "convolution", "data", "models")
+
+__all__ = [
+    "GAN",
+    "Batch",
+    "Network",
+    "Player",
+    "PlayerState",
+    "TrainState",
+    "Variables",
+    "checkpoint",
+    "convolution",
+    "data",
+    "jit",
+    "latents",
+    "losses",
+    "models",
+    "nets",
+    "parallel",
+    "penalties",
+    "pmap",
+    "recipes",
+    "scan",
+    "shard_map",
+    "two_player",
+    "types",
+]
+
+
+def __getattr__(name: str):
+    if name in _WHEN_USED:
+        return importlib.import_module(f"jaxgan.{name}")
+    raise AttributeError(f"module 'jaxgan' has no attribute {name!r}")

@@ -1,0 +1,177 @@
+"""The engine: one update rule for both players of every GAN in this package."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, TrainState, Variables
+
+__all__ = ["two_player"]
+
+_G, _D = 0, 1  # folded into the run's key, so that the players never share noise
+
+
+def two_player(
+    generator: Player,
+    discriminator: Player,
+    *,
+    sample: Callable[..., Any],
+    d_steps: int = 1,
+    ema_decay: float | None = None,
+) -> GAN:
+    """Make a GAN of two players, each of which minimises its own loss over its own parameters.
+
+    One update of player P against opponent Q, at P's step t, on a batch b:
+
+        key_t = fold_in(fold_in(key, P), t)
+        P.params <- optimizer(grad_{P.params} loss_P(P.params, P.state, stop_gradient(Q), b, key_t))
+
+    Args:
+      generator: the player whose variables are averaged and sampled from.
+      discriminator: its opponent.
+      sample: `(variables, key, n, y) -> samples`, given the generator's `Variables`.
+      d_steps: updates of D for each update of G in `train_step`, at least 1.
+      ema_decay: decay b in [0, 1) of the generator's running average, per update of G:
+        `ema <- b_t ema + (1 - b_t) params` with `b_t = min(b, (1 + t) / (10 + t))`, so that short
+        runs are not dominated by their first weights. Float statistics are averaged likewise.
+        None keeps no average.
+
+    Returns:
+      The GAN. Its steps average over `axis_name` if they are given one.
+
+    Raises:
+      ValueError: `d_steps` or `ema_decay` is out of range; in `train_step`, the batch does not
+        divide into `d_steps` minibatches.
+    """
+    if d_steps < 1:
+        raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
+    if ema_decay is not None and not 0 <= ema_decay < 1:
+        raise ValueError(f"ema_decay is {ema_decay}; expected 0 <= ema_decay < 1, or None")
+
+    def init(key: jax.Array, batch: Batch) -> TrainState:
+        g_key, d_key, run_key = jax.random.split(key, 3)
+        g = _init_player(generator, g_key, batch)
+        d = _init_player(discriminator, d_key, batch)
+        # A copy, not an alias: a buffer that occurs twice in the state cannot be donated.
+        ema = () if ema_decay is None else jax.tree.map(jnp.copy, _variables(g))
+        return TrainState(run_key, g, d, ema)
+
+    def d_step(state: TrainState, batch: Batch, *, axis_name=None):
+        key = jax.random.fold_in(state.key, _D)
+        d, metrics = _update(discriminator, state.d, _variables(state.g), batch, key, axis_name)
+        return state._replace(d=d), _prefix("d_", metrics)
+
+    def g_step(state: TrainState, batch: Batch, *, axis_name=None):
+        key = jax.random.fold_in(state.key, _G)
+        g, metrics = _update(generator, state.g, _variables(state.d), batch, key, axis_name)
+        ema = state.ema
+        if ema_decay is not None:
+            ema = _average(ema, _variables(g), ema_decay, state.g.step)
+        return state._replace(g=g, ema=ema), _prefix("g_", metrics)
+
+    def train_step(state: TrainState, batch: Batch, *, axis_name=None):
+        if d_steps == 1:
+            state, d_metrics = d_step(state, batch, axis_name=axis_name)
+        else:
+            minibatches = _split(batch, d_steps)
+            state, d_metrics = lax.scan(
+                lambda state, minibatch: d_step(state, minibatch, axis_name=axis_name),
+                state,
+                minibatches,
+            )
+            d_metrics = jax.tree.map(lambda metric: jnp.mean(metric, axis=0), d_metrics)
+            batch = jax.tree.map(lambda leaf: leaf[-1], minibatches)
+        state, g_metrics = g_step(state, batch, axis_name=axis_name)
+        return state, d_metrics | g_metrics
+
+    def sample_average(state: TrainState, key: jax.Array, n: int, y=None):
+        variables = _variables(state.g) if ema_decay is None else state.ema
+        return sample(variables, key, n, y)
+
+    return GAN(init, d_step, g_step, train_step, sample_average)
+
+
+def _variables(player: PlayerState) -> Variables:
+    return Variables(player.params, player.state)
+
+
+def _init_player(player: Player, key: jax.Array, batch: Batch) -> PlayerState:
+    params, state = player.init(key, batch)
+    return PlayerState(jnp.zeros((), jnp.int32), params, state, player.optimizer.init(params))
+
+
+def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, axis_name):
+    """The only gradient and the only optimiser update in this package."""
+    key = jax.random.fold_in(key, own.step)
+    params = own.params
+    if axis_name is not None:
+        index = lax.axis_index(axis_name)
+        key = jax.random.fold_in(key, index)
+        params = _vary(params, index)
+    loss = jax.value_and_grad(player.loss, has_aux=True)
+    (value, (state, metrics)), grads = loss(
+        params, own.state, lax.stop_gradient(opponent), batch, key, own.step
+    )
+    metrics = {"loss": value, **metrics}
+    if axis_name is not None:
+        grads, state, metrics = _mean_over_devices((grads, state, metrics), axis_name)
+    updates, opt_state = player.optimizer.update(grads, own.opt_state, own.params)
+    params = optax.apply_updates(own.params, updates)
+    return PlayerState(own.step + 1, params, state, opt_state), metrics
+
+
+def _vary(params, index: jax.Array):
+    """Make parameters that are the same on every device formally different: add 0 times the index.
+
+    Under `jax.shard_map` with `check_vma=True`, the gradient with respect to replicated parameters
+    arrives already summed over the devices; averaging it again would silently be too large by the
+    number of devices. XLA removes the addition. (`lax.pcast` says the same, but not under `vmap`.)
+    """
+    return jax.tree.map(lambda leaf: leaf + (0 * index).astype(leaf.dtype), params)
+
+
+def _mean_over_devices(tree, axis_name):
+    """Average every float leaf in one collective; counters are equal everywhere already."""
+    leaves, structure = jax.tree.flatten(tree)
+    floats = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    for i, mean in zip(floats, lax.pmean([leaves[i] for i in floats], axis_name), strict=True):
+        leaves[i] = mean
+    return jax.tree.unflatten(structure, leaves)
+
+
+def _average(ema: Variables, new: Variables, decay: float, step: jax.Array) -> Variables:
+    decay_now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+
+    def average(old, new):
+        if not jnp.issubdtype(new.dtype, jnp.inexact):
+            return new
+        return (old + (1 - decay_now) * (new - old)).astype(old.dtype)
+
+    return jax.tree.map(average, ema, new)
+
+
+def _split(batch: Batch, parts: int) -> Batch:
+    """`[parts * B, ...]` -> `[parts, B, ...]`.
+
+    Minibatch k takes every parts-th example from k on, not a contiguous piece: so the minibatches
+    of a batch that is cut over devices are the minibatches of the whole batch, cut over devices.
+    """
+
+    def split(leaf):
+        size = leaf.shape[0]
+        if size % parts:
+            raise ValueError(
+                f"a batch of {size} does not divide into d_steps={parts} minibatches; "
+                f"train_step takes d_steps * batch size examples"
+            )
+        return jnp.moveaxis(leaf.reshape(size // parts, parts, *leaf.shape[1:]), 1, 0)
+
+    return jax.tree.map(split, batch)
+
+
+def _prefix(prefix: str, metrics: Metrics) -> Metrics:
+    return {prefix + name: value for name, value in metrics.items()}

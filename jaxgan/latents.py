@@ -1,0 +1,114 @@
+"""Where samples begin: distributions of the latent z, and ways to walk between its points.
+
+A sampler is `(key, n) -> z` with z of shape `[n, dim]`, float32.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+__all__ = ["Latent", "categorical", "concatenate", "normal", "slerp", "truncated", "uniform"]
+
+Latent = Callable[[jax.Array, int], jax.Array]
+
+
+def normal(dim: int) -> Latent:
+    """Standard normal: z ~ N(0, I).
+
+    Args:
+      dim: number of components.
+
+    Returns:
+      `(key, n) -> [n, dim]`.
+    """
+    return lambda key, n: jax.random.normal(key, (n, dim))
+
+
+def uniform(dim: int) -> Latent:
+    """Uniform on the cube: z ~ U[-1, 1)^dim, as in DCGAN (arXiv:1511.06434, section 3).
+
+    Args:
+      dim: number of components.
+
+    Returns:
+      `(key, n) -> [n, dim]`, in [-1, 1).
+    """
+    return lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0)
+
+
+def truncated(dim: int, threshold: float) -> Latent:
+    """Normal, with components beyond the threshold drawn anew (BigGAN, arXiv:1809.11096, sec. 3.1).
+
+    Trades variety for quality at sampling time: the smaller the threshold, the more typical the
+    samples.
+
+    Args:
+      dim: number of components.
+      threshold: largest magnitude of a component, positive.
+
+    Returns:
+      `(key, n) -> [n, dim]`, in [-threshold, threshold].
+
+    Raises:
+      ValueError: `threshold` is not positive.
+    """
+    if not threshold > 0:
+        raise ValueError(f"latents cannot be truncated at {threshold}; expected a positive number")
+    return lambda key, n: jax.random.truncated_normal(key, -threshold, threshold, (n, dim))
+
+
+def categorical(categories: int) -> Latent:
+    """One of several, one-hot: the discrete code of InfoGAN (arXiv:1606.03657, section 7.1).
+
+    Args:
+      categories: how many there are; each is equally likely.
+
+    Returns:
+      `(key, n) -> [n, categories]`, rows with a single 1.
+    """
+    return lambda key, n: jax.nn.one_hot(jax.random.randint(key, (n,), 0, categories), categories)
+
+
+def concatenate(*latents: Latent) -> Latent:
+    """Independent parts side by side, for example noise and a code.
+
+    Args:
+      *latents: samplers of `[n, dim_i]`.
+
+    Returns:
+      `(key, n) -> [n, sum of dim_i]`.
+    """
+
+    def sample(key: jax.Array, n: int) -> jax.Array:
+        keys = jax.random.split(key, len(latents))
+        return jnp.concatenate([latent(k, n) for latent, k in zip(latents, keys, strict=True)], -1)
+
+    return sample
+
+
+def slerp(start: jax.Array, end: jax.Array, t: jax.Array | float) -> jax.Array:
+    """Walk along the great circle between two latents (White 2016, arXiv:1609.04468).
+
+        sin((1 - t) a) / sin(a) start + sin(t a) / sin(a) end,    a = angle between start and end
+
+    Normal latents in high dimension lie near a sphere; a straight line between two of them leaves
+    it, and shows pictures that no sample would show. Parallel latents are joined by that line.
+
+    Args:
+      start: `[..., dim]`.
+      end: `[..., dim]`.
+      t: in [0, 1], broadcast against `[..., 1]`.
+
+    Returns:
+      `[..., dim]`; `start` at t = 0 and `end` at t = 1.
+    """
+    lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
+    cosine = jnp.sum(start * end, axis=-1) / jnp.maximum(lengths, 1e-12)
+    angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))[..., None]
+    sine = jnp.sin(angle)
+    straight = sine < 1e-4
+    safe = jnp.where(straight, 1.0, sine)
+    from_start = jnp.where(straight, 1 - t, jnp.sin((1 - t) * angle) / safe)
+    from_end = jnp.where(straight, t, jnp.sin(t * angle) / safe)
+    return from_start * start + from_end * end

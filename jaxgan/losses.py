@@ -1,0 +1,207 @@
+"""Adversarial losses, in pairs that cannot be mismatched.
+
+Each function returns an `AdversarialLoss`: what the generator and what the discriminator minimise,
+both as functions of the logits of the real and of the fake examples, both without reduction. Below,
+r and f are a pair of real and fake logits, and softplus(v) = log(1 + exp(v)), so that
+-log sigmoid(v) = softplus(-v).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+__all__ = [
+    "AdversarialLoss",
+    "accuracy",
+    "hinge",
+    "least_squares",
+    "minimax",
+    "non_saturating",
+    "relativistic_average",
+    "relativistic_paired",
+    "wasserstein",
+]
+
+_Loss = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+class AdversarialLoss(NamedTuple):
+    """What both players minimise.
+
+    Attributes:
+      generator: `(real_logits, fake_logits) -> loss per example`, all of one shape `[B, ...]`.
+      discriminator: likewise.
+      threshold: the logit at which the discriminator is undecided; None where only differences of
+        logits mean anything.
+    """
+
+    generator: _Loss
+    discriminator: _Loss
+    threshold: float | None = 0.0
+
+
+def accuracy(
+    loss: AdversarialLoss, real_logits: jax.Array, fake_logits: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Shares of the real and of the fake examples that the discriminator judges rightly.
+
+    A logit counts as "real" above `loss.threshold`; where there is none, above the midpoint between
+    the mean real and the mean fake logit of the batch. At equilibrium both shares are near 0.5.
+
+    Args:
+      loss: the pair that the discriminator is trained with.
+      real_logits: `[B, ...]`.
+      fake_logits: `[B, ...]`.
+
+    Returns:
+      Two scalars in [0, 1]: (accuracy on real, accuracy on fake).
+    """
+    threshold = loss.threshold
+    if threshold is None:
+        threshold = (jnp.mean(real_logits) + jnp.mean(fake_logits)) / 2
+    return jnp.mean(real_logits > threshold), jnp.mean(fake_logits < threshold)
+
+
+def minimax(*, label_smoothing: float = 0.0) -> AdversarialLoss:
+    """The original zero-sum game (Goodfellow et al. 2014, arXiv:1406.2661, equation 1).
+
+        D: -log sigmoid(r) - log(1 - sigmoid(f))        G: log(1 - sigmoid(f))
+
+    G's gradient vanishes where D is sure; `non_saturating` is what the same paper trains with.
+
+    Args:
+      label_smoothing: s in [0, 1): D's target for real examples is 1 - s, for fake ones it stays 0
+        (one-sided, Salimans et al. 2016, arXiv:1606.03498, section 3.4).
+
+    Raises:
+      ValueError: `label_smoothing` is outside [0, 1).
+    """
+    discriminator = _cross_entropy(label_smoothing)
+    return AdversarialLoss(_checked(lambda r, f: -jax.nn.softplus(f)), discriminator)
+
+
+def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
+    """The loss GANs are usually trained with (Goodfellow et al. 2014, arXiv:1406.2661, section 3).
+
+        D: -log sigmoid(r) - log(1 - sigmoid(f))        G: -log sigmoid(f)
+
+    Args:
+      label_smoothing: as in `minimax`.
+
+    Raises:
+      ValueError: `label_smoothing` is outside [0, 1).
+    """
+    discriminator = _cross_entropy(label_smoothing)
+    return AdversarialLoss(_checked(lambda r, f: jax.nn.softplus(-f)), discriminator)
+
+
+def least_squares(*, label_smoothing: float = 0.0) -> AdversarialLoss:
+    """LSGAN with the 0-1 coding (Mao et al. 2016, arXiv:1611.04076, equation 9).
+
+        D: (r - 1)^2 / 2 + f^2 / 2        G: (f - 1)^2 / 2
+
+    Args:
+      label_smoothing: s in [0, 1): D's target for real examples is 1 - s instead of 1.
+
+    Raises:
+      ValueError: `label_smoothing` is outside [0, 1).
+    """
+    target = 1 - _smoothing(label_smoothing)
+    return AdversarialLoss(
+        _checked(lambda r, f: jnp.square(f - 1) / 2),
+        _checked(lambda r, f: jnp.square(r - target) / 2 + jnp.square(f) / 2),
+        threshold=target / 2,
+    )
+
+
+def hinge() -> AdversarialLoss:
+    """The hinge loss (Lim and Ye 2017, arXiv:1705.02894; as in SNGAN, SAGAN and BigGAN).
+
+    D: max(0, 1 - r) + max(0, 1 + f)        G: -f
+    """
+    return AdversarialLoss(
+        _checked(lambda r, f: -f),
+        _checked(lambda r, f: jax.nn.relu(1 - r) + jax.nn.relu(1 + f)),
+    )
+
+
+def wasserstein() -> AdversarialLoss:
+    """The critic's loss of WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2).
+
+        D: f - r        G: -f
+
+    It bounds the Wasserstein distance only if the critic is Lipschitz: combine it with
+    `penalties.gradient_penalty` or `penalties.clip_weights`.
+    """
+    return AdversarialLoss(
+        _checked(lambda r, f: -f),
+        _checked(lambda r, f: f - r),
+        threshold=None,
+    )
+
+
+def relativistic_paired() -> AdversarialLoss:
+    """RpGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1; as in R3GAN).
+
+        D: softplus(-(r - f))        G: softplus(-(f - r))
+
+    Pairs are positional: example i of the real against example i of the fake ones.
+    """
+    return AdversarialLoss(
+        _checked(lambda r, f: jax.nn.softplus(r - f)),
+        _checked(lambda r, f: jax.nn.softplus(f - r)),
+        threshold=None,
+    )
+
+
+def relativistic_average() -> AdversarialLoss:
+    """RaGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
+
+        D: softplus(-(r - mean f)) + softplus(f - mean r)
+        G: softplus(-(f - mean r)) + softplus(r - mean f)
+
+    The means are over the batch at hand: over each device's part of it under data parallelism.
+    """
+
+    def compare(winner, loser):
+        return jax.nn.softplus(jnp.mean(loser, axis=0) - winner) + jax.nn.softplus(
+            loser - jnp.mean(winner, axis=0)
+        )
+
+    return AdversarialLoss(
+        _checked(lambda r, f: compare(f, r)),
+        _checked(compare),
+        threshold=None,
+    )
+
+
+def _cross_entropy(label_smoothing: float) -> _Loss:
+    smoothing = _smoothing(label_smoothing)
+
+    def discriminator(r, f):
+        real = (1 - smoothing) * jax.nn.softplus(-r) + smoothing * jax.nn.softplus(r)
+        return real + jax.nn.softplus(f)
+
+    return _checked(discriminator)
+
+
+def _smoothing(label_smoothing: float) -> float:
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing is {label_smoothing}; expected 0 <= s < 1")
+    return label_smoothing
+
+
+def _checked(loss: _Loss) -> _Loss:
+    """Refuse logits that would broadcast: `[B]` against `[B, 1]` gives `[B, B]` and no error."""
+
+    def checked(real_logits, fake_logits):
+        if real_logits.shape != fake_logits.shape:
+            raise ValueError(
+                f"real logits have shape {real_logits.shape}, fake ones {fake_logits.shape}; "
+                f"expected one shape"
+            )
+        return loss(real_logits, fake_logits)
+
+    return checked

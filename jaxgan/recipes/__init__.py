@@ -1,0 +1,5 @@
+"""GANs by name: each function makes one, as two losses on top of `jaxgan.two_player`."""
+
+from jaxgan.recipes.gan import gan
+
+__all__ = ["gan"]

@@ -1,0 +1,151 @@
+"""From noise to pictures, with or without labels: GAN, DCGAN, CGAN, LSGAN, WGAN, WGAN-GP, ...
+
+Which of them it is depends on the networks, the pair of losses and the penalty.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan import losses, penalties
+from jaxgan.core import two_player
+from jaxgan.latents import Latent
+from jaxgan.types import GAN, Batch, Network, Player, Variables
+
+__all__ = ["gan"]
+
+
+def gan(
+    generator: Network,
+    discriminator: Network,
+    *,
+    latent: Latent,
+    g_optimizer: optax.GradientTransformation,
+    d_optimizer: optax.GradientTransformation,
+    loss: losses.AdversarialLoss | None = None,
+    penalty: penalties.Penalty | None = None,
+    penalty_weight: float | Callable[[jax.Array], jax.Array] = 10.0,
+    penalty_every: int = 1,
+    conditional: bool = False,
+    one_batch: bool = False,
+    d_steps: int = 1,
+    ema_decay: float | None = None,
+) -> GAN:
+    """Make a GAN: the generator learns p(x) (arXiv:1406.2661), or p(x | y) (arXiv:1411.1784).
+
+        D minimises  mean loss.discriminator(D(x), D(G(z))) + weight * mean penalty
+        G minimises  mean loss.generator(D(x), D(G(z)))
+
+    D's metrics are its accuracy on real and on fake examples, near 0.5 each at equilibrium, and the
+    weighted penalty.
+
+    Args:
+      generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
+      discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`.
+      latent: sampler of z.
+      g_optimizer: optimiser of G; its learning rate is often the smaller one.
+      d_optimizer: optimiser of D; chain `penalties.clip_weights` after it for the first WGAN.
+      loss: the pair of losses; `losses.non_saturating()` if None.
+      penalty: of `penalties`, or None.
+      penalty_weight: its weight, or a function of D's step.
+      penalty_every: pay it in every k-th step, k times as much.
+      conditional: whether both networks see `batch.y`.
+      one_batch: whether D sees real and fake examples in one batch of 2B instead of two of B when
+        it is trained. Without batch norm this is only a matter of speed; with it, the statistics
+        of one batch mix both. G's loss always takes two passes.
+      d_steps: updates of D for each update of G.
+      ema_decay: decay of G's running average; None for none.
+
+    Returns:
+      The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
+
+    Raises:
+      ValueError: when it is initialised or first stepped: labels are missing, or G's output does
+        not look like the data.
+    """
+    loss = losses.non_saturating() if loss is None else loss
+    pay = None if penalty is None else penalties.lazy(penalty, every=penalty_every)
+
+    def labels(batch: Batch) -> tuple:
+        if conditional and batch.y is None:
+            raise ValueError("a conditional GAN needs labels, and this batch has none (y is None)")
+        return (batch.y,) if conditional else ()
+
+    def generate(variables: Variables, key: jax.Array, n: int, y: tuple, *, train: bool):
+        latent_key, network_key = jax.random.split(key)
+        z = latent(latent_key, n)
+        return generator.apply(*variables, network_key, z, *y, train=train)
+
+    def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
+        logits, state = discriminator.apply(*variables, key, x, *y, train=True)
+        return logits.astype(jnp.float32), state
+
+    def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
+        real_key, fake_key = jax.random.split(key)
+        real_logits, state = judge(variables, real_key, real, y)
+        fake_logits, state = judge(variables._replace(state=state), fake_key, fake, y)
+        return real_logits, fake_logits, state
+
+    def judge_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
+        both, both_y = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), (real, y), (fake, y))
+        logits, state = judge(variables, key, both, both_y)
+        real_logits, fake_logits = jnp.split(logits, 2)
+        return real_logits, fake_logits, state
+
+    def d_loss(params, state, opponent, batch, key, step):
+        fake_key, judge_key, penalty_key = jax.random.split(key, 3)
+        own, y = Variables(params, state), labels(batch)
+        fake, _ = generate(opponent, fake_key, len(batch.x), y, train=True)
+        judge_them = judge_together if one_batch else judge_both
+        real_logits, fake_logits, state = judge_them(own, judge_key, batch.x, fake, y)
+        value = jnp.mean(loss.discriminator(real_logits, fake_logits))
+        on_real, on_fake = losses.accuracy(loss, real_logits, fake_logits)
+        metrics = {"accuracy_real": on_real, "accuracy_fake": on_fake}
+        if pay is not None:
+
+            def critic(x):
+                return judge(own, judge_key, x, y)[0]
+
+            weight = penalty_weight(step) if callable(penalty_weight) else penalty_weight
+            per_example = pay(critic, batch.x, fake, penalty_key, step)
+            metrics["penalty"] = weight * jnp.mean(per_example)
+            value += metrics["penalty"]
+        return value, (state, metrics)
+
+    def g_loss(params, state, opponent, batch, key, step):
+        del step
+        fake_key, judge_key = jax.random.split(key)
+        y = labels(batch)
+        fake, state = generate(Variables(params, state), fake_key, len(batch.x), y, train=True)
+        # Where the loss does not look at the real logits, XLA removes their forward pass.
+        real_logits, fake_logits, _ = judge_both(opponent, judge_key, batch.x, fake, y)
+        return jnp.mean(loss.generator(real_logits, fake_logits)), (state, {})
+
+    def g_init(key: jax.Array, batch: Batch) -> Variables:
+        network_key, latent_key = jax.random.split(key)
+        z, y = latent(latent_key, len(batch.x)), labels(batch)
+        variables = Variables(*generator.init(network_key, z, *y))
+        fake, _ = jax.eval_shape(lambda v: generate(v, key, len(z), y, train=True), variables)
+        if fake.shape != batch.x.shape:
+            raise ValueError(
+                f"the generator makes {fake.shape[1:]}, the data are {batch.x.shape[1:]}; "
+                f"expected the same shape"
+            )
+        return variables
+
+    def d_init(key: jax.Array, batch: Batch) -> Variables:
+        return Variables(*discriminator.init(key, batch.x, *labels(batch)))
+
+    def sample(variables: Variables, key: jax.Array, n: int, y=None):
+        samples, _ = generate(variables, key, n, labels(Batch(None, y)), train=False)
+        return samples
+
+    return two_player(
+        Player(g_init, g_loss, g_optimizer),
+        Player(d_init, d_loss, d_optimizer),
+        sample=sample,
+        d_steps=d_steps,
+        ema_decay=ema_decay,
+    )
