@@ -1,0 +1,30 @@
+# make demo: train on the digits that ship with the package.   make test: the whole test suite.
+# Both set up .venv when it is missing or when pyproject.toml has changed, and only then.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test test-slow lint setup
+
+demo: setup
+	$(BIN)/python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("error: jaxgan needs Python 3.11 or newer; make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(READY)

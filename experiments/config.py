@@ -1,0 +1,175 @@
+"""The settings of a run: one dataclass, from which the flags are made and to which they return."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+LOSSES = (
+    "non_saturating",
+    "minimax",
+    "least_squares",
+    "hinge",
+    "wasserstein",
+    "relativistic_paired",
+    "relativistic_average",
+)
+PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+
+
+class ConfigError(ValueError):
+    """The settings cannot be run; one line names the flag and what it takes."""
+
+
+def _flag(default: Any, text: str, *, run: bool = True, **checks: Any) -> Any:
+    """A setting. `run`: whether another value makes another run; `checks` are absl's."""
+    return dataclasses.field(default=default, metadata={"help": text, "run": run, "checks": checks})
+
+
+_positive: dict[str, Any] = {"lower_bound": 1}
+_share: dict[str, Any] = {"lower_bound": 0.0, "upper_bound": 1.0}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that a run depends on."""
+
+    recipe: str = _flag("gan", "which game is played", enum_values=["gan"])
+    model: str = _flag("dcgan", "networks", enum_values=["dcgan", "mlp"])
+    loss: str = _flag("non_saturating", "pair of losses", enum_values=list(LOSSES))
+    label_smoothing: float = _flag(0.0, "D's target for real examples is 1 minus this", **_share)
+    penalty: str = _flag("none", "what keeps D smooth", enum_values=list(PENALTIES))
+    penalty_weight: float = _flag(10.0, "weight of the penalty", lower_bound=0.0)
+    penalty_every: int = _flag(1, "pay the penalty every k-th step, k times as much", **_positive)
+    clip_weights: float = _flag(0.0, "keep D's weights within +-this; 0 for no", lower_bound=0.0)
+    spectral_norm: bool = _flag(False, "divide D's kernels by their largest singular value")
+    one_batch: bool = _flag(False, "show D real and fake examples in one batch, not in two")
+    conditional: bool = _flag(False, "show both players the labels")
+
+    dataset: str = _flag("digits", "digits, ring, grid, any TFDS name, or folder:PATH")
+    split: str = _flag("train", "split of the data set")
+    image_size: int = _flag(0, "height and width to bring images to; 0 for as they are")
+    flip: bool = _flag(False, "let every image also occur mirrored")
+    data_dir: str = _flag(
+        "", "where prepared TFDS data sets lie; TFDS's default if empty", run=False
+    )
+    manual_dir: str = _flag("", "where files that you downloaded yourself lie", run=False)
+    device_data_gb: float = _flag(
+        4.0, "keep data on the device up to this many GB", run=False, lower_bound=0.0
+    )
+
+    latent: str = _flag("normal", "distribution of z", enum_values=["normal", "uniform"])
+    latent_dim: int = _flag(100, "components of z", **_positive)
+    width: int = _flag(
+        32, "channels of the widest-image convolution, or units per layer", **_positive
+    )
+    upsample: str = _flag(
+        "transposed",
+        "how the DCGAN generator doubles the image",
+        enum_values=["transposed", "nearest", "bilinear", "pixel_shuffle"],
+    )
+    d_norm: str = _flag("batch", "normalisation in D", enum_values=["batch", "layer", "none"])
+    dropout: float = _flag(0.0, "dropout in the dense D", lower_bound=0.0, upper_bound=0.99)
+
+    optimizer: str = _flag("adam", "for both", enum_values=["adam", "rmsprop", "sgd"])
+    g_lr: float = _flag(2e-4, "learning rate of G", lower_bound=0.0)
+    d_lr: float = _flag(4e-4, "learning rate of D", lower_bound=0.0)
+    beta1: float = _flag(0.5, "Adam's decay of the mean", **_share)
+    beta2: float = _flag(0.999, "Adam's decay of the variance", **_share)
+    batch_size: int = _flag(64, "examples per update, over all devices", **_positive)
+    d_steps: int = _flag(1, "updates of D per update of G", **_positive)
+    ema_decay: float = _flag(0.999, "decay of G's running average; 0 for none", **_share)
+    seed: int = _flag(0, "everything random follows from it", lower_bound=0)
+    precision: str = _flag("float32", "of computation", enum_values=["float32", "bfloat16"])
+
+    workdir: str = _flag("runs/dcgan_digits", "where the run is kept", run=False)
+    steps: int = _flag(2400, "updates of G", run=False, **_positive)
+    steps_per_call: int = _flag(20, "updates of G in one compiled call", run=False, **_positive)
+    parallel: str = _flag(
+        "auto",
+        "auto is jit on one device, pmap on several",
+        enum_values=["auto", "jit", "pmap", "shard_map"],
+    )
+    sync_batch_norm: bool = _flag(True, "batch statistics over all devices, not over each one")
+    log_every: int = _flag(100, "steps between two lines of metrics", run=False, **_positive)
+    sample_every: int = _flag(200, "steps between two pictures", run=False, **_positive)
+    checkpoint_every: int = _flag(400, "steps between two checkpoints", run=False, **_positive)
+    keep: int = _flag(2, "checkpoints to keep", run=False, **_positive)
+    wandb: bool = _flag(False, "log to Weights & Biases too", run=False)
+
+    def difference(self, other: "Config") -> list[str]:
+        """The settings that make `other` another run, as `--name=this (other)`."""
+        return [
+            f"--{field.name}={getattr(self, field.name)} (now {getattr(other, field.name)})"
+            for field in dataclasses.fields(self)
+            if field.metadata["run"] and getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+    def to_flags(self) -> str:
+        """A flag file with every setting."""
+        lines = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is bool:
+                lines.append(f"--{'' if value else 'no'}{field.name}")
+            else:
+                lines.append(f"--{field.name}={value}")
+        return "\n".join(lines) + "\n"
+
+
+_DEFINE: dict[Any, Any] = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+    "enum": flags.DEFINE_enum,
+}
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define a flag for every setting."""
+    for field in dataclasses.fields(Config):
+        checks = field.metadata["checks"]
+        define = _DEFINE["enum" if "enum_values" in checks else field.type]
+        text = field.metadata["help"]
+        define(field.name, field.default, help=text, flag_values=flag_values, **checks)
+
+
+def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
+    """The settings that the flags give."""
+    names = [field.name for field in dataclasses.fields(Config)]
+    return Config(**{name: getattr(flag_values, name) for name in names})
+
+
+def load(workdir: str | Path) -> Config:
+    """The settings of a run that was started in `workdir`.
+
+    Raises:
+      ConfigError: there is no run, or its settings are not this program's.
+    """
+    path = Path(workdir) / "flags.txt"
+    if not path.is_file():
+        raise ConfigError(f"--workdir={workdir}: there is no run here (no flags.txt)")
+    values = flags.FlagValues()
+    define_flags(values)
+    try:
+        values(["flags.txt", *path.read_text().splitlines()])
+    except flags.Error as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return from_flags(values)
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Parse the command line like `absl.app.run`, but answer a mistake in one line."""
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        message = " ".join(str(error).split())
+        if isinstance(error, flags.CantOpenFlagFileError):
+            presets = sorted(path.stem for path in Path(__file__).parent.glob("presets/*.flags"))
+            message += f"; the presets are {', '.join(presets)}"
+        raise SystemExit(f"error: {message}") from None
+    if len(rest) > 1:
+        raise SystemExit(f"error: {rest[1]} is not a flag; flags start with --")
+    return rest

@@ -1,0 +1,119 @@
+"""Pictures of a run: grids of samples, how they changed, and the curves of the losses."""
+
+import json
+import math
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+plt.switch_backend("agg")
+
+_GIF_FRAMES = 100
+_GIF_SIDE = 640
+_GIF_MILLISECONDS = 150
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Put images side by side.
+
+    Args:
+      images: uint8 `[N, H, W, C]`, C being 1 or 3.
+      columns: images in a row; about as many as rows if None.
+      gap: black pixels between two images.
+
+    Returns:
+      uint8 `[H', W', 3]`.
+    """
+    count, height, width, _ = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    page = np.zeros((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), np.uint8)
+    for i, image in enumerate(images):
+        top = gap + i // columns * (height + gap)
+        left = gap + i % columns * (width + gap)
+        page[top : top + height, left : left + width] = image
+    return page
+
+
+def scatter(points: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
+    """Draw generated points, over real ones if they are given.
+
+    Args:
+      points: float `[N, 2]`, about within [-1, 1].
+      real: float `[M, 2]`, likewise.
+
+    Returns:
+      uint8 `[H, W, 3]`.
+    """
+    figure, axes = plt.subplots(figsize=(4, 4), dpi=100, layout="constrained")
+    if real is not None:
+        axes.scatter(*real.T, s=4, color="0.75", label="real")
+    axes.scatter(*points.T, s=4, color="tab:red", alpha=0.5, label="generated")
+    axes.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
+    axes.legend(loc="upper right")
+    figure.canvas.draw()
+    picture = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # pyright: ignore[reportAttributeAccessIssue]
+    plt.close(figure)
+    return picture
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    """Write a uint8 `[H, W, 3]` picture, whole or not at all."""
+    temporary = path.with_name(f".{path.name}")
+    Image.fromarray(picture).save(temporary, format="PNG")
+    temporary.replace(path)
+
+
+def evolution(directory: Path) -> Path | None:
+    """Join `step_*.png` to `evolution.gif`: at most 100 frames, the last one held.
+
+    Returns:
+      Its path, or None if there are no pictures.
+    """
+    paths = sorted(directory.glob("step_*.png"))
+    if not paths:
+        return None
+    kept = sorted({round(i) for i in np.linspace(0, len(paths) - 1, min(len(paths), _GIF_FRAMES))})
+    return animate([np.asarray(Image.open(paths[i])) for i in kept], directory / "evolution.gif")
+
+
+def animate(frames: list[np.ndarray], path: Path, *, hold: int = 10) -> Path:
+    """Write uint8 `[H, W, 3]` frames as an endless GIF that shows the last one `hold` times."""
+    pictures = [Image.fromarray(frame) for frame in frames]
+    for picture in pictures:
+        picture.thumbnail((_GIF_SIDE, _GIF_SIDE))
+    durations = [_GIF_MILLISECONDS] * (len(pictures) - 1) + [hold * _GIF_MILLISECONDS]
+    pictures[0].save(
+        path, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
+    )
+    return path
+
+
+def curves(metrics: Path, path: Path) -> Path | None:
+    """Draw both losses and D's accuracy over the steps, from `metrics.jsonl`.
+
+    Returns:
+      `path`, or None if there are no metrics.
+    """
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    if not lines:
+        return None
+    steps = [line["step"] for line in lines]
+    figure, (top, bottom) = plt.subplots(
+        2, 1, sharex=True, figsize=(8, 6), dpi=100, layout="constrained"
+    )
+    for name, colour in ("d_loss", "tab:blue"), ("g_loss", "tab:orange"):
+        top.plot(steps, [line[name] for line in lines], color=colour, label=name)
+    top.set(ylabel="loss", title="Losses say who is ahead, not how good the samples are")
+    for name, colour in ("d_accuracy_real", "tab:green"), ("d_accuracy_fake", "tab:red"):
+        bottom.plot(steps, [line[name] for line in lines], color=colour, label=name)
+    bottom.axhline(0.5, color="0.5", linestyle="--", label="equilibrium")
+    bottom.set(ylabel="accuracy of D", xlabel="step", ylim=(-0.02, 1.02))
+    for axes in top, bottom:
+        axes.legend(loc="best")
+        axes.grid(alpha=0.3)
+    figure.savefig(path)
+    plt.close(figure)
+    return path

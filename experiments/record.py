@@ -1,0 +1,128 @@
+"""What a run tells while it goes on: a progress line, metrics.jsonl, TensorBoard and W&B."""
+
+import dataclasses
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from config import Config, ConfigError
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+
+class Recorder:
+    """Writes down the metrics and pictures of a run, and shows how far it is.
+
+    Args:
+      config: the settings.
+      first_step: where the run begins or goes on; what an earlier try wrote about later steps is
+        dropped.
+    """
+
+    def __init__(self, config: Config, first_step: int):
+        workdir = Path(config.workdir)
+        self._config = config
+        _drop_after(workdir / "metrics.jsonl", first_step)
+        self._file = (workdir / "metrics.jsonl").open("a", buffering=1)
+        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=first_step)
+        self._wandb = _start_wandb(config)
+        self._terminal = sys.stderr.isatty()
+        self._first = self._last = time.perf_counter(), first_step
+        self._bar = tqdm(
+            total=config.steps,
+            initial=first_step,
+            unit="step",
+            disable=not self._terminal,
+            dynamic_ncols=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._bar.close()
+        self._file.close()
+        self._board.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+    def advance(self, step: int) -> None:
+        """Move the progress bar."""
+        self._bar.update(step - self._bar.n)
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        """Record the metrics of the steps since the last line."""
+        now, (then, last) = time.perf_counter(), self._last
+        self._last = now, step
+        examples = (step - last) * self._config.batch_size * self._config.d_steps
+        values = {**values, "images_per_second": examples / max(now - then, 1e-9)}
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+        self._board.flush()
+        if self._wandb is not None:
+            self._wandb.log(values, step=step)
+        self._show(step, values)
+
+    def picture(self, step: int, picture: np.ndarray) -> None:
+        """Record a picture of samples, uint8 `[H, W, 3]`."""
+        self._board.add_image("samples", picture, step, dataformats="HWC")
+        self._board.flush()
+        if self._wandb is not None:
+            self._wandb.log({"samples": self._wandb.Image(picture)}, step=step)
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress bar."""
+        tqdm.write(text, file=sys.stderr)
+
+    def _show(self, step: int, values: dict[str, float]) -> None:
+        text = (
+            f"{values['images_per_second']:.0f} images/s, "
+            f"d_loss {values['d_loss']:.3f}, g_loss {values['g_loss']:.3f}, "
+            f"D right on real {values['d_accuracy_real']:.0%}, "
+            f"on fake {values['d_accuracy_fake']:.0%}"
+        )
+        if self._terminal:
+            self._bar.set_postfix_str(text)
+        else:
+            self.say(f"step {step}/{self._config.steps}: {text}{self._time_left(step)}")
+
+    def _time_left(self, step: int) -> str:
+        then, first = self._first
+        seconds = (time.perf_counter() - then) / (step - first) * (self._config.steps - step)
+        return f", {tqdm.format_interval(seconds)} left"
+
+
+def check_wandb(config: Config) -> None:
+    """Raise ConfigError if Weights & Biases is asked for and not installed."""
+    if config.wandb and importlib.util.find_spec("wandb") is None:
+        raise ConfigError('--wandb: it is not installed; pip install "jaxgan[wandb]"')
+
+
+def _start_wandb(config: Config):
+    if not config.wandb:
+        return None
+    import wandb  # pyright: ignore[reportMissingImports]
+
+    wandb.init(
+        project="jaxgan",
+        name=Path(config.workdir).name,
+        dir=config.workdir,
+        config=dataclasses.asdict(config),
+    )
+    return wandb
+
+
+def _drop_after(path: Path, step: int) -> None:
+    """Keep the lines up to `step`: what came after the checkpoint is going to be done again."""
+    if not path.exists():
+        return
+    lines = path.read_text().splitlines(keepends=True)
+    # A line that the end of the program cut short has no newline.
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text("".join(kept))
+    temporary.replace(path)

@@ -1,0 +1,36 @@
+"""Train a GAN: python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags.
+
+Every flag is a setting of `config.Config`. Started again with the same --workdir, it goes on from
+the newest checkpoint.
+"""
+
+import config
+import loop
+from absl import app
+
+from jaxgan.checkpoint import CheckpointError
+from jaxgan.data import DataError
+
+
+def main(argv: list[str]) -> int:
+    """Run the settings that the flags give, and say where the result is."""
+    del argv
+    settings = config.from_flags()
+    try:
+        result = loop.run(settings)
+    except (config.ConfigError, DataError, CheckpointError, loop.DivergedError) as error:
+        raise SystemExit(f"error: {error}") from None
+    workdir = settings.workdir
+    if result.stopped_by is not None:
+        print(f"stopped and saved at step {result.step}; the same command goes on from there")
+        return 128 + result.stopped_by
+    print(f"samples after {result.step} steps:  {result.picture}")
+    print(f"how they came about:       {workdir}/samples/evolution.gif, {workdir}/curves.png")
+    print(f"draw others:  python experiments/sample.py --workdir={workdir} --n=64 --out=more.png")
+    print(f"train longer: python experiments/train.py --flagfile={workdir}/flags.txt --steps=N")
+    return 0
+
+
+if __name__ == "__main__":
+    config.define_flags()
+    app.run(main, flags_parser=config.parse_flags)

@@ -1,0 +1,176 @@
+"""Save and restore a run, through Orbax, so that what comes back is what went in, bit for bit.
+
+Orbax writes a step to a temporary directory and renames it when it is complete, but it keeps no
+checksum of the data: a flipped bit would be loaded as a wrong weight. So each checkpoint carries
+the SHA-256 of its arrays, and one that does not match is passed over for the one before it.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+__all__ = ["CheckpointError", "Checkpoints", "digest"]
+
+
+class CheckpointError(ValueError):
+    """There is no checkpoint that can be restored."""
+
+
+class Checkpoints:
+    """The checkpoints of one run: the newest few, each in a directory named after its step.
+
+    Use it as a context manager, or call `close`.
+
+    Args:
+      directory: where they are; made when the first one is saved.
+      keep: how many to keep, at least 1.
+
+    Raises:
+      ValueError: `keep` is below 1.
+    """
+
+    def __init__(self, directory: str | Path, *, keep: int = 2):
+        if keep < 1:
+            raise ValueError(f"keep is {keep}; expected at least 1 checkpoint")
+        # Orbax fails in the background, not here, if the path is relative.
+        self._directory = Path(directory).resolve()
+        self._manager = ocp.CheckpointManager(
+            self._directory,
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=preservation_policy.LatestN(keep),
+                enable_async_checkpointing=False,
+                cleanup_tmp_directories=True,
+            ),
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self._manager.close()
+
+    def steps(self) -> list[int]:
+        """The steps of which there is a checkpoint, in rising order."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, state: Any, notes: dict[str, Any] | None = None) -> None:
+        """Write a checkpoint, unless this step has one; return when it is on disk.
+
+        Args:
+          step: the number it is found by.
+          state: any pytree of arrays and random keys.
+          notes: anything small that JSON can hold; `restore` gives it back.
+        """
+        if step in self.steps():
+            return
+        arrays = _to_host(state)
+        record = {"digest": digest(arrays), "notes": notes or {}}
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(_named(arrays)), record=ocp.args.JsonSave(record)
+            ),
+        )
+        self._manager.wait_until_finished()
+
+    def restore(self, like: Any, step: int | None = None) -> tuple[int, Any]:
+        """Read the newest checkpoint that is whole.
+
+        Args:
+          like: a pytree of arrays, or of their shapes and dtypes, such as the state has. Where its
+            leaves are on devices, the restored ones are put there.
+          step: which one; the newest whole one if None.
+
+        Returns:
+          The step and the state.
+
+        Raises:
+          CheckpointError: there is none, or none is whole and fits `like`.
+        """
+        steps = self.steps() if step is None else [step]
+        reason = "there is none"
+        for candidate in reversed(steps):
+            try:
+                return candidate, self._read(candidate, like)
+            except Exception as error:  # what a damaged file raises depends on where the damage is
+                reason = str(error).partition("\n")[0]
+                logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
+        raise CheckpointError(f"no checkpoint in {self._directory} can be restored: {reason}")
+
+    def notes(self, step: int) -> dict[str, Any]:
+        """What was noted when that step was saved."""
+        return self._record(step)["notes"]
+
+    def _record(self, step: int) -> dict[str, Any]:
+        restored = self._manager.restore(
+            step, args=ocp.args.Composite(record=ocp.args.JsonRestore())
+        )
+        return restored["record"]
+
+    def _read(self, step: int, like: Any) -> Any:
+        shapes = jax.eval_shape(_without_keys, like)
+        restored = self._manager.restore(
+            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(_named(shapes)))
+        )
+        leaves = [restored["state"][name] for name in _named(shapes)]
+        arrays = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+        if digest(arrays) != self._record(step)["digest"]:
+            raise CheckpointError("its arrays do not match their SHA-256")
+        return jax.tree.map(_as_like, arrays, like)
+
+
+def digest(state: Any) -> str:
+    """SHA-256 over the bytes, shapes and dtypes of all arrays of a pytree.
+
+    Args:
+      state: any pytree of arrays and random keys.
+
+    Returns:
+      64 hexadecimal digits: equal for two states exactly if they are the same bit for bit.
+    """
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(_to_host(state)):
+        sha.update(f"{leaf.dtype}{leaf.shape}".encode())
+        sha.update(np.ascontiguousarray(leaf).tobytes())
+    return sha.hexdigest()
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _without_keys(state: Any) -> Any:
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, state)
+
+
+def _to_host(state: Any) -> Any:
+    """NumPy arrays: they are written and read alike on any number of devices and processes."""
+    return jax.tree.map(np.asarray, jax.device_get(_without_keys(state)))
+
+
+def _named(tree: Any) -> dict[str, Any]:
+    """Leaves by name, as `g.params.Dense_0.kernel`: a file does not depend on Python's types."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def _as_like(array: Any, like: Any) -> Any:
+    if _is_key(like):
+        array = jax.random.wrap_key_data(jnp.asarray(array))
+    if array.shape != like.shape or array.dtype != like.dtype:
+        raise CheckpointError(
+            f"it holds {array.dtype}{list(array.shape)} where {like.dtype}{list(like.shape)} "
+            f"was expected"
+        )
+    return jax.device_put(array, getattr(like, "sharding", None))
