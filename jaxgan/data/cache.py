@@ -1,0 +1,132 @@
+"""Decoded data sets on disk, so that an image is decoded once and not once a run.
+
+An entry is a folder: `x.npy`, `y.npy` where there are labels, and `entry.json`, which says what
+the two must look like. It is written under another name and renamed when it is complete, so
+neither a killed process nor two processes at once can leave half an entry behind. What a killed
+process does leave is a folder `.partial-...`, which may be deleted.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from absl import logging
+
+from jaxgan.data.dataset import Dataset
+
+FORMAT = 1  # raise it when the same key would give other arrays than before
+
+
+class Decoded(NamedTuple):
+    """A freshly decoded data set.
+
+    Attributes:
+        dataset: The data set; its images lie in `x.npy` of the folder that was given, or in
+            memory.
+        remark: One line that the user has to see at every load; empty if there is none.
+    """
+
+    dataset: Dataset
+    remark: str = ""
+
+
+def default_root() -> Path:
+    """Returns the folder of the cache where the user names none."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgan" / "data"
+
+
+def cached(
+    root: Path, name: str, key: Mapping[str, Any], build: Callable[[Path | None], Decoded]
+) -> Dataset:
+    """Returns a data set from the cache, or builds it and caches it.
+
+    A damaged entry is built anew, and a folder that cannot be written to only costs the time of
+    decoding again: both are logged, neither is an error.
+
+    Args:
+        root: Folder of the cache; created where it is missing.
+        name: Name of the data set.
+        key: Everything the arrays depend on, as JSON values.
+        build: Decodes the data set, given a folder to write `x.npy` to, or None.
+    """
+    key = {"format": FORMAT, "name": name, **key}
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    entry = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[-40:]}-{digest}"
+    scratch = root / f".partial-{uuid.uuid4().hex}"
+    decoded = _read(entry, name)
+    if decoded is None:
+        try:
+            (scratch / "new").mkdir(parents=True)
+        except OSError as error:
+            logging.warning("cannot cache %s (%s): pass a --cache_dir that can be", name, error)
+            decoded = build(None)
+        else:
+            try:
+                decoded = build(scratch / "new")
+                decoded = _publish(decoded, scratch / "new", entry)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+    if decoded.remark:
+        logging.warning("%s", decoded.remark)
+    return decoded.dataset
+
+
+def _read(entry: Path, name: str) -> Decoded | None:
+    """Opens an entry; None where there is none that is whole."""
+    if not entry.exists():
+        return None
+    try:
+        content = json.loads((entry / "entry.json").read_text())
+        x = _open(entry / "x.npy", content["x"])
+        y = None if content["y"] is None else np.array(_open(entry / "y.npy", content["y"]))
+        dataset = Dataset(x, y, name, tuple(content["class_names"]))
+        return Decoded(dataset, content["remark"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        logging.warning("cached data %s is damaged (%s): decoding anew", entry, error)
+        return None
+
+
+def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:
+    """Completes an entry and gives it its name; without success the data set stays usable."""
+    x, y, name, class_names = decoded.dataset
+    if not (new / "x.npy").exists():  # it was kept in memory
+        return decoded
+    content = {
+        "x": _describe(x),
+        "y": None if y is None else _describe(y),
+        "class_names": class_names,
+        "remark": decoded.remark,
+    }
+    try:
+        if isinstance(x, np.memmap):
+            x.flush()
+        if y is not None:
+            np.save(new / "y.npy", y)
+        (new / "entry.json").write_text(json.dumps(content, indent=1))
+        if entry.exists():  # damaged, or just finished by another process with the same content
+            entry.rename(new.with_name("old"))
+        new.rename(entry)
+    except OSError as error:
+        logging.info("%s was not published: %s", entry, error)
+    published = _read(entry, name)
+    if published is None:
+        logging.warning("cannot cache %s in %s: decoding again next time", name, entry.parent)
+    return published or decoded
+
+
+def _describe(array: np.ndarray) -> list[Any]:
+    return [str(array.dtype), *array.shape]
+
+
+def _open(path: Path, description: list[Any]) -> np.ndarray:
+    array = np.lib.format.open_memmap(path, "r")  # nothing but .npy, and no pickled objects
+    if _describe(array) != description:
+        raise ValueError(f"{path.name} is {_describe(array)}, expected {description}")
+    return array

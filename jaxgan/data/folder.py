@@ -1,0 +1,150 @@
+"""A directory of image files."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+from PIL import Image
+
+from jaxgan.data.cache import Decoded, cached
+from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
+from jaxgan.data.images import is_grey, to_array, upright
+from jaxgan.data.stack import Example, stack
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+
+
+def load_folder(path: str, image_size: int | None, cache_root: Path) -> Dataset:
+    """Loads all images below a directory, folder by folder, each in the order of its names.
+
+    Where all images lie in sub-folders, the names of the top-level sub-folders are the classes;
+    where images lie in the directory itself, there are no labels. All images become grey if all
+    files are (by mode or palette, not by their pixels), otherwise all become colour. They are
+    turned as EXIF asks, and what is transparent is laid on white. Of an animation the first frame
+    counts. Files that cannot be read are left out and named in one warning at every load.
+
+    Args:
+        path: The directory; symbolic links are followed.
+        image_size: Side to resize to; None for images that all have one size.
+        cache_root: Folder of the cache.
+
+    Returns:
+        uint8 images `[N, H, W, C]`, C being 1 or 3.
+
+    Raises:
+        DataError: if there is no readable image, or if images differ in size and `image_size` is
+            None.
+    """
+    root = Path(path).expanduser().absolute()
+    if not root.is_dir():
+        raise DataError(
+            f"no directory {str(root)!r}: pass an existing one, --dataset=folder:DIRECTORY"
+        )
+    files = list(image_files(root))
+    if not files:
+        raise DataError(f"no image below {str(root)!r}: expected {', '.join(SUFFIXES)} files")
+    key = {"image_size": image_size, "files": [_fingerprint(root, file) for file in files]}
+    name = f"folder:{path}"
+    return cached(
+        cache_root,
+        name,
+        {"root": os.fspath(root), **key},
+        lambda directory: _decode(name, root, files, image_size, directory),
+    )
+
+
+def image_files(root: Path) -> Iterator[str]:
+    """Yields the image files below `root` as relative paths, sorted within each folder.
+
+    Links are followed, but no folder is entered twice, so loops of links end.
+    """
+    entered = set()
+    for folder, subfolders, files in os.walk(root, onerror=_warn, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:
+            subfolders.clear()
+            continue
+        entered.add(real)
+        subfolders.sort()
+        for file in sorted(files):
+            if file.lower().endswith(SUFFIXES):
+                yield os.path.relpath(os.path.join(folder, file), root)
+
+
+def _warn(error: OSError) -> None:
+    logging.warning("left out a folder that cannot be read: %s", error)
+
+
+def _fingerprint(root: Path, file: str) -> list[Any]:
+    try:
+        status = (root / file).stat()
+    except OSError:  # a broken link, say: it will be named as unreadable
+        return [file]
+    return [file, status.st_size, status.st_mtime_ns]
+
+
+def _decode(
+    name: str, root: Path, files: list[str], image_size: int | None, directory: Path | None
+) -> Decoded:
+    unreadable: dict[str, str] = {}
+    channels = 1 if _all_grey(root, files, unreadable) else 3
+    readable = [file for file in files if file not in unreadable]
+    classes = _classes(readable)
+
+    def examples() -> Iterator[Example]:
+        for file in readable:
+            try:
+                with Image.open(root / file) as image:
+                    array = to_array(upright(image), channels, image_size)
+            except Exception as error:  # decoders of damaged files raise errors of any kind
+                unreadable[file] = _reason(error)
+                continue
+            yield array, classes.index(Path(file).parts[0]) if classes else None
+
+    x, y = stack(examples(), len(readable), directory)
+    remarks = [_on_unreadable(root, unreadable, len(files)), _on_labels(root, readable)]
+    if not len(x):
+        raise DataError(f"{remarks[0]}: none is left")
+    return Decoded(Dataset(x, y, name, classes), "; ".join(filter(None, remarks)))
+
+
+def _all_grey(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
+    """Reads the headers of all files; adds those that are no images to `unreadable`."""
+    grey = True
+    for file in files:
+        try:
+            with Image.open(root / file) as image:
+                grey = is_grey(image) and grey
+        except Exception as error:  # see `_decode`
+            unreadable[file] = _reason(error)
+    return grey
+
+
+def _classes(files: list[str]) -> tuple[str, ...]:
+    parts = [Path(file).parts for file in files]
+    if any(len(names) == 1 for names in parts):
+        return ()
+    return tuple(sorted({names[0] for names in parts}))
+
+
+def _on_labels(root: Path, files: list[str]) -> str:
+    depths = {len(Path(file).parts) > 1 for file in files}
+    if depths != {True, False}:
+        return ""
+    return f"images lie both in {str(root)!r} and in its sub-folders, so they have no labels"
+
+
+def _reason(error: Exception) -> str:
+    return str(error).split("\n", maxsplit=1)[0] or type(error).__name__
+
+
+def _on_unreadable(root: Path, unreadable: dict[str, str], total: int) -> str:
+    if not unreadable:
+        return ""
+    named = [f"{file!r} ({reason})" for file, reason in sorted(unreadable.items())]
+    more = [f"and {len(named) - 10} more"] if len(named) > 10 else []
+    count = f"left out {len(named)} of {total} image files below {str(root)!r}"
+    return f"{count} that cannot be read: {', '.join(named[:10] + more)}"

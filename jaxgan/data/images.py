@@ -1,0 +1,75 @@
+"""From encoded images of any kind to uint8 arrays of one kind."""
+
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Returns whether an image is grey by its mode or palette; its pixels are not looked at."""
+    if image.mode != "P":
+        return image.mode in GREY_MODES
+    palette = np.reshape(image.getpalette("RGB") or [0, 0, 0], (-1, 3))
+    return bool((palette == palette[:, :1]).all())
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turns an image as its EXIF orientation asks for."""
+    return ImageOps.exif_transpose(image)
+
+
+def to_array(image: Image.Image, channels: int, image_size: int | None = None) -> np.ndarray:
+    """Converts an opened image of any mode.
+
+    16-bit grey keeps its upper 8 bits; what is transparent is laid on white.
+
+    Args:
+        image: The image.
+        channels: 1 for grey, 3 for colour.
+        image_size: Side of the result; see `square`. None keeps the image's own size.
+
+    Returns:
+        uint8 `[H, W, C]`.
+    """
+    image = _opaque(_eight_bits(image)).convert("L" if channels == 1 else "RGB")
+    if image_size is not None:
+        image = square(image, image_size)
+    return np.asarray(image).reshape(image.height, image.width, channels)
+
+
+def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> np.ndarray:
+    """Decodes the bytes of a PNG, JPEG or other image file; see `to_array`."""
+    with Image.open(encoded) as image:
+        return to_array(image, channels, image_size)
+
+
+def square(image: Image.Image, size: int) -> Image.Image:
+    """Brings the short side to `size` and cuts the middle out: antialiased (Lanczos)."""
+    if image.size == (size, size):
+        return image
+    return ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """Brings uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`."""
+    channels = images.shape[-1]
+    plain = images[..., 0] if channels == 1 else images
+    resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]
+    return np.stack(resized).reshape(len(images), size, size, channels)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if "transparency" not in image.info and image.mode not in ("LA", "PA", "RGBA"):
+        return image
+    colour = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, colour).convert("RGB")

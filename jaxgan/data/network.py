@@ -1,0 +1,32 @@
+"""Finding out quickly that there is no network."""
+
+import http.client
+import queue
+import threading
+import urllib.error
+import urllib.request
+
+
+def answers(url: str, seconds: float = 2.5) -> bool:
+    """Returns whether the server of `url` answers within `seconds`, by way of proxies if set.
+
+    The downloads of tensorflow-datasets retry for minutes before they give up; this asks first.
+    """
+    answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(url, timeout=seconds).close()
+            answer.put(True)
+        except urllib.error.HTTPError as error:
+            error.close()
+            answer.put(error.code < 500)  # a refusal is an answer, too
+        except (OSError, ValueError, http.client.HTTPException):
+            answer.put(False)
+
+    # A thread, because looking up the name of the host knows no time limit.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answer.get(timeout=seconds)
+    except queue.Empty:
+        return False

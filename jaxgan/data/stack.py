@@ -1,0 +1,74 @@
+"""Collects decoded images into one array, in memory or in a file."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from jaxgan.data.errors import DataError
+
+Example = tuple[np.ndarray, int | None]
+
+
+def stack(
+    examples: Iterable[Example], size: int, directory: Path | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Stacks images and labels, holding one image at a time when there is a directory.
+
+    Args:
+        examples: Pairs of a uint8 image `[H, W, C]`, the same shape for all, and a label or None.
+        size: The most examples there will be.
+        directory: Folder to write `x.npy` to; None keeps the images in memory, and so does a disk
+            without enough room.
+
+    Returns:
+        Images `[N, H, W, C]`, N being 0 to `size`, and int32 labels `[N]` or None.
+
+    Raises:
+        DataError: if images differ in shape.
+    """
+    x, labels = np.empty((0, 0, 0, 0), np.uint8), []
+    for image, label in examples:
+        if not labels:
+            x = _allocate((size, *image.shape), directory)
+        if image.shape != x.shape[1:]:
+            raise DataError(
+                f"images differ in size ({_sides(x[0])} and {_sides(image)}, height x width): "
+                "pass --image_size to bring all to one"
+            )
+        x[len(labels)] = image
+        labels.append(label)
+    if len(labels) < size:
+        x = _shorten(x, len(labels), directory)
+    labelled = bool(labels) and labels[0] is not None
+    return x, np.asarray(labels, np.int32) if labelled else None
+
+
+def _sides(image: np.ndarray) -> str:
+    return f"{image.shape[0]}x{image.shape[1]}"
+
+
+def _allocate(shape: tuple[int, ...], directory: Path | None) -> np.ndarray:
+    if directory is None:
+        return np.empty(shape, np.uint8)
+    need, free = int(np.prod(shape)), shutil.disk_usage(directory).free
+    if need > free:  # writing to a map of a full disk would kill the process
+        logging.warning(
+            "%.1f GB of images do not fit the %.1f GB that are free in the cache: keeping them in "
+            "memory; pass a --cache_dir with more room",
+            need / 1e9,
+            free / 1e9,
+        )
+        return np.empty(shape, np.uint8)
+    return np.lib.format.open_memmap(directory / "x.npy", "w+", np.uint8, shape)
+
+
+def _shorten(x: np.ndarray, count: int, directory: Path | None) -> np.ndarray:
+    if directory is None or not isinstance(x, np.memmap):
+        return x[:count]
+    shorter = directory / "shorter.npy"
+    np.save(shorter, x[:count])
+    shorter.replace(directory / "x.npy")
+    return np.load(directory / "x.npy", mmap_mode="r")

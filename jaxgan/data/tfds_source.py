@@ -1,0 +1,204 @@
+"""Image data sets of tensorflow-datasets, read without TensorFlow.
+
+Source: https://www.tensorflow.org/datasets/catalog/overview
+"""
+
+import difflib
+import importlib.util
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import read_only_builder, registered
+from tensorflow_datasets.proto import tf_example_pb2
+
+from jaxgan.data import mnist_family, network
+from jaxgan.data.cache import Decoded, cached
+from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
+from jaxgan.data.images import decode
+from jaxgan.data.records import raw_examples
+from jaxgan.data.stack import Example, stack
+
+BUILT_IN = ("digits", *mnist_family.NAMES, "ring", "grid")
+
+
+def load_tfds(
+    name: str,
+    *,
+    split: str,
+    image_size: int | None,
+    data_dir: Path | None,
+    manual_dir: Path | None,
+    cache_root: Path,
+) -> Dataset:
+    """Loads an image data set by its TFDS name, preparing it first where that is needed.
+
+    Reading needs no TensorFlow, nor does preparing MNIST, Fashion-MNIST and KMNIST. Preparing
+    others does: `pip install "jaxgan[tfds]"`. The images are those of the feature `image`, or of
+    the only image feature, grey if it has one channel and colour otherwise; the labels those of
+    the feature `label`, if it is a ClassLabel.
+
+    Args:
+        name: `name`, `name/config` or either with `:version`.
+        split: A split or a slice of one, such as `train[:50%]`.
+        image_size: Side to resize to; None for images that all have one size.
+        data_dir: TFDS' folder of prepared data sets; None is TFDS' own default.
+        manual_dir: Folder with files that the user has fetched.
+        cache_root: Folder of the cache.
+
+    Raises:
+        DataError: if the name is unknown, the set holds no images, or it cannot be had.
+    """
+    builder = _builder(name, data_dir)
+    feature = _image_feature(builder)
+    key = {"full_name": builder.info.full_name, "split": split, "image_size": image_size}
+
+    def build(directory: Path | None) -> Decoded:
+        ready = builder
+        if not ready.info.splits:
+            _prepare(builder, manual_dir)
+            ready = _builder(name, data_dir)
+        size = _split_size(ready, split)
+        label = dict(ready.info.features.items()).get("label")
+        labelled = isinstance(label, tfds.features.ClassLabel)
+        examples = _examples(ready, split, feature, labelled, image_size)
+        x, y = stack(examples, size, directory)
+        return Decoded(Dataset(x, y, name, tuple(label.names) if labelled else ()))
+
+    return cached(cache_root, name, key | _fingerprint(builder), build)
+
+
+def _builder(name: str, data_dir: Path | None) -> Any:
+    # Other forms TFDS would look up on the network: "huggingface:name", say.
+    if not re.fullmatch(r"\w+(/[\w.\-]+)?(:[\d.*]+)?", name):
+        raise DataError(_unknown(name))
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except registered.DatasetNotFoundError as error:
+        raise DataError(_unknown(name)) from error
+    except (ValueError, AssertionError) as error:
+        raise DataError(
+            f"no data set {name!r} (--dataset): {_one_line(error)} {_configs(name)}"
+        ) from error
+
+
+def _configs(name: str) -> str:
+    try:
+        configs = tfds.builder_cls(re.split("[/:]", name)[0]).builder_configs
+    except registered.DatasetNotFoundError:
+        return ""
+    return f"its configs: {', '.join(configs) or 'none'}"
+
+
+def _unknown(name: str) -> str:
+    names = [*BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
+    close = difflib.get_close_matches(name.partition("/")[0].lower(), dict.fromkeys(names))
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    return (
+        f"unknown data set {name!r} (--dataset): expected {', '.join(BUILT_IN)}, folder:DIRECTORY "
+        f"or a name from tensorflow-datasets{hint}"
+    )
+
+
+def _image_feature(builder: Any) -> str:
+    """Returns the name of the feature that holds the images."""
+    features = builder.info.features
+    images = [name for name, kind in features.items() if isinstance(kind, tfds.features.Image)]
+    chosen = "image" if "image" in images else images[0] if len(images) == 1 else None
+    if chosen is None:
+        found = ", ".join(images) or "none"
+        raise DataError(
+            f"{builder.info.full_name} has no feature 'image' and not exactly one image feature "
+            f"(found: {found}): choose another --dataset"
+        )
+    dtype = np.dtype(features[chosen].np_dtype)
+    if dtype != np.uint8:
+        raise DataError(
+            f"the images of {builder.info.full_name} are {dtype}, expected uint8: choose another "
+            "--dataset"
+        )
+    return chosen
+
+
+def _fingerprint(builder: Any) -> dict[str, Any]:
+    """What tells apart data sets that TFDS knows from files alone, where a name says little."""
+    if not isinstance(builder, read_only_builder.ReadOnlyBuilder):
+        return {}
+    written = (Path(builder.data_dir) / "dataset_info.json").stat().st_mtime_ns
+    return {"data_dir": str(builder.data_dir), "written": written}
+
+
+def _prepare(builder: Any, manual_dir: Path | None) -> None:
+    try:
+        if builder.name in mnist_family.NAMES:
+            mnist_family.prepare(builder, manual_dir)
+        else:
+            _prepare_with_tensorflow(builder, manual_dir)
+    except DataError:
+        raise
+    except Exception as error:  # TFDS, its downloads and TensorFlow raise errors of any kind
+        if (Path(builder.data_dir) / "dataset_info.json").exists():
+            return  # another process has prepared the same data set in the meantime
+        raise DataError(
+            f"tensorflow-datasets could not prepare {builder.info.full_name} in "
+            f"{builder.data_dir_root} (--data_dir): {type(error).__name__}: {_one_line(error)}"
+        ) from error
+
+
+def _prepare_with_tensorflow(builder: Any, manual_dir: Path | None) -> None:
+    name, files = builder.info.full_name, builder.url_infos or {}
+    if importlib.util.find_spec("tensorflow") is None:
+        raise DataError(
+            f"{name} is not prepared in {builder.data_dir_root} (--data_dir), and to prepare it "
+            'needs TensorFlow: pip install "jaxgan[tfds]"'
+        )
+    if manual_dir is None and builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        wanted = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        raise DataError(f"{name} has to be fetched by hand and passed as --manual_dir: {wanted}")
+    by_hand = manual_dir and any((manual_dir / info.filename).exists() for info in files.values())
+    if files and not by_hand and not network.answers(next(iter(files))):
+        wanted = mnist_family.listed({info.filename: info for info in files.values()})
+        raise DataError(
+            f"{name} is not prepared in {builder.data_dir_root} and {next(iter(files))} does not "
+            f"answer: put the files it needs (of {wanted}) into a folder, pass it as --manual_dir"
+        )
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
+    builder.download_and_prepare(download_config=config, file_format="array_record")
+
+
+def _split_size(builder: Any, split: str) -> int:
+    splits = builder.info.splits
+    if not splits:
+        raise DataError(f"{builder.data_dir} exists but holds no prepared data: delete it")
+    try:
+        size = splits[split].num_examples
+    except (KeyError, ValueError, NotImplementedError) as error:
+        raise DataError(
+            f"{builder.info.full_name} has no split {split!r} (--split), only "
+            f"{', '.join(sorted(splits))} and slices such as '{min(splits)}[:50%]'"
+        ) from error
+    if not size:
+        raise DataError(f"split {split!r} of {builder.info.full_name} is empty (--split)")
+    return size
+
+
+def _examples(
+    builder: Any, split: str, feature: str, labelled: bool, image_size: int | None
+) -> Iterator[Example]:
+    """Decodes the image and the label of each example, whatever else it holds."""
+    channels = 1 if builder.info.features[feature].shape[-1] == 1 else 3
+    for record in raw_examples(builder, split):
+        message = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
+        values = message.FromString(record).features.feature
+        encoded = io.BytesIO(values[feature].bytes_list.value[0])
+        label = values["label"].int64_list.value[0] if labelled else None
+        yield decode(encoded, channels, image_size), label
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500]
