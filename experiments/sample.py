@@ -23,15 +23,6 @@ _AT_ONCE = 256
 _STOPS = 4  # latents that a picture of a GIF passes
 _FRAMES = 8  # pictures from one of them to the next, unless --interpolate says otherwise
 
-flags.DEFINE_string("workdir", None, "the run to sample from", required=True)
-flags.DEFINE_integer("n", 64, "number of samples", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "seed of the samples", lower_bound=0)
-flags.DEFINE_integer("label", None, "class to draw; all in turn if it is not given", lower_bound=0)
-flags.DEFINE_float("truncation", None, "keep each component of z within +-this", lower_bound=1e-3)
-flags.DEFINE_integer("interpolate", 0, "pictures from one latent to the next", lower_bound=0)
-flags.DEFINE_integer("step", None, "checkpoint to use; the newest if it is not given")
-flags.DEFINE_string("out", None, "file to write: .png, .npz or .gif", required=True)
-
 
 class Run(NamedTuple):
     """A trained generator and what it was trained for."""
@@ -171,6 +162,22 @@ def write(path: Path, run: Run, sample: latents.Latent, key, n: int, label, inte
         raise ConfigError(f"--out={path}: expected a name that ends in .png, .npz or .gif")
 
 
+def define_flags() -> None:
+    """Define the flags of this script."""
+    flags.DEFINE_string("workdir", None, "the run to sample from", required=True)
+    flags.DEFINE_integer("n", 64, "number of samples", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "seed of the samples", lower_bound=0)
+    flags.DEFINE_integer(
+        "label", None, "class to draw; all in turn if it is not given", lower_bound=0
+    )
+    flags.DEFINE_float(
+        "truncation", None, "keep each component of z within +-this", lower_bound=1e-3
+    )
+    flags.DEFINE_integer("interpolate", 0, "pictures from one latent to the next", lower_bound=0)
+    flags.DEFINE_integer("step", None, "checkpoint to use; the newest if it is not given")
+    flags.DEFINE_string("out", None, "file to write: .png, .npz or .gif", required=True)
+
+
 def main(argv: list[str]) -> None:
     """Draw what the flags ask for."""
     del argv
@@ -189,4 +196,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main, flags_parser=settings.parse_flags)

@@ -6,6 +6,7 @@ r and f are a pair of real and fake logits, and softplus(v) = log(1 + exp(v)), s
 -log sigmoid(v) = softplus(-v).
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -78,8 +79,9 @@ def minimax(*, label_smoothing: float = 0.0) -> AdversarialLoss:
     Raises:
       ValueError: `label_smoothing` is outside [0, 1).
     """
-    discriminator = _cross_entropy(label_smoothing)
-    return AdversarialLoss(_checked(lambda r, f: -jax.nn.softplus(f)), discriminator)
+    return AdversarialLoss(
+        _checked(lambda r, f: -jax.nn.softplus(f)), *_cross_entropy(label_smoothing)
+    )
 
 
 def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
@@ -93,8 +95,9 @@ def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
     Raises:
       ValueError: `label_smoothing` is outside [0, 1).
     """
-    discriminator = _cross_entropy(label_smoothing)
-    return AdversarialLoss(_checked(lambda r, f: jax.nn.softplus(-f)), discriminator)
+    return AdversarialLoss(
+        _checked(lambda r, f: jax.nn.softplus(-f)), *_cross_entropy(label_smoothing)
+    )
 
 
 def least_squares(*, label_smoothing: float = 0.0) -> AdversarialLoss:
@@ -177,14 +180,15 @@ def relativistic_average() -> AdversarialLoss:
     )
 
 
-def _cross_entropy(label_smoothing: float) -> _Loss:
+def _cross_entropy(label_smoothing: float) -> tuple[_Loss, float]:
+    """D's loss, and the logit it gives to what it cannot tell apart: sigmoid = (1 - s) / 2."""
     smoothing = _smoothing(label_smoothing)
 
     def discriminator(r, f):
         real = (1 - smoothing) * jax.nn.softplus(-r) + smoothing * jax.nn.softplus(r)
         return real + jax.nn.softplus(f)
 
-    return _checked(discriminator)
+    return _checked(discriminator), math.log((1 - smoothing) / (1 + smoothing))
 
 
 def _smoothing(label_smoothing: float) -> float:

@@ -243,8 +243,8 @@ def _unit(vector: jax.Array) -> jax.Array:
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(function).parameters.values()
-    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+    # By name only: `nn.Sequential` takes any keyword and hands it to a first layer that does not.
+    return name in inspect.signature(function).parameters
 
 
 def _reseed(streams: Any, key: jax.Array) -> Any:
