@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 
 LOSSES = (
     "non_saturating",
@@ -162,10 +162,11 @@ def load(workdir: str | Path) -> Config:
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Parse the command line like `absl.app.run`, but answer a mistake in one line."""
+    logging.set_verbosity(logging.WARNING)  # Orbax tells some thirty lines about each checkpoint
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
-        message = " ".join(str(error).split())
+        message = " ".join(str(error).removeprefix("ERROR:: ").split())
         if isinstance(error, flags.CantOpenFlagFileError):
             presets = sorted(path.stem for path in Path(__file__).parent.glob("presets/*.flags"))
             message += f"; the presets are {', '.join(presets)}"

@@ -174,11 +174,14 @@ class _Session(NamedTuple):
 
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
         path = Path(self.config.workdir) / "samples" / f"step_{step:08d}.png"
+        if path.exists():
+            return
         picture = self.draw(state)
         pictures.save(picture, path)
         self.recorder.picture(step, picture)
 
-    def save(self, step: int, state: jaxgan.TrainState) -> None:
+    def save(self, step: int, state: jaxgan.TrainState, pending: list) -> None:
+        self.log(step, pending)  # which fails before a state is saved that is not finite
         self.checkpoints.save(step, state, self.notes)
 
 
@@ -191,8 +194,7 @@ def _train(config: Config, gan, batches: Feed, session: _Session, step, state, s
         count = min(config.steps_per_call, config.steps - step)
         state, metrics = gan.train_step(state, (batches.source, batches.items(step, count)))
         pending.append(metrics)
-        last = step + count == config.steps or bool(stopped_by)
-        due = partial(_due, step, step + count, last)
+        due = partial(_due, step, step + count)
         step += count
         session.recorder.advance(step)
         if due(config.log_every):
@@ -200,14 +202,17 @@ def _train(config: Config, gan, batches: Feed, session: _Session, step, state, s
         if due(config.sample_every):
             session.picture(step, state)
         if due(config.checkpoint_every):
-            session.log(step, pending)  # a state that is not finite must not be saved
-            session.save(step, state)
+            session.save(step, state, pending)
+    # Whatever the last step or a signal cut off; what is done already is not done again.
+    session.log(step, pending)
+    session.picture(step, state)
+    session.save(step, state, pending)
     return step, state
 
 
-def _due(before: int, after: int, last: bool, every: int) -> bool:
-    """Whether something that happens every so many steps fell between two steps, or is the last."""
-    return last or before // every != after // every
+def _due(before: int, after: int, every: int) -> bool:
+    """Whether something that happens every so many steps falls between two steps."""
+    return before // every != after // every
 
 
 def _mode(config: Config) -> tuple[str, list]:

@@ -127,7 +127,8 @@ def gan(
         network_key, latent_key = jax.random.split(key)
         z, y = latent(latent_key, len(batch.x)), labels(batch)
         variables = Variables(*generator.init(network_key, z, *y))
-        fake, _ = jax.eval_shape(lambda v: generate(v, key, len(z), y, train=True), variables)
+        # Not in training mode: no axis is mapped here, and synchronised batch norm would ask for it.
+        fake, _ = jax.eval_shape(lambda v: generate(v, key, len(z), y, train=False), variables)
         if fake.shape != batch.x.shape:
             raise ValueError(
                 f"the generator makes {fake.shape[1:]}, the data are {batch.x.shape[1:]}; "

@@ -1,0 +1,200 @@
+"""Convolutional networks by the rules of DCGAN (Radford et al. 2015, arXiv:1511.06434).
+
+Strided convolutions in place of pooling, normalisation everywhere but at the generator's output and
+the discriminator's input, ReLU in the generator, LeakyReLU 0.2 in the discriminator, tanh at the
+end, weights from N(0, 0.02), no dense hidden layers.
+
+Both networks have one stage per halving of the image. `width` is the number of channels at the
+finest hidden stage, half the size of the image, and each coarser stage has twice as many:
+
+    image   stages (side: channels in multiples of `width`)
+     28     7: 2      14: 1
+     56     7: 4      14: 2     28: 1
+    112     7: 8      14: 4     28: 2     56: 1
+     32     4: 4       8: 2     16: 1
+     64     4: 8       8: 4     16: 2     32: 1
+    128     4: 16      8: 8     16: 4     32: 2     64: 1
+
+The paper's network is the one for 64 pixels with `width=128`: 1024, 512, 256 and 128 channels. Its
+windows are 4x4 here, as in most implementations since, because a multiple of the stride leaves
+fewer checkerboards than the paper's 5x5.
+"""
+
+from functools import partial
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    Upsample,
+    append_label,
+    check_label,
+    leaky_relu,
+)
+
+__all__ = ["IMAGE_SIZES", "NORMALIZATIONS", "Discriminator", "Generator", "check_image_size"]
+
+# The side of the coarsest stage and the number of stages, for every size of image.
+IMAGE_SIZES = {28: (7, 2), 32: (4, 3), 56: (7, 3), 64: (4, 4), 112: (7, 4), 128: (4, 5)}
+NORMALIZATIONS = ("batch", "layer", "none")
+
+Normalization = Literal["batch", "layer", "none"]
+
+_normal = nn.initializers.normal(0.02)
+
+
+def check_image_size(image_size: int, channels: int = 1) -> None:
+    """Checks that these networks exist for an image.
+
+    Raises:
+        ValueError: if `image_size` or `channels` is none of the allowed ones, which it names.
+    """
+    if image_size not in IMAGE_SIZES:
+        raise ValueError(f"image_size is one of {sorted(IMAGE_SIZES)}, not {image_size}")
+    if channels not in (1, 3):
+        raise ValueError(f"an image has 1 or 3 channels, not {channels}")
+
+
+class Generator(nn.Module):
+    """The generator of arXiv:1511.06434: z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        channels: 1 or 3.
+        width: channels of the finest hidden stage; see the table of this module.
+        upsample: how each stage doubles the size; see `jaxgan.models.layers.Upsample`.
+        num_classes: number of classes, None for a generator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    image_size: int = 28
+    channels: int = 1
+    width: int = 64
+    upsample: str = "transposed"
+    num_classes: int | None = None
+    normalization: Normalization = "batch"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Generates images.
+
+        Args:
+            z: latents `[B, latent]`.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Images `[B, image_size, image_size, channels]` in [-1, 1].
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+        """
+        check_image_size(self.image_size, self.channels)
+        normalize, settings = _settings(self, train)
+        upsample = partial(Upsample, method=self.upsample, kernel_init=_normal, dtype=self.dtype)
+        side, stages = IMAGE_SIZES[self.image_size]
+        widths = [self.width * 2**stage for stage in reversed(range(stages))]
+
+        h = append_label(z, y, self.num_classes)
+        h = nn.Dense(side * side * widths[0], **settings)(h)
+        h = nn.relu(normalize(h.reshape(-1, side, side, widths[0])))
+        for width in widths[1:]:
+            h = nn.relu(normalize(upsample(width, use_bias=settings["use_bias"])(h)))
+        return jnp.tanh(upsample(self.channels)(h))
+
+
+class Discriminator(nn.Module):
+    """The discriminator of arXiv:1511.06434: images `[B, H, W, C]` in [-1, 1] to logits `[B]`.
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        width: channels of the finest hidden stage; see the table of this module.
+        num_classes: number of classes, None for a discriminator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`. A critic with gradient penalty needs one
+            of the last two, since its penalty is defined for single images; arXiv:1704.00028
+            recommends `"layer"`.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    image_size: int = 28
+    width: int = 64
+    num_classes: int | None = None
+    normalization: Normalization = "batch"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Scores images: high for real ones.
+
+        Args:
+            x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set. They enter as one
+                more image plane.
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Logits `[B]`, float32.
+
+        Raises:
+            ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
+                none of the allowed.
+        """
+        check_image_size(self.image_size, x.shape[-1])
+        check_label(y, self.num_classes)
+        if x.shape[1:3] != (self.image_size, self.image_size):
+            height, width = x.shape[1:3]
+            raise ValueError(f"images of {height}x{width} for image_size={self.image_size}")
+        normalize, settings = _settings(self, train)
+        down = partial(Conv, kernel_size=(4, 4), stride=2)
+        _, stages = IMAGE_SIZES[self.image_size]
+
+        if self.num_classes is not None:
+            one_hot = jax.nn.one_hot(y, self.num_classes)
+            plane = nn.Dense(self.image_size**2, kernel_init=_normal, name="label_plane")(one_hot)
+            x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
+        h = leaky_relu(down(self.width, kernel_init=_normal, dtype=self.dtype)(x))
+        for stage in range(1, stages):
+            h = leaky_relu(normalize(down(self.width * 2**stage, **settings)(h)))
+        h = h.reshape(h.shape[0], -1)
+        return nn.Dense(1, kernel_init=_normal, dtype=jnp.float32)(h).squeeze(-1)
+
+
+def _settings(network: Generator | Discriminator, train: bool):
+    """The normalisation of the hidden stages, and what their layers are made with."""
+    normalize = partial(
+        _normalize,
+        kind=network.normalization,
+        train=train,
+        axis_name=network.axis_name,
+        dtype=network.dtype,
+    )
+    settings = {
+        # Batch normalisation takes away the mean of a channel, and any bias with it.
+        "use_bias": network.normalization != "batch",
+        "kernel_init": _normal,
+        "dtype": network.dtype,
+    }
+    return normalize, settings
+
+
+def _normalize(h, *, kind, train, axis_name, dtype):
+    match kind:
+        case "batch":
+            return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(h)
+        case "layer":
+            # Over channels and space, with one scale per channel, as in the WGAN-GP paper's code.
+            return nn.LayerNorm(reduction_axes=(1, 2, 3), feature_axes=-1, dtype=dtype)(h)
+        case "none":
+            return h
+    raise ValueError(f"normalization is one of {NORMALIZATIONS}, not {kind!r}")

@@ -1,0 +1,195 @@
+"""Layers that the shipped networks share."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+from jax import Array
+
+from jaxgan import convolution
+from jaxgan.convolution import Padding, depth_to_space
+
+__all__ = [
+    "UPSAMPLE_METHODS",
+    "BatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "Upsample",
+    "append_label",
+    "check_label",
+    "leaky_relu",
+]
+
+Initializer = Callable[..., Array]
+
+UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
+
+leaky_relu = partial(nn.leaky_relu, negative_slope=0.2)
+
+
+class Conv(nn.Module):
+    """`nn.Conv` on `[B, *space, C]` by `jaxgan.convolution.conv`, with the same parameters.
+
+    Attributes:
+        features: channels of the output.
+        kernel_size: window, one number per spatial axis.
+        stride: step of the window on all axes.
+        padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis.
+        use_bias: whether to add one learned number per channel.
+        kernel_init: initialiser of the kernel.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    kernel_size: tuple[int, ...]
+    stride: int = 1
+    padding: Padding = "SAME"
+    use_bias: bool = True
+    kernel_init: Initializer = nn.linear.default_kernel_init
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, *space, C]` to `[B, *space', features]`."""
+        return _convolve(self, convolution.conv, x)
+
+
+class ConvTranspose(nn.Module):
+    """`nn.ConvTranspose` by `jaxgan.convolution.conv_transpose`; attributes as in `Conv`."""
+
+    features: int
+    kernel_size: tuple[int, ...]
+    stride: int = 1
+    padding: Padding = "SAME"
+    use_bias: bool = True
+    kernel_init: Initializer = nn.linear.default_kernel_init
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, *space, C]` to `[B, *space', features]`."""
+        return _convolve(self, convolution.conv_transpose, x)
+
+
+def _convolve(layer: Conv | ConvTranspose, operation: Callable[..., Array], x: Array) -> Array:
+    shape = (*layer.kernel_size, x.shape[-1], layer.features)
+    kernel = layer.param("kernel", layer.kernel_init, shape, jnp.float32)
+    bias = None
+    if layer.use_bias:
+        bias = layer.param("bias", nn.initializers.zeros, (layer.features,), jnp.float32)
+    x, kernel, bias = promote_dtype(x, kernel, bias, dtype=layer.dtype)
+    y = operation(x, kernel, stride=layer.stride, padding=layer.padding)
+    return y if bias is None else y + bias
+
+
+class Upsample(nn.Module):
+    """Doubles height and width: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
+
+    Attributes:
+        features: channels of the output.
+        method: `"transposed"`, a 4x4 transposed convolution of stride 2; `"nearest"` or
+            `"bilinear"`, interpolation and a 3x3 convolution, free of the checkerboards of the
+            first (https://distill.pub/2016/deconv-checkerboard); or `"pixel_shuffle"`, a 3x3
+            convolution to `4 features` channels that become pixels (arXiv:1609.05158).
+        use_bias: whether to add one learned number per channel.
+        kernel_init: initialiser of the kernel.
+        dtype: type to compute in; parameters stay float32.
+
+    Raises:
+        ValueError: if there is no such method.
+    """
+
+    features: int
+    method: str = "transposed"
+    use_bias: bool = True
+    kernel_init: Initializer = nn.linear.default_kernel_init
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, H, W, C]` to `[B, 2H, 2W, features]`."""
+        settings: dict[str, Any] = {
+            "use_bias": self.use_bias,
+            "kernel_init": self.kernel_init,
+            "dtype": self.dtype,
+        }
+        match self.method:
+            case "transposed":
+                return ConvTranspose(self.features, (4, 4), stride=2, **settings)(x)
+            case "nearest":
+                return Conv(self.features, (3, 3), **settings)(_nearest(x))
+            case "bilinear":
+                return Conv(self.features, (3, 3), **settings)(_bilinear(x))
+            case "pixel_shuffle":
+                return depth_to_space(Conv(4 * self.features, (3, 3), **settings)(x), 2)
+        raise ValueError(f"upsampling is one of {UPSAMPLE_METHODS}, not {self.method!r}")
+
+
+def _nearest(x: Array) -> Array:
+    batch, height, width, channels = x.shape
+    x = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, channels))
+    return x.reshape(batch, 2 * height, 2 * width, channels)
+
+
+def _bilinear(x: Array) -> Array:
+    batch, height, width, channels = x.shape
+    return jax.image.resize(x, (batch, 2 * height, 2 * width, channels), "bilinear")
+
+
+def BatchNorm(  # noqa: N802 - it makes a module and reads as one
+    *, train: bool, axis_name: str | None = None, dtype: Any = None
+) -> nn.BatchNorm:
+    """Batch normalisation as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02).
+
+    Args:
+        train: normalise by the statistics of the batch and update the running ones.
+        axis_name: device axis to take the statistics over. It must be None where there is no
+            such axis, as under plain `jit`, whose statistics are over the whole batch already.
+        dtype: type of the output; statistics are float32 always.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        scale_init=_scale_init,
+        axis_name=axis_name,
+        dtype=dtype,
+    )
+
+
+def _scale_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    return 1 + 0.02 * jax.random.normal(key, shape, dtype)
+
+
+def check_label(y: Array | None, num_classes: int | None) -> None:
+    """Checks that labels are given to networks made for labels, and to no others.
+
+    Raises:
+        ValueError: if `y` is missing, or given to an unconditional network.
+    """
+    if num_classes is not None and y is None:
+        raise ValueError(f"the network has num_classes={num_classes} but was given no labels y")
+    if num_classes is None and y is not None:
+        raise ValueError("the network was given labels y but has num_classes=None")
+
+
+def append_label(features: Array, y: Array | None, num_classes: int | None) -> Array:
+    """Appends labels as one-hot vectors: `[B, N]` to `[B, N + num_classes]`.
+
+    Args:
+        features: `[B, N]`.
+        y: int32 `[B]`, in 0..num_classes-1, or None.
+        num_classes: number of classes, or None to return the features as they are.
+
+    Raises:
+        ValueError: if only one of `y` and `num_classes` is None.
+    """
+    check_label(y, num_classes)
+    if num_classes is None:
+        return features
+    one_hot = jax.nn.one_hot(y, num_classes, dtype=features.dtype)
+    return jnp.concatenate([features, one_hot], axis=-1)

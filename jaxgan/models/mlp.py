@@ -1,0 +1,98 @@
+"""Dense networks as in the first GAN paper, for small images and points.
+
+Goodfellow et al. 2014, arXiv:1406.2661.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.layers import append_label, leaky_relu
+
+__all__ = ["Discriminator", "Generator"]
+
+
+class Generator(nn.Module):
+    """Dense layers with ReLU (arXiv:1406.2661): z `[B, latent]` to x `[B, *shape]`.
+
+    Attributes:
+        shape: shape of one sample, `(28, 28, 1)` for digits and `(2,)` for points in the plane.
+        widths: sizes of the hidden layers.
+        output: `"tanh"` for samples in [-1, 1], `"linear"` for samples of any range.
+        num_classes: number of classes, None for a generator without labels.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    shape: Sequence[int] = (28, 28, 1)
+    widths: Sequence[int] = (256, 512)
+    output: Literal["tanh", "linear"] = "tanh"
+    num_classes: int | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Generates samples.
+
+        Args:
+            z: latents `[B, latent]`.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: has no effect here; all networks take it.
+
+        Returns:
+            Samples `[B, *shape]`.
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, or `output` is unknown.
+        """
+        if self.output not in ("tanh", "linear"):
+            raise ValueError(f'output is "tanh" or "linear", not {self.output!r}')
+        h = append_label(z, y, self.num_classes)
+        for width in self.widths:
+            h = nn.relu(nn.Dense(width, dtype=self.dtype)(h))
+        x = nn.Dense(math.prod(self.shape), dtype=self.dtype)(h)
+        x = jnp.tanh(x) if self.output == "tanh" else x
+        return x.reshape(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    """Dense layers with LeakyReLU 0.2: x `[B, ...]` to logits `[B]`.
+
+    The paper, arXiv:1406.2661, used maxout units and dropout. Leaky units have since replaced
+    maxout; dropout is here but off, and reads the random stream `"dropout"`.
+
+    Attributes:
+        widths: sizes of the hidden layers.
+        num_classes: number of classes, None for a discriminator without labels.
+        dropout: share of the hidden units, in [0, 1), set to zero in training.
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    widths: Sequence[int] = (512, 256)
+    num_classes: int | None = None
+    dropout: float = 0.0
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Scores samples: high for real ones.
+
+        Args:
+            x: samples `[B, ...]`, flattened here.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: whether dropout is active.
+
+        Returns:
+            Logits `[B]`, float32.
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`.
+        """
+        h = append_label(x.reshape(x.shape[0], -1), y, self.num_classes)
+        for width in self.widths:
+            h = leaky_relu(nn.Dense(width, dtype=self.dtype)(h))
+            h = nn.Dropout(self.dropout, deterministic=not train)(h)
+        return nn.Dense(1, dtype=jnp.float32)(h).squeeze(-1)

@@ -1,0 +1,85 @@
+import dataclasses
+from pathlib import Path
+
+import config
+import pytest
+from absl import flags
+from config import Config
+
+PRESETS = sorted((Path(__file__).parents[2] / "experiments" / "presets").glob("*.flags"))
+
+
+def parse(*arguments: str) -> Config:
+    values = flags.FlagValues()
+    config.define_flags(values)
+    values(["test", *arguments])
+    return config.from_flags(values)
+
+
+def test_without_flags_the_settings_are_the_defaults():
+    assert parse() == Config()
+
+
+def test_every_setting_comes_back_from_its_flag_file(tmp_path):
+    other = Config(
+        model="mlp", conditional=True, g_lr=1.25e-5, workdir=str(tmp_path), sync_batch_norm=False
+    )
+    (tmp_path / "flags.txt").write_text(other.to_flags())
+    assert config.load(tmp_path) == other
+
+
+def test_only_settings_that_change_the_run_count_as_a_difference():
+    ours = Config()
+    theirs = dataclasses.replace(ours, steps=7, log_every=3, keep=9, workdir="elsewhere")
+    assert ours.difference(theirs) == []
+    theirs = dataclasses.replace(theirs, seed=5, loss="hinge")
+    assert ours.difference(theirs) == ["--loss=non_saturating (now hinge)", "--seed=0 (now 5)"]
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path):
+    with pytest.raises(config.ConfigError, match=r"--workdir=.*no flags\.txt"):
+        config.load(tmp_path)
+
+
+def test_settings_of_another_program_are_refused(tmp_path):
+    (tmp_path / "flags.txt").write_text("--no_such_flag=1\n")
+    with pytest.raises(config.ConfigError, match="no_such_flag"):
+        config.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argument", "names"),
+    [
+        ("--steps=0", "steps"),
+        ("--batch_size=many", "batch_size"),
+        ("--loss=cross", "non_saturating"),
+        ("--ema_decay=1.5", "ema_decay"),
+        ("--nonsense=1", "nonsense"),
+    ],
+)
+def test_a_value_that_a_flag_does_not_take_is_refused_by_name(argument, names):
+    with pytest.raises(flags.Error, match=names):
+        parse(argument)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_parses_and_says_what_it_gave(path):
+    settings = parse(f"--flagfile={path}")
+    assert settings.workdir == f"runs/{path.stem}"
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    for word in ("Command", "Machine", "Time", "Result"):
+        assert any(line.startswith(f"# {word}:") for line in head), f"no {word} in {path}"
+    assert f"experiments/presets/{path.name}" in "\n".join(head)
+
+
+def test_there_is_a_preset_for_each_way_in():
+    expected = {
+        "dcgan_digits",
+        "cgan_digits",
+        "gan_digits",
+        "gan_ring",
+        "dcgan_mnist",
+        "dcgan_fashion_mnist",
+        "wgan_gp_digits",
+    }
+    assert expected <= {path.stem for path in PRESETS}
