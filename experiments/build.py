@@ -87,7 +87,7 @@ def _networks(config: Config, facts: Facts, axis_name: str | None):
         if len(facts.shape) != 3 or facts.shape[0] != facts.shape[1]:
             raise ValueError(f"a DCGAN makes square images, the data are {facts.shape}")
         size, _, channels = facts.shape
-        dcgan.check_image_size(size)
+        dcgan.check_image_size(size, channels)
         shared |= {"image_size": size, "width": config.width, "axis_name": axis_name}
         generator = dcgan.Generator(channels=channels, upsample=config.upsample, **shared)
         discriminator = dcgan.Discriminator(normalization=config.d_norm, **shared)

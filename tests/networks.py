@@ -1,5 +1,6 @@
 """Small networks that several tests share."""
 
+import contextlib
 import math
 
 import jax
@@ -80,3 +81,14 @@ def first_only(network):
             params, state, key, first, train=train
         ),
     )
+
+
+@contextlib.contextmanager
+def compilation(*, optimised):
+    """Small tests compile for longer than they run, and XLA can do it in two thirds of the time."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", not optimised)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)

@@ -9,7 +9,7 @@ import optax
 import pytest
 from flax import linen as nn
 from flax import nnx
-from networks import counting, mlp
+from networks import compilation, counting, mlp
 
 import jaxgan
 from jaxgan import Batch, Network, latents, losses, nets, recipes
@@ -19,10 +19,8 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    """Most of the time here is compilation; what it makes runs for a moment only."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    with compilation(optimised=False):
+        yield
 
 
 WIDTH = 16

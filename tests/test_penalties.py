@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import PartitionSpec as P
-from networks import mlp
+from networks import compilation, mlp
 
 import jaxgan
 from jaxgan import penalties
@@ -17,6 +17,12 @@ IMAGES = (4, 3, 2, 2)  # [B, H, W, C]
 REAL, FAKE = RNG.normal(size=(2, *IMAGES)).astype(np.float32)
 A = RNG.normal(size=IMAGES[1:]).astype(np.float32)
 LENGTH = np.sqrt((A.astype(float) ** 2).sum())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compile_quickly():
+    with compilation(optimised=False):
+        yield
 
 
 def linear(x):

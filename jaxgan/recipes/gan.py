@@ -127,7 +127,7 @@ def gan(
         network_key, latent_key = jax.random.split(key)
         z, y = latent(latent_key, len(batch.x)), labels(batch)
         variables = Variables(*generator.init(network_key, z, *y))
-        # Not in training mode: no axis is mapped here, and synchronised batch norm would ask for it.
+        # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
         fake, _ = jax.eval_shape(lambda v: generate(v, key, len(z), y, train=False), variables)
         if fake.shape != batch.x.shape:
             raise ValueError(
