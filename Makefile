@@ -10,11 +10,12 @@ READY := .venv/ready
 demo: setup
 	$(BIN)/python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags
 
+# Most of a test's time goes into compiling, which uses one core: two processes use two.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m slow
 
 lint: setup
 	$(BIN)/ruff format --check .

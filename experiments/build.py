@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import optax
-from config import Config, ConfigError
+from config import SMOOTHED, Config, ConfigError
 
 import jaxgan
 from jaxgan import losses, nets, penalties
@@ -96,7 +96,7 @@ def _networks(config: Config, facts: Facts, axis_name: str | None):
 
 def _loss(config: Config) -> losses.AdversarialLoss:
     pair = getattr(losses, config.loss)
-    if config.loss in {"minimax", "non_saturating", "least_squares"}:
+    if config.loss in SMOOTHED:
         return pair(label_smoothing=config.label_smoothing)
     return pair()
 

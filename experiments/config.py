@@ -15,6 +15,7 @@ LOSSES = (
     "relativistic_paired",
     "relativistic_average",
 )
+SMOOTHED = ("non_saturating", "minimax", "least_squares")
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
 
 
@@ -73,18 +74,18 @@ class Config:
     dropout: float = _flag(0.0, "dropout in the dense D", lower_bound=0.0, upper_bound=0.99)
 
     optimizer: str = _flag("adam", "for both", enum_values=["adam", "rmsprop", "sgd"])
-    g_lr: float = _flag(2e-4, "learning rate of G", lower_bound=0.0)
-    d_lr: float = _flag(4e-4, "learning rate of D", lower_bound=0.0)
+    g_lr: float = _flag(5e-4, "learning rate of G", lower_bound=0.0)
+    d_lr: float = _flag(1e-3, "learning rate of D", lower_bound=0.0)
     beta1: float = _flag(0.5, "Adam's decay of the mean", **_share)
     beta2: float = _flag(0.999, "Adam's decay of the variance", **_share)
     batch_size: int = _flag(64, "examples per update, over all devices", **_positive)
     d_steps: int = _flag(1, "updates of D per update of G", **_positive)
-    ema_decay: float = _flag(0.999, "decay of G's running average; 0 for none", **_share)
+    ema_decay: float = _flag(0.998, "decay of G's running average; 0 for none", **_share)
     seed: int = _flag(0, "everything random follows from it", lower_bound=0)
     precision: str = _flag("float32", "of computation", enum_values=["float32", "bfloat16"])
 
     workdir: str = _flag("runs/dcgan_digits", "where the run is kept", run=False)
-    steps: int = _flag(2400, "updates of G", run=False, **_positive)
+    steps: int = _flag(3000, "updates of G", run=False, **_positive)
     steps_per_call: int = _flag(20, "updates of G in one compiled call", run=False, **_positive)
     parallel: str = _flag(
         "auto",
@@ -93,8 +94,8 @@ class Config:
     )
     sync_batch_norm: bool = _flag(True, "batch statistics over all devices, not over each one")
     log_every: int = _flag(100, "steps between two lines of metrics", run=False, **_positive)
-    sample_every: int = _flag(200, "steps between two pictures", run=False, **_positive)
-    checkpoint_every: int = _flag(400, "steps between two checkpoints", run=False, **_positive)
+    sample_every: int = _flag(100, "steps between two pictures", run=False, **_positive)
+    checkpoint_every: int = _flag(500, "steps between two checkpoints", run=False, **_positive)
     keep: int = _flag(2, "checkpoints to keep", run=False, **_positive)
     wandb: bool = _flag(False, "log to Weights & Biases too", run=False)
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pictures
 from build import Facts, build
-from config import Config, ConfigError, load
+from config import SMOOTHED, Config, ConfigError, load
 from feed import Feed, feed
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from record import Recorder, check_wandb
@@ -108,6 +108,13 @@ def check(config: Config) -> None:
         raise ConfigError(f"--ema_decay={config.ema_decay}: expected 0 <= decay < 1")
     if config.label_smoothing >= 1:
         raise ConfigError(f"--label_smoothing={config.label_smoothing}: expected 0 <= s < 1")
+    if config.label_smoothing and config.loss not in SMOOTHED:
+        raise ConfigError(f"--label_smoothing: --loss is one of {', '.join(SMOOTHED)} with it")
+    if config.penalty != "none" and config.model == "dcgan" and config.d_norm == "batch":
+        raise ConfigError(
+            f"--penalty={config.penalty}: no example has its own gradient with --d_norm=batch; "
+            f"choose --d_norm=layer or --d_norm=none"
+        )
     _, devices = _mode(config)
     if config.batch_size % len(devices):
         raise ConfigError(

@@ -38,6 +38,8 @@ def gan(
         D minimises  mean loss.discriminator(D(x), D(G(z))) + weight * mean penalty
         G minimises  mean loss.generator(D(x), D(G(z)))
 
+    Networks may compute in bfloat16; samples, logits, losses and penalties are float32.
+
     D's metrics are its accuracy on real and on fake examples, near 0.5 each at equilibrium, and the
     weighted penalty.
 
@@ -76,7 +78,8 @@ def gan(
     def generate(variables: Variables, key: jax.Array, n: int, y: tuple, *, train: bool):
         latent_key, network_key = jax.random.split(key)
         z = latent(latent_key, n)
-        return generator.apply(*variables, network_key, z, *y, train=train)
+        samples, state = generator.apply(*variables, network_key, z, *y, train=train)
+        return samples.astype(jnp.float32), state
 
     def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         logits, state = discriminator.apply(*variables, key, x, *y, train=True)

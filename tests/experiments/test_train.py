@@ -107,6 +107,13 @@ def test_data_that_stay_on_the_host_give_the_same_run(tmp_path):
     assert ends[0] == ends[1]
 
 
+def test_bfloat16_keeps_parameters_and_statistics_in_float32(tmp_path):
+    settings = DIGITS | {"precision": "bfloat16"}
+    state = loop.run(Config(**settings, steps=10, workdir=str(tmp_path / "run"))).state
+    kept = [state.g.params, state.g.state, state.d.params, state.d.state, state.ema]
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(kept)} == {"float32"}
+
+
 @pytest.mark.parametrize("parallel", ["pmap", "shard_map"])
 def test_several_devices_train_and_go_on(tmp_path, parallel):
     settings = {**DIGITS, "parallel": parallel}
@@ -158,6 +165,8 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_good_state(tmp_path):
         ({"dataset": "ring", "model": "mlp", "flip": True}, "--flip"),
         ({"ema_decay": 1.0}, "--ema_decay"),
         ({"label_smoothing": 1.0}, "--label_smoothing"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
+        ({"penalty": "r1"}, "--d_norm=batch"),
         ({"wandb": True}, "--wandb"),
     ],
 )
