@@ -6,11 +6,15 @@ more (`models`, `data`, `checkpoint`) are imported when they are first used.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from jaxgan import latents, losses, nets, parallel, penalties, recipes, types
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
+
+if TYPE_CHECKING:
+    from jaxgan import checkpoint, convolution, data, models
 
 __version__ = "0.1.0"
 

@@ -21,7 +21,7 @@ fewer checkerboards than the paper's 5x5.
 """
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -42,8 +42,6 @@ __all__ = ["IMAGE_SIZES", "NORMALIZATIONS", "Discriminator", "Generator", "check
 # The side of the coarsest stage and the number of stages, for every size of image.
 IMAGE_SIZES = {28: (7, 2), 32: (4, 3), 56: (7, 3), 64: (4, 4), 112: (7, 4), 128: (4, 5)}
 NORMALIZATIONS = ("batch", "layer", "none")
-
-Normalization = Literal["batch", "layer", "none"]
 
 _normal = nn.initializers.normal(0.02)
 
@@ -79,7 +77,7 @@ class Generator(nn.Module):
     width: int = 64
     upsample: str = "transposed"
     num_classes: int | None = None
-    normalization: Normalization = "batch"
+    normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
 
@@ -129,7 +127,7 @@ class Discriminator(nn.Module):
     image_size: int = 28
     width: int = 64
     num_classes: int | None = None
-    normalization: Normalization = "batch"
+    normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
 
