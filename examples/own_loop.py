@@ -22,7 +22,7 @@ gan = recipes.gan(
 
 def train(seed, steps):
     def step(state, key):
-        index = jax.random.randint(key, (256,), 0, len(x))
+        index = jax.random.randint(key, (128,), 0, len(x))
         return gan.train_step(state, Batch(x[index]))
 
     key = jax.random.key(seed)
@@ -33,7 +33,7 @@ def train(seed, steps):
     return modes, metrics["d_loss"]
 
 
-def main(steps=3000):
+def main(steps=4000):
     modes, _ = jax.jit(train, static_argnums=1)(0, steps)
     print(f"one seed finds {modes} of 8 modes")
     seeds = jnp.arange(8)

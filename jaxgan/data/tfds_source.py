@@ -108,7 +108,9 @@ def _unknown(name: str) -> str:
 def _image_feature(builder: Any) -> str:
     """Returns the name of the feature that holds the images."""
     features = builder.info.features
-    images = [name for name, kind in features.items() if isinstance(kind, tfds.features.Image)]
+    images = sorted(
+        name for name, kind in features.items() if isinstance(kind, tfds.features.Image)
+    )
     chosen = "image" if "image" in images else images[0] if len(images) == 1 else None
     if chosen is None:
         found = ", ".join(images) or "none"

@@ -41,6 +41,7 @@ def picture(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_a_run_that_was_stopped_ends_in_the_bits_of_one_that_was_not(tmp_path):
     straight = Config(**DIGITS, steps=600, workdir=str(tmp_path / "straight"))
     resumed = dataclasses.replace(straight, workdir=str(tmp_path / "resumed"), steps=300)
@@ -116,7 +117,7 @@ def test_bfloat16_keeps_parameters_and_statistics_in_float32(tmp_path):
 
 @pytest.mark.parametrize("parallel", ["pmap", "shard_map"])
 def test_several_devices_train_and_go_on(tmp_path, parallel):
-    settings = {**DIGITS, "parallel": parallel}
+    settings = {**RING, "parallel": parallel}
     straight = loop.run(Config(**settings, steps=20, workdir=str(tmp_path / "straight")))
     loop.run(Config(**settings, steps=10, workdir=str(tmp_path / "resumed")))
     resumed = loop.run(Config(**settings, steps=20, workdir=str(tmp_path / "resumed")))

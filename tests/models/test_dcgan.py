@@ -91,8 +91,11 @@ def test_images_lie_between_minus_one_and_one():
 
 
 def test_weights_start_from_a_narrow_normal():
-    discriminator = dcgan.Discriminator(width=32).init(KEY, jnp.ones((1, 28, 28, 1)), train=True)
-    generator = dcgan.Generator(width=32).init(KEY, jnp.ones((1, 64)), train=True)
+    def init(network, example):
+        return jax.jit(lambda key: network.init(key, example, train=False))(KEY)
+
+    discriminator = init(dcgan.Discriminator(width=32), jnp.ones((1, 28, 28, 1)))
+    generator = init(dcgan.Generator(width=32), jnp.ones((1, 64)))
     kernels = [
         leaf
         for path, leaf in jax.tree_util.tree_leaves_with_path((discriminator, generator))
