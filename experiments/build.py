@@ -31,12 +31,12 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
     """Make the GAN that the settings describe.
 
     Args:
-      config: the settings, checked.
-      facts: shape and classes of the data.
-      axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
+        config: the settings, checked.
+        facts: shape and classes of the data.
+        axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
 
     Raises:
-      ConfigError: the networks cannot make or judge data of this shape.
+        ConfigError: the networks cannot make or judge data of this shape.
     """
     try:
         generator, discriminator = _networks(config, facts, axis_name)

@@ -147,7 +147,7 @@ def load(workdir: str | Path) -> Config:
     """The settings of a run that was started in `workdir`.
 
     Raises:
-      ConfigError: there is no run, or its settings are not this program's.
+        ConfigError: there is no run, or its settings are not this program's.
     """
     path = Path(workdir) / "flags.txt"
     if not path.is_file():

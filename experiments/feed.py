@@ -20,10 +20,10 @@ class Feed(NamedTuple):
     """The batches of a run.
 
     Attributes:
-      source: what every call is given.
-      items: `(first_step, steps) -> items`, what the calls differ in: leaves `[steps, B, ...]`.
-      load: `(source, item) -> Batch`, inside the compiled program.
-      on_device: whether the data set is on the device.
+        source: what every call is given.
+        items: `(first_step, steps) -> items`, what the calls differ in: leaves `[steps, B, ...]`.
+        load: `(source, item) -> Batch`, inside the compiled program.
+        on_device: whether the data set is on the device.
     """
 
     source: Any
@@ -36,11 +36,11 @@ def feed(dataset: Dataset, examples: int, *, seed: int, flip: bool, device_gb: f
     """Shuffle a data set into batches, as a pure function of (seed, step).
 
     Args:
-      dataset: images or points, with or without labels.
-      examples: examples per step, d_steps * batch size.
-      seed: of the order.
-      flip: whether every image also occurs mirrored.
-      device_gb: up to how many GB the data are put on the device.
+        dataset: images or points, with or without labels.
+        examples: examples per step, d_steps * batch size.
+        seed: of the order.
+        flip: whether every image also occurs mirrored.
+        device_gb: up to how many GB the data are put on the device.
     """
     size = len(dataset.x)
 

@@ -33,10 +33,10 @@ class Result(NamedTuple):
     """Where a run ended.
 
     Attributes:
-      step: updates of G so far.
-      state: the state after them.
-      stopped_by: the signal that ended it early, or None.
-      picture: the newest picture of samples, or None if none was made.
+        step: updates of G so far.
+        state: the state after them.
+        stopped_by: the signal that ended it early, or None.
+        picture: the newest picture of samples, or None if none was made.
     """
 
     step: int
@@ -49,9 +49,9 @@ def run(config: Config) -> Result:
     """Train, or go on training, until `config.steps`; leave everything in `config.workdir`.
 
     Raises:
-      ConfigError: the settings cannot be run; nothing has been written.
-      DataError: the data set cannot be had; nothing has been written.
-      DivergedError: a loss became NaN or infinite; the last good checkpoint is kept.
+        ConfigError: the settings cannot be run; nothing has been written.
+        DataError: the data set cannot be had; nothing has been written.
+        DivergedError: a loss became NaN or infinite; the last good checkpoint is kept.
     """
     check(config)
     dataset = data.load(
@@ -101,7 +101,7 @@ def check(config: Config) -> None:
     """Refuse settings that contradict each other or the files that are there.
 
     Raises:
-      ConfigError: one line that names the flag.
+        ConfigError: one line that names the flag.
     """
     check_wandb(config)
     if config.ema_decay >= 1:
@@ -138,7 +138,7 @@ def check_against_data(config: Config, dataset: data.Dataset) -> None:
     """Refuse settings that the data set cannot serve.
 
     Raises:
-      ConfigError: one line that names the flag.
+        ConfigError: one line that names the flag.
     """
     if config.batch_size > len(dataset.x):
         raise ConfigError(

@@ -19,12 +19,12 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     """Put images side by side.
 
     Args:
-      images: uint8 `[N, H, W, C]`, C being 1 or 3.
-      columns: images in a row; about as many as rows if None.
-      gap: black pixels between two images.
+        images: uint8 `[N, H, W, C]`, C being 1 or 3.
+        columns: images in a row; about as many as rows if None.
+        gap: black pixels between two images.
 
     Returns:
-      uint8 `[H', W', 3]`.
+        uint8 `[H', W', 3]`.
     """
     count, height, width, _ = images.shape
     columns = columns or math.ceil(math.sqrt(count))
@@ -41,11 +41,11 @@ def scatter(points: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
     """Draw generated points, over real ones if they are given.
 
     Args:
-      points: float `[N, 2]`, about within [-1, 1].
-      real: float `[M, 2]`, likewise.
+        points: float `[N, 2]`, about within [-1, 1].
+        real: float `[M, 2]`, likewise.
 
     Returns:
-      uint8 `[H, W, 3]`.
+        uint8 `[H, W, 3]`.
     """
     figure, axes = plt.subplots(figsize=(4, 4), dpi=100, layout="constrained")
     if real is not None:
@@ -70,7 +70,7 @@ def evolution(directory: Path) -> Path | None:
     """Join `step_*.png` to `evolution.gif`: at most 100 frames, the last one held.
 
     Returns:
-      Its path, or None if there are no pictures.
+        Its path, or None if there are no pictures.
     """
     paths = sorted(directory.glob("step_*.png"))
     if not paths:
@@ -95,7 +95,7 @@ def curves(metrics: Path, path: Path) -> Path | None:
     """Draw both losses and D's accuracy over the steps, from `metrics.jsonl`.
 
     Returns:
-      `path`, or None if there are no metrics.
+        `path`, or None if there are no metrics.
     """
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     if not lines:

@@ -17,9 +17,9 @@ class Recorder:
     """Writes down the metrics and pictures of a run, and shows how far it is.
 
     Args:
-      config: the settings.
-      first_step: where the run begins or goes on; what an earlier try wrote about later steps is
-        dropped.
+        config: the settings.
+        first_step: where the run begins or goes on; what an earlier try wrote about later steps is
+            dropped.
     """
 
     def __init__(self, config: Config, first_step: int):

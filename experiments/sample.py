@@ -51,8 +51,8 @@ def restore(workdir: str, step: int | None = None) -> Run:
     """Load the generator of a run, from its running average where there is one.
 
     Raises:
-      ConfigError: there is no run in `workdir`, or it has not saved anything yet.
-      CheckpointError: what it saved cannot be restored.
+        ConfigError: there is no run in `workdir`, or it has not saved anything yet.
+        CheckpointError: what it saved cannot be restored.
     """
     config = settings.load(workdir)
     directory = Path(workdir) / "checkpoints"
@@ -79,7 +79,7 @@ def labels(run: Run, n: int, label: int | None) -> np.ndarray | None:
     """Labels of n samples: the one that is asked for, or all in turn.
 
     Raises:
-      ConfigError: the run has no such class.
+        ConfigError: the run has no such class.
     """
     if not run.config.conditional:
         if label is not None:
@@ -97,7 +97,7 @@ def latent(run: Run, truncation: float | None) -> latents.Latent:
     """The distribution that samples are drawn from.
 
     Raises:
-      ConfigError: this distribution cannot be truncated.
+        ConfigError: this distribution cannot be truncated.
     """
     if truncation is None:
         return run.experiment.latent
@@ -120,7 +120,7 @@ def make(run: Run, sample: latents.Latent, key: jax.Array, n: int, label, interp
     """Samples `[n, ...]` and their labels; with `interpolate`, in rows from a latent to another.
 
     Raises:
-      ConfigError: `n` is not a whole number of rows, or the label does not exist.
+        ConfigError: `n` is not a whole number of rows, or the label does not exist.
     """
     if not interpolate:
         y = labels(run, n, label)
@@ -140,7 +140,7 @@ def write(path: Path, run: Run, sample: latents.Latent, key, n: int, label, inte
     """Write what the ending of `path` asks for.
 
     Raises:
-      ConfigError: an ending that is not known, or settings that contradict each other.
+        ConfigError: an ending that is not known, or settings that contradict each other.
     """
     is_images = len(run.facts.shape) == 3
     if path.suffix == ".npz":

@@ -29,11 +29,11 @@ class Checkpoints:
     Use it as a context manager, or call `close`.
 
     Args:
-      directory: where they are; made when the first one is saved.
-      keep: how many to keep, at least 1.
+        directory: where they are; made when the first one is saved.
+        keep: how many to keep, at least 1.
 
     Raises:
-      ValueError: `keep` is below 1.
+        ValueError: `keep` is below 1.
     """
 
     def __init__(self, directory: str | Path, *, keep: int = 2):
@@ -68,9 +68,9 @@ class Checkpoints:
         """Write a checkpoint, unless this step has one; return when it is on disk.
 
         Args:
-          step: the number it is found by.
-          state: any pytree of arrays and random keys.
-          notes: anything small that JSON can hold; `restore` gives it back.
+            step: the number it is found by.
+            state: any pytree of arrays and random keys.
+            notes: anything small that JSON can hold; `restore` gives it back.
         """
         if step in self.steps():
             return
@@ -88,15 +88,15 @@ class Checkpoints:
         """Read the newest checkpoint that is whole.
 
         Args:
-          like: a pytree of arrays, or of their shapes and dtypes, such as the state has. Where its
-            leaves are on devices, the restored ones are put there.
-          step: which one; the newest whole one if None.
+            like: a pytree of arrays, or of their shapes and dtypes, such as the state has. Where
+                its leaves are on devices, the restored ones are put there.
+            step: which one; the newest whole one if None.
 
         Returns:
-          The step and the state.
+            The step and the state.
 
         Raises:
-          CheckpointError: there is none, or none is whole and fits `like`.
+            CheckpointError: there is none, or none is whole and fits `like`.
         """
         steps = self.steps() if step is None else [step]
         reason = "there is none"
@@ -134,10 +134,10 @@ def digest(state: Any) -> str:
     """SHA-256 over the bytes, shapes and dtypes of all arrays of a pytree.
 
     Args:
-      state: any pytree of arrays and random keys.
+        state: any pytree of arrays and random keys.
 
     Returns:
-      64 hexadecimal digits: equal for two states exactly if they are the same bit for bit.
+        64 hexadecimal digits: equal for two states exactly if they are the same bit for bit.
     """
     sha = hashlib.sha256()
     for leaf in jax.tree.leaves(_to_host(state)):

@@ -31,21 +31,21 @@ def two_player(
         P.params <- optimizer(grad_{P.params} loss_P(P.params, P.state, stop_gradient(Q), b, key_t))
 
     Args:
-      generator: the player whose variables are averaged and sampled from.
-      discriminator: its opponent.
-      sample: `(variables, key, n, y) -> samples`, given the generator's `Variables`.
-      d_steps: updates of D for each update of G in `train_step`, at least 1.
-      ema_decay: decay b in [0, 1) of the generator's running average, per update of G:
-        `ema <- b_t ema + (1 - b_t) params` with `b_t = min(b, (1 + t) / (10 + t))`, so that short
-        runs are not dominated by their first weights. Float statistics are averaged likewise.
-        None keeps no average.
+        generator: the player whose variables are averaged and sampled from.
+        discriminator: its opponent.
+        sample: `(variables, key, n, y) -> samples`, given the generator's `Variables`.
+        d_steps: updates of D for each update of G in `train_step`, at least 1.
+        ema_decay: decay b in [0, 1) of the generator's running average, per update of G:
+            `ema <- b_t ema + (1 - b_t) params` with `b_t = min(b, (1 + t) / (10 + t))`, so that
+            short runs are not dominated by their first weights. Float statistics are averaged
+            likewise. None keeps no average.
 
     Returns:
-      The GAN. Its steps average over `axis_name` if they are given one.
+        The GAN. Its steps average over `axis_name` if they are given one.
 
     Raises:
-      ValueError: `d_steps` or `ema_decay` is out of range; in `train_step`, the batch does not
-        divide into `d_steps` minibatches.
+        ValueError: `d_steps` or `ema_decay` is out of range; in `train_step`, the batch does not
+            divide into `d_steps` minibatches.
     """
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")

@@ -17,10 +17,10 @@ def normal(dim: int) -> Latent:
     """Standard normal: z ~ N(0, I).
 
     Args:
-      dim: number of components.
+        dim: number of components.
 
     Returns:
-      `(key, n) -> [n, dim]`.
+        `(key, n) -> [n, dim]`.
     """
     return lambda key, n: jax.random.normal(key, (n, dim))
 
@@ -29,10 +29,10 @@ def uniform(dim: int) -> Latent:
     """Uniform on the cube: z ~ U[-1, 1)^dim, as in DCGAN (arXiv:1511.06434, section 3).
 
     Args:
-      dim: number of components.
+        dim: number of components.
 
     Returns:
-      `(key, n) -> [n, dim]`, in [-1, 1).
+        `(key, n) -> [n, dim]`, in [-1, 1).
     """
     return lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0)
 
@@ -44,14 +44,14 @@ def truncated(dim: int, threshold: float) -> Latent:
     samples.
 
     Args:
-      dim: number of components.
-      threshold: largest magnitude of a component, positive.
+        dim: number of components.
+        threshold: largest magnitude of a component, positive.
 
     Returns:
-      `(key, n) -> [n, dim]`, in [-threshold, threshold].
+        `(key, n) -> [n, dim]`, in [-threshold, threshold].
 
     Raises:
-      ValueError: `threshold` is not positive.
+        ValueError: `threshold` is not positive.
     """
     if not threshold > 0:
         raise ValueError(f"latents cannot be truncated at {threshold}; expected a positive number")
@@ -62,10 +62,10 @@ def categorical(categories: int) -> Latent:
     """One of several, one-hot: the discrete code of InfoGAN (arXiv:1606.03657, section 7.1).
 
     Args:
-      categories: how many there are; each is equally likely.
+        categories: how many there are; each is equally likely.
 
     Returns:
-      `(key, n) -> [n, categories]`, rows with a single 1.
+        `(key, n) -> [n, categories]`, rows with a single 1.
     """
     return lambda key, n: jax.nn.one_hot(jax.random.randint(key, (n,), 0, categories), categories)
 
@@ -74,10 +74,10 @@ def concatenate(*latents: Latent) -> Latent:
     """Independent parts side by side, for example noise and a code.
 
     Args:
-      *latents: samplers of `[n, dim_i]`.
+        *latents: samplers of `[n, dim_i]`.
 
     Returns:
-      `(key, n) -> [n, sum of dim_i]`.
+        `(key, n) -> [n, sum of dim_i]`.
     """
 
     def sample(key: jax.Array, n: int) -> jax.Array:
@@ -96,12 +96,12 @@ def slerp(start: jax.Array, end: jax.Array, t: jax.Array | float) -> jax.Array:
     it, and shows pictures that no sample would show. Parallel latents are joined by that line.
 
     Args:
-      start: `[..., dim]`.
-      end: `[..., dim]`.
-      t: in [0, 1], broadcast against `[..., 1]`.
+        start: `[..., dim]`.
+        end: `[..., dim]`.
+        t: in [0, 1], broadcast against `[..., 1]`.
 
     Returns:
-      `[..., dim]`; `start` at t = 0 and `end` at t = 1.
+        `[..., dim]`; `start` at t = 0 and `end` at t = 1.
     """
     lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
     cosine = jnp.sum(start * end, axis=-1) / jnp.maximum(lengths, 1e-12)

@@ -32,10 +32,10 @@ class AdversarialLoss(NamedTuple):
     """What both players minimise.
 
     Attributes:
-      generator: `(real_logits, fake_logits) -> loss per example`, all of one shape `[B, ...]`.
-      discriminator: likewise.
-      threshold: the logit at which the discriminator is undecided; None where only differences of
-        logits mean anything.
+        generator: `(real_logits, fake_logits) -> loss per example`, all of one shape `[B, ...]`.
+        discriminator: likewise.
+        threshold: the logit at which the discriminator is undecided; None where only differences of
+            logits mean anything.
     """
 
     generator: _Loss
@@ -52,12 +52,12 @@ def accuracy(
     the mean real and the mean fake logit of the batch. At equilibrium both shares are near 0.5.
 
     Args:
-      loss: the pair that the discriminator is trained with.
-      real_logits: `[B, ...]`.
-      fake_logits: `[B, ...]`.
+        loss: the pair that the discriminator is trained with.
+        real_logits: `[B, ...]`.
+        fake_logits: `[B, ...]`.
 
     Returns:
-      Two scalars in [0, 1]: (accuracy on real, accuracy on fake).
+        Two scalars in [0, 1]: (accuracy on real, accuracy on fake).
     """
     threshold = loss.threshold
     if threshold is None:
@@ -73,11 +73,11 @@ def minimax(*, label_smoothing: float = 0.0) -> AdversarialLoss:
     G's gradient vanishes where D is sure; `non_saturating` is what the same paper trains with.
 
     Args:
-      label_smoothing: s in [0, 1): D's target for real examples is 1 - s, for fake ones it stays 0
-        (one-sided, Salimans et al. 2016, arXiv:1606.03498, section 3.4).
+        label_smoothing: s in [0, 1): D's target for real examples is 1 - s, for fake ones it stays
+            0 (one-sided, Salimans et al. 2016, arXiv:1606.03498, section 3.4).
 
     Raises:
-      ValueError: `label_smoothing` is outside [0, 1).
+        ValueError: `label_smoothing` is outside [0, 1).
     """
     return AdversarialLoss(
         _checked(lambda r, f: -jax.nn.softplus(f)), *_cross_entropy(label_smoothing)
@@ -90,10 +90,10 @@ def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
         D: -log sigmoid(r) - log(1 - sigmoid(f))        G: -log sigmoid(f)
 
     Args:
-      label_smoothing: as in `minimax`.
+        label_smoothing: as in `minimax`.
 
     Raises:
-      ValueError: `label_smoothing` is outside [0, 1).
+        ValueError: `label_smoothing` is outside [0, 1).
     """
     return AdversarialLoss(
         _checked(lambda r, f: jax.nn.softplus(-f)), *_cross_entropy(label_smoothing)
@@ -106,10 +106,10 @@ def least_squares(*, label_smoothing: float = 0.0) -> AdversarialLoss:
         D: (r - 1)^2 / 2 + f^2 / 2        G: (f - 1)^2 / 2
 
     Args:
-      label_smoothing: s in [0, 1): D's target for real examples is 1 - s instead of 1.
+        label_smoothing: s in [0, 1): D's target for real examples is 1 - s instead of 1.
 
     Raises:
-      ValueError: `label_smoothing` is outside [0, 1).
+        ValueError: `label_smoothing` is outside [0, 1).
     """
     target = 1 - _smoothing(label_smoothing)
     return AdversarialLoss(

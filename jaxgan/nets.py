@@ -28,8 +28,8 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
     """Make a network of two plain functions.
 
     Args:
-      init: `(key, *inputs) -> params`.
-      apply: `(params, *inputs) -> outputs`.
+        init: `(key, *inputs) -> params`.
+        apply: `(params, *inputs) -> outputs`.
     """
     return Network(
         lambda key, *inputs: (init(key, *inputs), ()),
@@ -44,8 +44,8 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
     the state, which changes when `train` is True.
 
     Args:
-      module: called as `module(*inputs, train=...)`, or without `train` if it takes none.
-      rngs: names of the random streams that the module draws from when it is applied.
+        module: called as `module(*inputs, train=...)`, or without `train` if it takes none.
+        rngs: names of the random streams that the module draws from when it is applied.
     """
     takes_train = _takes(type(module).__call__, "train")
 
@@ -75,7 +75,7 @@ def from_nnx(make: Callable[..., Any]) -> Network:
     mode.
 
     Args:
-      make: `(nnx.Rngs) -> nnx.Module`; the module is called as `module(*inputs)`.
+        make: `(nnx.Rngs) -> nnx.Module`; the module is called as `module(*inputs)`.
     """
     from flax import nnx
 
@@ -108,7 +108,7 @@ def from_haiku(transformed: Any) -> Network:
     """Make a network of `hk.transform(f)` or `hk.transform_with_state(f)`.
 
     Args:
-      transformed: of a function `f(*inputs, train)`.
+        transformed: of a function `f(*inputs, train)`.
     """
     import haiku as hk
 
@@ -133,9 +133,9 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
     `train=False` is `eqx.nn.inference_mode`.
 
     Args:
-      make: `(key) -> module`, or `(key) -> (module, eqx.nn.State)` as from
-        `eqx.nn.make_with_state(Module)`. The module is called with one example of each input, then
-        the state if there is one, and with `key=` if its `__call__` takes one.
+        make: `(key) -> module`, or `(key) -> (module, eqx.nn.State)` as from
+            `eqx.nn.make_with_state(Module)`. The module is called with one example of each input,
+            then the state if there is one, and with `key=` if its `__call__` takes one.
     """
     import equinox as eqx
 
@@ -186,15 +186,15 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
     and follows W by power iteration in every call with `train=True`.
 
     Args:
-      network: any network whose params are a pytree of arrays.
-      iterations: power iterations per call, at least 1.
-      min_ndim: least number of axes of a kernel.
+        network: any network whose params are a pytree of arrays.
+        iterations: power iterations per call, at least 1.
+        min_ndim: least number of axes of a kernel.
 
     Returns:
-      The network, with state `(state of the network, vectors u)` and the same params.
+        The network, with state `(state of the network, vectors u)` and the same params.
 
     Raises:
-      ValueError: `iterations` is below 1.
+        ValueError: `iterations` is below 1.
     """
     if iterations < 1:
         raise ValueError(f"spectral_norm needs at least 1 iteration, got {iterations}")

@@ -29,11 +29,11 @@ def jit(gan: GAN, *, donate: bool = True) -> GAN:
     """Compile a GAN for one device, or for wherever its arrays lie.
 
     Args:
-      gan: the GAN.
-      donate: whether a step may reuse the memory of the state it is given.
+        gan: the GAN.
+        donate: whether a step may reuse the memory of the state it is given.
 
     Returns:
-      The GAN with every function compiled; the steps take no `axis_name`.
+        The GAN with every function compiled; the steps take no `axis_name`.
     """
 
     def compiled(step):
@@ -57,14 +57,14 @@ def pmap(
     of devices. Batch norm sees each device's part unless it is told the axis name.
 
     Args:
-      gan: the GAN.
-      devices: which; all local ones if None.
-      batch_axis: the axis of the examples in the batch's leaves.
-      axis_name: the name of the mapped axis.
-      donate: whether a step may reuse the memory of the state it is given.
+        gan: the GAN.
+        devices: which; all local ones if None.
+        batch_axis: the axis of the examples in the batch's leaves.
+        axis_name: the name of the mapped axis.
+        donate: whether a step may reuse the memory of the state it is given.
 
     Returns:
-      The GAN; its steps take whole batches and raise ValueError for a batch that does not divide.
+        The GAN; its steps take whole batches and raise ValueError for a batch that does not divide.
     """
     chosen = list(devices) if devices is not None else jax.local_devices()
     everywhere = NamedSharding(_mesh(chosen, axis_name), PartitionSpec())
@@ -99,17 +99,17 @@ def shard_map(
     """Split each batch over a mesh axis with `jax.shard_map`; otherwise like `pmap`.
 
     Args:
-      gan: the GAN.
-      mesh: a mesh with an axis `axis_name`; all devices in a row if None.
-      batch_axis: the axis of the examples in the batch's leaves.
-      axis_name: the mesh axis to split batches over.
-      donate: whether a step may reuse the memory of the state it is given.
+        gan: the GAN.
+        mesh: a mesh with an axis `axis_name`; all devices in a row if None.
+        batch_axis: the axis of the examples in the batch's leaves.
+        axis_name: the mesh axis to split batches over.
+        donate: whether a step may reuse the memory of the state it is given.
 
     Returns:
-      The GAN; its steps raise ValueError for a batch that does not divide.
+        The GAN; its steps raise ValueError for a batch that does not divide.
 
     Raises:
-      ValueError: the mesh has no such axis.
+        ValueError: the mesh has no such axis.
     """
     mesh = mesh if mesh is not None else _mesh(jax.devices(), axis_name)
     if axis_name not in mesh.axis_names:
@@ -154,11 +154,11 @@ def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
         state, metrics = steps.train_step(state, (x, order(len(x), 64, ...)))
 
     Args:
-      gan: the GAN, not yet compiled.
-      load: `(source, item) -> Batch`.
+        gan: the GAN, not yet compiled.
+        load: `(source, item) -> Batch`.
 
     Returns:
-      The GAN; metrics come stacked, `[K]` each.
+        The GAN; metrics come stacked, `[K]` each.
     """
 
     def many(step):

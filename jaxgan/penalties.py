@@ -24,13 +24,13 @@ def gradient_penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.
         (||grad D(u real + (1 - u) fake)||_2 - 1)^2,    u ~ U[0, 1] per example
 
     Args:
-      critic: `[B, ...] -> [B]`.
-      real: `[B, ...]`.
-      fake: `[B, ...]`.
-      key: random key.
+        critic: `[B, ...] -> [B]`.
+        real: `[B, ...]`.
+        fake: `[B, ...]`.
+        key: random key.
 
     Returns:
-      `[B]`, >= 0. The paper's weight is 10.
+        `[B]`, >= 0. The paper's weight is 10.
     """
     u = jax.random.uniform(key, _one_per_example(real), real.dtype)
     return jnp.square(_norm(_gradient(critic, u * real + (1 - u) * fake)) - 1)
@@ -43,13 +43,13 @@ def dragan(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> 
         noise = std(real) / 2 * U[0, 1] per element, as in the authors' code
 
     Args:
-      critic: `[B, ...] -> [B]`.
-      real: `[B, ...]`.
-      fake: not used.
-      key: random key.
+        critic: `[B, ...] -> [B]`.
+        real: `[B, ...]`.
+        fake: not used.
+        key: random key.
 
     Returns:
-      `[B]`, >= 0. The paper's weight is 10.
+        `[B]`, >= 0. The paper's weight is 10.
     """
     del fake
     mix_key, noise_key = jax.random.split(key)
@@ -64,13 +64,13 @@ def r1(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.
         ||grad D(real)||_2^2 / 2
 
     Args:
-      critic: `[B, ...] -> [B]`.
-      real: `[B, ...]`.
-      fake: not used.
-      key: not used.
+        critic: `[B, ...] -> [B]`.
+        real: `[B, ...]`.
+        fake: not used.
+        key: not used.
 
     Returns:
-      `[B]`, >= 0. The weight is the paper's gamma (10 there).
+        `[B]`, >= 0. The weight is the paper's gamma (10 there).
     """
     del fake, key
     return _squared_norm(_gradient(critic, real)) / 2
@@ -82,13 +82,13 @@ def r2(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.
         ||grad D(fake)||_2^2 / 2
 
     Args:
-      critic: `[B, ...] -> [B]`.
-      real: not used.
-      fake: `[B, ...]`.
-      key: not used.
+        critic: `[B, ...] -> [B]`.
+        real: not used.
+        fake: `[B, ...]`.
+        key: not used.
 
     Returns:
-      `[B]`, >= 0. The weight is the paper's gamma.
+        `[B]`, >= 0. The weight is the paper's gamma.
     """
     del real, key
     return _squared_norm(_gradient(critic, fake)) / 2
@@ -100,13 +100,13 @@ def r1_r2(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> j
         (||grad D(real)||_2^2 + ||grad D(fake)||_2^2) / 2
 
     Args:
-      critic: `[B, ...] -> [B]`.
-      real: `[B, ...]`.
-      fake: `[B, ...]`.
-      key: not used.
+        critic: `[B, ...] -> [B]`.
+        real: `[B, ...]`.
+        fake: `[B, ...]`.
+        key: not used.
 
     Returns:
-      `[B]`, >= 0. The weight is the paper's gamma.
+        `[B]`, >= 0. The weight is the paper's gamma.
     """
     return r1(critic, real, fake, key) + r2(critic, real, fake, key)
 
@@ -120,14 +120,14 @@ def lazy(penalty: Penalty, *, every: int) -> Callable[..., jax.Array]:
     except under `vmap`, where JAX computes both branches.
 
     Args:
-      penalty: `(critic, real, fake, key) -> [B]`.
-      every: k, at least 1.
+        penalty: `(critic, real, fake, key) -> [B]`.
+        every: k, at least 1.
 
     Returns:
-      `(critic, real, fake, key, step) -> [B]`, where `step` (int32) counts D's updates.
+        `(critic, real, fake, key, step) -> [B]`, where `step` (int32) counts D's updates.
 
     Raises:
-      ValueError: `every` is below 1.
+        ValueError: `every` is below 1.
     """
     if every < 1:
         raise ValueError(f"a penalty every {every} steps is not possible; expected at least 1")
@@ -156,10 +156,10 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
     holds up to the rounding of `params + updates`.
 
     Args:
-      limit: positive bound; the paper's is 0.01.
+        limit: positive bound; the paper's is 0.01.
 
     Raises:
-      ValueError: `limit` is not positive, or the transformation is used without parameters.
+        ValueError: `limit` is not positive, or the transformation is used without parameters.
     """
     if not limit > 0:
         raise ValueError(f"the weights cannot be clipped to {limit}; expected a positive limit")

@@ -25,9 +25,9 @@ class Network(NamedTuple):
     """A neural network as two pure functions, after Haiku's `TransformedWithState`.
 
     Attributes:
-      init: `(key, *inputs) -> (params, state)`.
-      apply: `(params, state, key, *inputs, train) -> (outputs, state)`. `train` is a Python bool:
-        with True, batch norm takes the batch's statistics and dropout is active.
+        init: `(key, *inputs) -> (params, state)`.
+        apply: `(params, state, key, *inputs, train) -> (outputs, state)`. `train` is a Python bool:
+            with True, batch norm takes the batch's statistics and dropout is active.
     """
 
     init: Callable[..., tuple[Params, State]]
@@ -45,8 +45,8 @@ class Batch(NamedTuple):
     """Examples of the data.
 
     Attributes:
-      x: `[B, ...]`, the data; images are `[B, H, W, C]` in [-1, 1].
-      y: the condition, `[B, ...]`: class labels (int32), a source image, or the other domain.
+        x: `[B, ...]`, the data; images are `[B, H, W, C]` in [-1, 1].
+        y: the condition, `[B, ...]`: class labels (int32), a source image, or the other domain.
     """
 
     x: Any
@@ -57,11 +57,11 @@ class Player(NamedTuple):
     """One side of the game: its variables, what it wants, and how it learns.
 
     Attributes:
-      init: `(key, batch) -> Variables`.
-      loss: `(params, state, opponent, batch, key, step) -> (loss, (state, metrics))`, where
-        `opponent` is the other player's `Variables`, behind a stopped gradient, and `step` counts
-        this player's updates so far.
-      optimizer: any optax transformation.
+        init: `(key, batch) -> Variables`.
+        loss: `(params, state, opponent, batch, key, step) -> (loss, (state, metrics))`, where
+            `opponent` is the other player's `Variables`, behind a stopped gradient, and `step`
+            counts this player's updates so far.
+        optimizer: any optax transformation.
     """
 
     init: Callable[[jax.Array, Batch], Variables]
@@ -82,10 +82,10 @@ class TrainState(NamedTuple):
     """Everything a run needs to go on, and nothing else.
 
     Attributes:
-      key: the run's random key. It never changes: step keys are folded out of it.
-      g: the generator's player.
-      d: the discriminator's player.
-      ema: running average of the generator's `Variables`; `()` if the GAN keeps none.
+        key: the run's random key. It never changes: step keys are folded out of it.
+        g: the generator's player.
+        d: the discriminator's player.
+        ema: running average of the generator's `Variables`; `()` if the GAN keeps none.
     """
 
     key: jax.Array
@@ -102,12 +102,12 @@ class GAN(NamedTuple):
     mapped axis, on which the state is the same and the batch is not.
 
     Attributes:
-      init: `(key, batch) -> TrainState`; of the batch only shapes and dtypes matter.
-      d_step: one update of the discriminator. The generator's variables are left alone.
-      g_step: one update of the generator and of its running average. The discriminator's are not.
-      train_step: `d_steps` updates of D, then one of G. Its batch holds one minibatch for each
-        update of D, so its leaves are `[d_steps * B, ...]`; G sees the last of them.
-      sample: `(state, key, n, y=None) -> samples`, from the running average where there is one.
+        init: `(key, batch) -> TrainState`; of the batch only shapes and dtypes matter.
+        d_step: one update of the discriminator. The generator's variables are left alone.
+        g_step: one update of the generator and of its running average. The discriminator's are not.
+        train_step: `d_steps` updates of D, then one of G. Its batch holds one minibatch for each
+            update of D, so its leaves are `[d_steps * B, ...]`; G sees the last of them.
+        sample: `(state, key, n, y=None) -> samples`, from the running average where there is one.
     """
 
     init: Callable[[jax.Array, Batch], TrainState]

@@ -44,28 +44,29 @@ def gan(
     weighted penalty.
 
     Args:
-      generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
-      discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`.
-      latent: sampler of z.
-      g_optimizer: optimiser of G; its learning rate is often the smaller one.
-      d_optimizer: optimiser of D; chain `penalties.clip_weights` after it for the first WGAN.
-      loss: the pair of losses; `losses.non_saturating()` if None.
-      penalty: of `penalties`, or None.
-      penalty_weight: its weight, or a function of D's step.
-      penalty_every: pay it in every k-th step, k times as much.
-      conditional: whether both networks see `batch.y`.
-      one_batch: whether D sees real and fake examples in one batch of 2B instead of two of B when
-        it is trained. Without batch norm this is only a matter of speed; with it, the statistics
-        of one batch mix both. G's loss always takes two passes.
-      d_steps: updates of D for each update of G.
-      ema_decay: decay of G's running average; None for none.
+        generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
+        discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`.
+        latent: sampler of z.
+        g_optimizer: optimiser of G; its learning rate is often the smaller one.
+        d_optimizer: optimiser of D; chain `penalties.clip_weights` after it for the first WGAN.
+        loss: the pair of losses; `losses.non_saturating()` if None.
+        penalty: of `penalties`, or None.
+        penalty_weight: its weight, or a function of D's step.
+        penalty_every: pay it in every k-th step, k times as much.
+        conditional: whether both networks see `batch.y`.
+        one_batch: whether D sees real and fake examples in one batch of 2B instead of two of B when
+            it is trained. Without batch norm this is only a matter of speed; with it, the
+            statistics of one batch mix both, while G's loss, which always takes two passes, is
+            judged by those of the fake examples alone.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
 
     Returns:
-      The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
+        The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
 
     Raises:
-      ValueError: when it is initialised or first stepped: labels are missing, or G's output does
-        not look like the data.
+        ValueError: when it is initialised or first stepped: labels are missing, or G's output does
+            not look like the data.
     """
     loss = losses.non_saturating() if loss is None else loss
     pay = None if penalty is None else penalties.lazy(penalty, every=penalty_every)
