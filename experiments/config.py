@@ -85,7 +85,7 @@ class Config:
     precision: str = _flag("float32", "of computation", enum_values=["float32", "bfloat16"])
 
     workdir: str = _flag("runs/dcgan_digits", "where the run is kept", run=False)
-    steps: int = _flag(3000, "updates of G", run=False, **_positive)
+    steps: int = _flag(2400, "updates of G", run=False, **_positive)
     steps_per_call: int = _flag(20, "updates of G in one compiled call", run=False, **_positive)
     parallel: str = _flag(
         "auto",
@@ -95,7 +95,7 @@ class Config:
     sync_batch_norm: bool = _flag(True, "batch statistics over all devices, not over each one")
     log_every: int = _flag(100, "steps between two lines of metrics", run=False, **_positive)
     sample_every: int = _flag(100, "steps between two pictures", run=False, **_positive)
-    checkpoint_every: int = _flag(500, "steps between two checkpoints", run=False, **_positive)
+    checkpoint_every: int = _flag(400, "steps between two checkpoints", run=False, **_positive)
     keep: int = _flag(2, "checkpoints to keep", run=False, **_positive)
     wandb: bool = _flag(False, "log to Weights & Biases too", run=False)
 
