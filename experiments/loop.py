@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pictures
 from build import Facts, build
@@ -169,14 +170,9 @@ class _Session(NamedTuple):
             name: float(np.mean(np.concatenate([metrics[name] for metrics in gathered])))
             for name in gathered[0]
         }
-        if not all(math.isfinite(value) for value in means.values()):
-            kept = self.checkpoints.steps()
-            where = f"; the checkpoint of step {kept[-1]} is kept" if kept else ""
-            raise DivergedError(
-                f"the run diverged before step {step}: "
-                f"{', '.join(f'{name} is {value}' for name, value in means.items())}{where}; "
-                f"try a smaller --d_lr and --g_lr, or a --penalty"
-            )
+        lost = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
+        if lost:
+            raise self._diverged(step, ", ".join(lost))
         self.recorder.metrics(step, means)
 
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
@@ -188,8 +184,19 @@ class _Session(NamedTuple):
         self.recorder.picture(step, picture)
 
     def save(self, step: int, state: jaxgan.TrainState, pending: list) -> None:
-        self.log(step, pending)  # which fails before a state is saved that is not finite
+        self.log(step, pending)
+        # The metrics are of the parameters before the last update, so they may not know it yet.
+        if not _is_finite(state):
+            raise self._diverged(step, "a parameter is not finite")
         self.checkpoints.save(step, state, self.notes)
+
+    def _diverged(self, step: int, what: str) -> DivergedError:
+        kept = self.checkpoints.steps()
+        where = f"; the checkpoint of step {kept[-1]} is kept" if kept else ""
+        return DivergedError(
+            f"the run diverged before step {step}: {what}{where}; "
+            f"try a smaller --d_lr and --g_lr, or a --penalty"
+        )
 
 
 def _train(config: Config, gan, batches: Feed, session: _Session, step, state, stopped_by):
@@ -215,6 +222,11 @@ def _train(config: Config, gan, batches: Feed, session: _Session, step, state, s
     session.picture(step, state)
     session.save(step, state, pending)
     return step, state
+
+
+def _is_finite(state: jaxgan.TrainState) -> bool:
+    floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in floats)
 
 
 def _due(before: int, after: int, every: int) -> bool:

@@ -190,7 +190,7 @@ def main(argv: list[str]) -> None:
         sample = latent(run, values.truncation)
         key = jax.random.key(values.seed)
         write(path, run, sample, key, values.n, values.label, values.interpolate)
-    except (ConfigError, CheckpointError) as error:
+    except (ConfigError, CheckpointError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     print(f"{values.n} samples after {run.step} steps: {path}")
 

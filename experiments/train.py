@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     settings = config.from_flags()
     try:
         result = loop.run(settings)
-    except (config.ConfigError, DataError, CheckpointError, loop.DivergedError) as error:
+    except (config.ConfigError, DataError, CheckpointError, loop.DivergedError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     workdir = settings.workdir
     if result.stopped_by is not None:
