@@ -52,38 +52,25 @@ class Conv(nn.Module):
     kernel_init: Initializer = nn.linear.default_kernel_init
     dtype: Any = None
 
+    _operation = staticmethod(convolution.conv)
+
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Maps `[B, *space, C]` to `[B, *space', features]`."""
-        return _convolve(self, convolution.conv, x)
+        shape = (*self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        bias = None
+        if self.use_bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = self._operation(x, kernel, stride=self.stride, padding=self.padding)
+        return y if bias is None else y + bias
 
 
-class ConvTranspose(nn.Module):
+class ConvTranspose(Conv):
     """`nn.ConvTranspose` by `jaxgan.convolution.conv_transpose`; attributes as in `Conv`."""
 
-    features: int
-    kernel_size: tuple[int, ...]
-    stride: int = 1
-    padding: Padding = "SAME"
-    use_bias: bool = True
-    kernel_init: Initializer = nn.linear.default_kernel_init
-    dtype: Any = None
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """Maps `[B, *space, C]` to `[B, *space', features]`."""
-        return _convolve(self, convolution.conv_transpose, x)
-
-
-def _convolve(layer: Conv | ConvTranspose, operation: Callable[..., Array], x: Array) -> Array:
-    shape = (*layer.kernel_size, x.shape[-1], layer.features)
-    kernel = layer.param("kernel", layer.kernel_init, shape, jnp.float32)
-    bias = None
-    if layer.use_bias:
-        bias = layer.param("bias", nn.initializers.zeros, (layer.features,), jnp.float32)
-    x, kernel, bias = promote_dtype(x, kernel, bias, dtype=layer.dtype)
-    y = operation(x, kernel, stride=layer.stride, padding=layer.padding)
-    return y if bias is None else y + bias
+    _operation = staticmethod(convolution.conv_transpose)
 
 
 class Upsample(nn.Module):

@@ -16,7 +16,7 @@ PRESETS = Path(__file__).parents[2] / "experiments" / "presets"
 
 
 def nearest_labels(images):
-    """The label of the training image nearest in pixels, which is right for 92 % of the first 1,000 real ones."""
+    """The label of the nearest real image in pixels: right for 92 % of the first 1,000 digits."""
     digits = data.load("digits")
     known = digits.x.reshape(len(digits.x), -1).astype(np.float32)
     images = images.reshape(len(images), -1).astype(np.float32)
