@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 import pictures
 from build import Facts, build
-from config import SMOOTHED, Config, ConfigError, load
+from checks import check, check_against_data
+from config import Config, ConfigError
+from devices import compile_steps, mode_and_devices
 from feed import Feed, feed
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from record import Recorder, check_wandb
+from record import Recorder
 
 import jaxgan
 from jaxgan import Batch, checkpoint, data
@@ -63,7 +64,7 @@ def run(config: Config) -> Result:
         manual_dir=config.manual_dir or None,
     )
     check_against_data(config, dataset)
-    mode, devices = _mode(config)
+    mode, devices = mode_and_devices(config)
     facts = Facts(dataset.x.shape[1:], dataset.class_names)
     synchronised = mode != "jit" and config.sync_batch_norm
     experiment = build(config, facts, axis_name=AXIS if synchronised else None)
@@ -74,7 +75,7 @@ def run(config: Config) -> Result:
         flip=config.flip,
         device_gb=config.device_data_gb,
     )
-    compiled, batches = _compile(experiment.gan, batches, mode, devices)
+    compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
     state = _initial_state(config, compiled, dataset)
 
     workdir = Path(config.workdir)
@@ -96,60 +97,6 @@ def run(config: Config) -> Result:
     pictures.curves(workdir / "metrics.jsonl", workdir / "curves.png")
     newest = max(samples.glob("step_*.png"), default=None)
     return Result(step, state, next(iter(stopped_by), None), newest)
-
-
-def check(config: Config) -> None:
-    """Refuse settings that contradict each other or the files that are there.
-
-    Raises:
-        ConfigError: one line that names the flag.
-    """
-    check_wandb(config)
-    if config.ema_decay >= 1:
-        raise ConfigError(f"--ema_decay={config.ema_decay}: expected 0 <= decay < 1")
-    if config.label_smoothing >= 1:
-        raise ConfigError(f"--label_smoothing={config.label_smoothing}: expected 0 <= s < 1")
-    if config.label_smoothing and config.loss not in SMOOTHED:
-        raise ConfigError(f"--label_smoothing: --loss is one of {', '.join(SMOOTHED)} with it")
-    if config.penalty != "none" and config.model == "dcgan" and config.d_norm == "batch":
-        raise ConfigError(
-            f"--penalty={config.penalty}: no example has its own gradient with --d_norm=batch; "
-            f"choose --d_norm=layer or --d_norm=none"
-        )
-    _, devices = _mode(config)
-    if config.batch_size % len(devices):
-        raise ConfigError(
-            f"--batch_size={config.batch_size}: expected a multiple of the {len(devices)} devices"
-        )
-    workdir = Path(config.workdir)
-    if workdir.exists() and not workdir.is_dir():
-        raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")
-    if (workdir / "flags.txt").exists():
-        difference = load(workdir).difference(config)
-        if difference:
-            raise ConfigError(
-                f"--workdir={workdir}: another run is kept here: {', '.join(difference)}; "
-                f"choose another --workdir, or the same settings to go on"
-            )
-    elif workdir.exists() and any(workdir.iterdir()):
-        raise ConfigError(f"--workdir={workdir}: it is not empty, and holds no run to go on with")
-
-
-def check_against_data(config: Config, dataset: data.Dataset) -> None:
-    """Refuse settings that the data set cannot serve.
-
-    Raises:
-        ConfigError: one line that names the flag.
-    """
-    if config.batch_size > len(dataset.x):
-        raise ConfigError(
-            f"--batch_size={config.batch_size}: --dataset={config.dataset} has only "
-            f"{len(dataset.x)} examples"
-        )
-    if config.conditional and dataset.y is None:
-        raise ConfigError(f"--conditional: --dataset={config.dataset} has no labels")
-    if config.flip and dataset.x.ndim != 4:
-        raise ConfigError(f"--flip: --dataset={config.dataset} has points, not images")
 
 
 class _Session(NamedTuple):
@@ -232,24 +179,6 @@ def _is_finite(state: jaxgan.TrainState) -> bool:
 def _due(before: int, after: int, every: int) -> bool:
     """Whether something that happens every so many steps falls between two steps."""
     return before // every != after // every
-
-
-def _mode(config: Config) -> tuple[str, list]:
-    """How the steps run, and on which devices."""
-    devices = jax.local_devices()
-    if config.parallel == "auto":
-        return ("pmap", devices) if len(devices) > 1 else ("jit", devices)
-    return config.parallel, devices[:1] if config.parallel == "jit" else devices
-
-
-def _compile(gan: jaxgan.GAN, batches: Feed, mode: str, devices: list) -> tuple[jaxgan.GAN, Feed]:
-    many = jaxgan.scan(gan, batches.load)
-    if mode == "jit":
-        return jaxgan.jit(many), batches
-    whole = NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
-    batches = batches._replace(source=jax.device_put(batches.source, whole))
-    transform = {"pmap": jaxgan.pmap, "shard_map": jaxgan.shard_map}[mode]
-    return transform(many, batch_axis=(None, 1)), batches
 
 
 def _initial_state(config: Config, gan: jaxgan.GAN, dataset: data.Dataset) -> jaxgan.TrainState:

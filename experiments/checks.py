@@ -1,0 +1,63 @@
+"""What is refused before anything is compiled or written."""
+
+from pathlib import Path
+
+from config import SMOOTHED, Config, ConfigError, load
+from devices import mode_and_devices
+from record import check_wandb
+
+from jaxgan import data
+
+
+def check(config: Config) -> None:
+    """Refuse settings that contradict each other or the files that are there.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    check_wandb(config)
+    if config.ema_decay >= 1:
+        raise ConfigError(f"--ema_decay={config.ema_decay}: expected 0 <= decay < 1")
+    if config.label_smoothing >= 1:
+        raise ConfigError(f"--label_smoothing={config.label_smoothing}: expected 0 <= s < 1")
+    if config.label_smoothing and config.loss not in SMOOTHED:
+        raise ConfigError(f"--label_smoothing: --loss is one of {', '.join(SMOOTHED)} with it")
+    if config.penalty != "none" and config.model == "dcgan" and config.d_norm == "batch":
+        raise ConfigError(
+            f"--penalty={config.penalty}: no example has its own gradient with --d_norm=batch; "
+            f"choose --d_norm=layer or --d_norm=none"
+        )
+    _, devices = mode_and_devices(config)
+    if config.batch_size % len(devices):
+        raise ConfigError(
+            f"--batch_size={config.batch_size}: expected a multiple of the {len(devices)} devices"
+        )
+    workdir = Path(config.workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")
+    if (workdir / "flags.txt").exists():
+        difference = load(workdir).difference(config)
+        if difference:
+            raise ConfigError(
+                f"--workdir={workdir}: another run is kept here: {', '.join(difference)}; "
+                f"choose another --workdir, or the same settings to go on"
+            )
+    elif workdir.exists() and any(workdir.iterdir()):
+        raise ConfigError(f"--workdir={workdir}: it is not empty, and holds no run to go on with")
+
+
+def check_against_data(config: Config, dataset: data.Dataset) -> None:
+    """Refuse settings that the data set cannot serve.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    if config.batch_size > len(dataset.x):
+        raise ConfigError(
+            f"--batch_size={config.batch_size}: --dataset={config.dataset} has only "
+            f"{len(dataset.x)} examples"
+        )
+    if config.conditional and dataset.y is None:
+        raise ConfigError(f"--conditional: --dataset={config.dataset} has no labels")
+    if config.flip and dataset.x.ndim != 4:
+        raise ConfigError(f"--flip: --dataset={config.dataset} has points, not images")
