@@ -1,6 +1,6 @@
 """From settings to functions: the networks and the GAN of a run."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
@@ -39,7 +39,9 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
         ConfigError: the networks cannot make or judge data of this shape.
     """
     try:
-        generator, discriminator = _networks(config, facts, axis_name)
+        generator, discriminator = map(
+            nets.from_linen, networks(config, facts, axis_name=axis_name)
+        )
     except ValueError as error:
         raise ConfigError(f"--model={config.model}, --image_size: {error}") from error
     if config.spectral_norm:
@@ -66,8 +68,19 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
     return Experiment(gan, generator, latent)
 
 
-def _networks(config: Config, facts: Facts, axis_name: str | None):
-    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
+def networks(config: Config, facts: Facts, *, axis_name: str | None = None, dtype: Any = None):
+    """The generator and the discriminator, as flax modules.
+
+    Args:
+        config: the settings, checked.
+        facts: shape and classes of the data.
+        axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
+        dtype: type to compute in; the one of `config.precision` if None.
+
+    Raises:
+        ValueError: they cannot make or judge data of this shape.
+    """
+    dtype = dtype or {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
     shared = {
         "num_classes": len(facts.class_names) if config.conditional else None,
         "dtype": dtype,
@@ -91,7 +104,7 @@ def _networks(config: Config, facts: Facts, axis_name: str | None):
         shared |= {"image_size": size, "width": config.width, "axis_name": axis_name}
         generator = dcgan.Generator(channels=channels, upsample=config.upsample, **shared)
         discriminator = dcgan.Discriminator(normalization=config.d_norm, **shared)
-    return nets.from_linen(generator), nets.from_linen(discriminator)
+    return generator, discriminator
 
 
 def _loss(config: Config) -> losses.AdversarialLoss:

@@ -1,15 +1,25 @@
 """Convolutions that are fast on every backend, inside compiled loops too.
 
-On GPU and TPU these are `lax.conv_general_dilated` and `lax.conv_transpose`. XLA's CPU backend runs
-those two 10 to 20 times below the speed of its matrix products in two places: the weight gradient
-of a transposed convolution, and every gradient inside a while loop, which is what `lax.scan`
-becomes. On CPU they are therefore matrix products between plain reshapes, slices and pads. Autodiff
-turns each of these into another of the same kind, so derivatives of every order are fast as well.
+On GPU and TPU these are `lax.conv_general_dilated` and `lax.conv_transpose`. XLA's CPU backend has
+two weak places there. A convolution is fast only if its operands lie in one particular order of
+axes; others are put into that order, but not inside a while loop, which is what `lax.scan` becomes,
+and the convolutions that autodiff makes have others: they run 4 to 100 times slower there. And the
+weight gradient of a transposed convolution, as autodiff states it, has a window as large as the
+image. On CPU both operations are therefore made of three linear maps, each in its fast form:
+
+    gather(x, kernel)            a strided convolution
+    paint(y, kernel)             its adjoint in x: a transposed convolution
+    kernel_gradient(x, y)        its adjoint in the kernel
+
+Gather's two reverse derivatives are the other two; paint's are gather and, with the arguments
+exchanged, kernel_gradient. All are made of ordinary JAX operations, so derivatives of every order
+and in both directions exist, `vmap` works, and those of second order are matrix products again.
 """
 
 from collections.abc import Sequence
 from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -17,6 +27,8 @@ from jax import Array, lax
 __all__ = ["conv", "conv_transpose", "depth_to_space", "space_to_depth"]
 
 Padding = str | Sequence[tuple[int, int]]
+
+_NARROW = 8  # channels
 
 
 def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME") -> Array:
@@ -45,7 +57,7 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=partial(_conv_by_products, stride=stride, padding=tuple(padding)),
+        cpu=partial(_conv_on_cpu, stride=stride, padding=tuple(padding)),
         default=partial(
             lax.conv_general_dilated,
             window_strides=strides,
@@ -81,7 +93,7 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=partial(_conv_transpose_by_products, stride=stride, padding=tuple(padding)),
+        cpu=partial(_conv_transpose_on_cpu, stride=stride, padding=tuple(padding)),
         default=partial(
             lax.conv_transpose,
             strides=(stride,) * len(window),
@@ -111,9 +123,103 @@ def depth_to_space(x: Array, block: int) -> Array:
     return x.reshape(batch, *(n * block for n in space), -1)
 
 
-def _conv_by_products(x, kernel, *, stride, padding):
+def _conv_on_cpu(x, kernel, *, stride, padding):
+    if _is_narrow(kernel):
+        return _gather_by_products(x, kernel, stride, padding)
+    return _gather(x, kernel, stride, padding)
+
+
+def _conv_transpose_on_cpu(x, kernel, *, stride, padding):
+    """The adjoint of the strided convolution with the same kernel, turned around."""
+    turned = jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
+    sizes = zip(x.shape[1:-1], kernel.shape[:-2], padding, strict=True)
+    space = tuple(max(0, (n - 1) * stride + sum(pads) - k + 2) for n, k, pads in sizes)
+    pads = tuple(
+        (k - 1 - before, k - 1 - after)
+        for k, (before, after) in zip(kernel.shape[:-2], padding, strict=True)
+    )
+    paint = _paint_by_products if _is_narrow(kernel) else _paint
+    return paint(x, turned, stride, pads, space)
+
+
+def _is_narrow(kernel):
+    """Whether one side is an image, or nearly so: then matrix products alone are the fastest."""
+    return min(kernel.shape[-2:]) < _NARROW
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def _gather(x, kernel, stride, padding):
+    return _gather_by_convolution(x, kernel, stride, padding)
+
+
+@_gather.defjvp
+def _gather_jvp(stride, padding, primals, tangents):
+    (x, kernel), (dx, dkernel) = primals, tangents
+    y = _gather(x, kernel, stride, padding)
+    space, window = x.shape[1:-1], kernel.shape[:-2]
+    from_x = _adjoint(lambda y: _paint_by_products(y, kernel, stride, padding, space), y)
+    from_kernel = _adjoint(lambda y: _kernel_gradient(x, y, stride, padding, window), y)
+    return y, from_x(dx) + from_kernel(dkernel)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
+def _paint(y, kernel, stride, padding, space):
+    return _paint_by_products(y, kernel, stride, padding, space)
+
+
+@_paint.defjvp
+def _paint_jvp(stride, padding, space, primals, tangents):
+    (y, kernel), (dy, dkernel) = primals, tangents
+    x = _paint(y, kernel, stride, padding, space)
+    window = kernel.shape[:-2]
+    from_y = _adjoint(lambda x: _gather_by_convolution(x, kernel, stride, padding), x)
+    from_kernel = _adjoint(lambda x: _kernel_gradient(x, y, stride, padding, window), x)
+    return x, from_y(dy) + from_kernel(dkernel)
+
+
+def _adjoint(linear, like):
+    """The adjoint of `linear`, an operation on arrays like `like`.
+
+    A derivative stated in this way is `linear` itself when autodiff transposes it.
+    """
+    transposed = jax.linear_transpose(linear, like)
+    return lambda a: transposed(a)[0]
+
+
+def _gather_by_convolution(x, kernel, stride, padding):
+    return _convolve(x, kernel, window_strides=(stride,) * len(padding), padding=padding)
+
+
+def _kernel_gradient(x, y, stride, padding, window):
+    """The gradient of `sum(gather(x, kernel) * y)`: x is seen through a window the size of y.
+
+    The channels of x take the place of the examples, and the examples that of the channels.
+    """
+    sizes = zip(x.shape[1:-1], y.shape[1:-1], window, padding, strict=True)
+    pads = [(before, k + (m - 1) * stride - n - before) for n, m, k, (before, _) in sizes]
+    gradient = _convolve(
+        x.swapaxes(0, -1),
+        jnp.moveaxis(y, 0, -2),
+        window_strides=(1,) * len(window),
+        padding=pads,
+        rhs_dilation=(stride,) * len(window),
+    )
+    return jnp.moveaxis(gradient, 0, -2)
+
+
+def _convolve(x, kernel, **settings):
+    """The one order of axes that is fast on CPU. Its low-precision convolutions are slow."""
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    layout = _layout(kernel.ndim - 2)
+    y = lax.conv_general_dilated(
+        x.astype(wide), kernel.astype(wide), dimension_numbers=layout, **settings
+    )
+    return y.astype(x.dtype)
+
+
+def _gather_by_products(x, kernel, stride, padding):
     """A strided convolution is one of stride 1 between blocks of `stride` pixels a side."""
-    taps = _blocks(kernel, stride, keep=-1)
+    taps = _blocks(kernel, stride)
     pads = []
     for n, k, t, (before, after) in zip(
         x.shape[1:-1], kernel.shape[:-2], taps.shape[:-2], padding, strict=True
@@ -124,20 +230,26 @@ def _conv_by_products(x, kernel, *, stride, padding):
     return _correlate(space_to_depth(_pad(x, pads), stride), taps)
 
 
-def _conv_transpose_by_products(x, kernel, *, stride, padding):
-    """Every value of `x` paints one window; a block of outputs gathers the parts painted on it."""
-    space = tuple(range(kernel.ndim - 2))
-    taps = _blocks(jnp.flip(kernel, space), stride, keep=-2)
-    pads, crops = [], []
-    for n, k, t, (before, after) in zip(
-        x.shape[1:-1], kernel.shape[:-2], taps.shape[:-2], padding, strict=True
-    ):
-        size = max(0, (n - 1) * stride + before + after - k + 2)
-        first = k - 1 - before
-        pads.append((t - 1, t - 1))
-        crops.append((-first, first + size - (n + t - 1) * stride))
-    blocks = _correlate(_pad(x, pads), jnp.flip(taps, space))
-    return _pad(depth_to_space(blocks, stride), crops)
+def _paint_by_products(y, kernel, stride, padding, space):
+    """Every value of y paints one window, block by block; the paintings are added."""
+    taps = _blocks(kernel, stride)
+    window = taps.shape[:-2]
+    products = _product(y, jnp.moveaxis(taps, -1, 0).reshape(y.shape[-1], -1))
+    offsets = list(np.ndindex(*window))
+    parts = lax.split(products, [taps.shape[-2]] * len(offsets), axis=products.ndim - 1)
+    blocks = reduce(
+        jnp.add,
+        (
+            _pad(part, [(i, t - 1 - i) for i, t in zip(offset, window, strict=True)])
+            for part, offset in zip(parts, offsets, strict=True)
+        ),
+    )
+    image = depth_to_space(blocks, stride)
+    crops = [
+        (-before, before + n - painted)
+        for n, painted, (before, _) in zip(space, image.shape[1:-1], padding, strict=True)
+    ]
+    return _pad(image, crops).astype(y.dtype)
 
 
 def _correlate(x, taps):
@@ -155,23 +267,26 @@ def _correlate(x, taps):
         stop = [i + m for i, m in zip(offset, size, strict=True)]
         return lax.slice(a, (0, *offset, 0), (a.shape[0], *stop, a.shape[-1]))
 
-    product = partial(jnp.dot, preferred_element_type=jnp.promote_types(x.dtype, jnp.float32))
     taps = taps.reshape(len(offsets), channels, features)
     if channels < 4 * features:
         patches = jnp.concatenate([shifted(x, offset) for offset in offsets], axis=-1)
-        y = product(patches, taps.reshape(-1, features))
+        y = _product(patches, taps.reshape(-1, features))
     else:
-        products = product(x, taps.swapaxes(0, 1).reshape(channels, -1))
+        products = _product(x, taps.swapaxes(0, 1).reshape(channels, -1))
         parts = lax.split(products, [features] * len(offsets), axis=products.ndim - 1)
         y = reduce(jnp.add, map(shifted, parts, offsets))
     return y.astype(x.dtype)
 
 
-def _blocks(kernel, block, keep):
-    """Moves the pixels of a window into the channel axis that `keep` does not name."""
-    kernel = jnp.moveaxis(kernel, keep, 0)
+def _product(x, matrix):
+    return jnp.dot(x, matrix, preferred_element_type=jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _blocks(kernel, block):
+    """Moves the pixels of a window into its input channels: `[*t, block^d C, F]`."""
+    kernel = jnp.moveaxis(kernel, -1, 0)
     kernel = _pad(kernel, [(0, -k % block) for k in kernel.shape[1:-1]])
-    return jnp.moveaxis(space_to_depth(kernel, block), 0, keep)
+    return jnp.moveaxis(space_to_depth(kernel, block), 0, -1)
 
 
 def _pad(x, pads):

@@ -33,6 +33,7 @@ from jaxgan.models.layers import (
     Conv,
     Upsample,
     append_label,
+    at_least_float32,
     check_label,
     leaky_relu,
 )
@@ -165,7 +166,7 @@ class Discriminator(nn.Module):
         for stage in range(1, stages):
             h = leaky_relu(normalize(down(self.width * 2**stage, **settings)(h)))
         h = h.reshape(h.shape[0], -1)
-        return nn.Dense(1, kernel_init=_normal, dtype=jnp.float32)(h).squeeze(-1)
+        return nn.Dense(1, kernel_init=_normal, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
 
 
 def _settings(network: Generator | Discriminator, train: bool):

@@ -20,6 +20,7 @@ __all__ = [
     "ConvTranspose",
     "Upsample",
     "append_label",
+    "at_least_float32",
     "check_label",
     "leaky_relu",
 ]
@@ -180,3 +181,8 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
         return features
     one_hot = jax.nn.one_hot(y, num_classes, dtype=features.dtype)
     return jnp.concatenate([features, one_hot], axis=-1)
+
+
+def at_least_float32(dtype: Any) -> Any:
+    """The type of logits in a network that computes in `dtype`; None is float32."""
+    return jnp.promote_types(jnp.float32 if dtype is None else dtype, jnp.float32)

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import append_label, leaky_relu
+from jaxgan.models.layers import append_label, at_least_float32, leaky_relu
 
 __all__ = ["Discriminator", "Generator"]
 
@@ -95,4 +95,4 @@ class Discriminator(nn.Module):
         for width in self.widths:
             h = leaky_relu(nn.Dense(width, dtype=self.dtype)(h))
             h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        return nn.Dense(1, dtype=jnp.float32)(h).squeeze(-1)
+        return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)

@@ -38,7 +38,8 @@ def gan(
         D minimises  mean loss.discriminator(D(x), D(G(z))) + weight * mean penalty
         G minimises  mean loss.generator(D(x), D(G(z)))
 
-    Networks may compute in bfloat16; samples, logits, losses and penalties are float32.
+    Networks may compute in bfloat16; samples, logits, losses and penalties are float32
+    (or float64, where the networks are).
 
     D's metrics are its accuracy on real and on fake examples, near 0.5 each at equilibrium, and the
     weighted penalty.
@@ -80,11 +81,11 @@ def gan(
         latent_key, network_key = jax.random.split(key)
         z = latent(latent_key, n)
         samples, state = generator.apply(*variables, network_key, z, *y, train=train)
-        return samples.astype(jnp.float32), state
+        return _at_least_float32(samples), state
 
     def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         logits, state = discriminator.apply(*variables, key, x, *y, train=True)
-        return logits.astype(jnp.float32), state
+        return _at_least_float32(logits), state
 
     def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
         real_key, fake_key = jax.random.split(key)
@@ -154,3 +155,7 @@ def gan(
         d_steps=d_steps,
         ema_decay=ema_decay,
     )
+
+
+def _at_least_float32(a: jax.Array) -> jax.Array:
+    return a.astype(jnp.promote_types(a.dtype, jnp.float32))

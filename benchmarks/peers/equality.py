@@ -1,0 +1,86 @@
+"""Whether both sides do the same work: one D and one G step from the same weights and inputs."""
+
+from typing import Any
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+import torch_networks as peers
+from build import networks
+
+import jaxgan
+from jaxgan import Batch, losses, nets, penalties
+
+TOLERANCE = 1e-4
+_BATCH = 16
+
+
+def differences(name: str) -> dict[str, float]:
+    """How far a case's two sides are apart after one D step and one G step with Adam.
+
+    Both compute in float64. In float32 rounding alone decides on which side of a ReLU's kink a few
+    of the million activations lie, and the sign of Adam's first update where a gradient vanishes.
+
+    Returns:
+        Of each loss the relative difference; of the updated weights of each player the largest
+        difference relative to the largest update, which sees a wrong gradient too.
+    """
+    with jax.enable_x64(True):
+        return _differences(name)
+
+
+def _differences(name):
+    config, shape = cases.CASES[name]
+    z = jax.random.normal(jax.random.key(1), (_BATCH, config.latent_dim), jnp.float64)
+    mix_key = jax.random.key(2)
+    mix = jax.random.uniform(mix_key, (_BATCH, 1, 1, 1), jnp.float64)
+    x = cases.images(shape, seed=3).x[:_BATCH] / 127.5 - 1
+
+    def penalty(critic, real, fake, key):
+        del key
+        return penalties.gradient_penalty(critic, real, fake, mix_key)
+
+    gan = jaxgan.recipes.gan(
+        *map(nets.from_linen, networks(config, cases.facts(shape), dtype=jnp.float64)),
+        latent=lambda key, n: z[:n],
+        g_optimizer=optax.adam(config.g_lr, b1=config.beta1, b2=config.beta2),
+        d_optimizer=optax.adam(config.d_lr, b1=config.beta1, b2=config.beta2),
+        loss=getattr(losses, config.loss)(),
+        penalty=penalty if config.penalty != "none" else None,
+        penalty_weight=config.penalty_weight,
+        one_batch=config.one_batch,
+    )
+    start = gan.init(jax.random.key(0), Batch(x))
+    start = jax.tree.map(lambda a: a.astype(jnp.float64) if a.dtype == np.float32 else a, start)
+    state, d_metrics = jax.jit(gan.d_step)(start, Batch(x))
+    state, g_metrics = jax.jit(gan.g_step)(state, Batch(x))
+
+    generator, discriminator = (n.double() for n in cases.networks(config, shape))
+    peers.load(generator, cases.named(start.g.params))
+    peers.load(discriminator, cases.named(start.d.params))
+    trainer = cases.trainer(config, generator, discriminator)
+    d_loss = trainer.d_step(_tensor(x.transpose(0, 3, 1, 2)), _tensor(z), _tensor(mix))
+    g_loss = trainer.g_step(_tensor(z))
+
+    result = {
+        "d_loss": _relative(d_metrics["d_loss"], d_loss.numpy()),
+        "g_loss": _relative(g_metrics["g_loss"], g_loss.numpy()),
+    }
+    for player, network in (("g", generator), ("d", discriminator)):
+        before, after = (cases.named(getattr(s, player).params) for s in (start, state))
+        there = peers.dump(network)
+        apart = max(np.abs(after[k] - there[k]).max() for k in after)
+        update = max(np.abs(after[k] - before[k]).max() for k in after)
+        result[f"{player}_weights"] = float(apart / update)
+    return result
+
+
+def _relative(ours: Any, theirs: Any) -> float:
+    return float(abs(ours - theirs) / abs(theirs))
+
+
+def _tensor(array: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(array))
