@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.core import Tracer
 
 from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, TrainState, Variables
 
@@ -49,9 +50,8 @@ def two_player(
     """
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
-    # A traced decay, one of a population's, has no value yet that could be looked at.
-    is_known = ema_decay is not None and not isinstance(ema_decay, jax.core.Tracer)
-    if is_known and not 0 <= ema_decay < 1:
+    # A traced decay, as in a population, has no value yet that could be looked at.
+    if not isinstance(ema_decay, Tracer | None) and not 0 <= ema_decay < 1:
         raise ValueError(f"ema_decay is {ema_decay}; expected 0 <= ema_decay < 1, or None")
 
     def init(key: jax.Array, batch: Batch) -> TrainState:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.core import Tracer
 
 __all__ = ["clip_weights", "dragan", "gradient_penalty", "lazy", "r1", "r1_r2", "r2"]
 
@@ -161,7 +162,7 @@ def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
     Raises:
         ValueError: `limit` is not positive, or the transformation is used without parameters.
     """
-    if not isinstance(limit, jax.core.Tracer) and not limit > 0:
+    if not isinstance(limit, Tracer) and not limit > 0:
         raise ValueError(f"the weights cannot be clipped to {limit}; expected a positive limit")
 
     def update(updates, state, params=None):

@@ -122,11 +122,12 @@ def _count_once(state: TrainState) -> tuple[TrainState, TrainState]:
 
 
 def _check_members(axes: Any, args: Any, devices: Sequence[Any] | None) -> None:
-    sizes = set()
+    sizes: set[int] = set()
 
-    def look(axis, leaves):
-        for leaf in jax.tree.leaves(leaves) if axis is not None else []:
-            sizes.add((*jnp.shape(leaf), *[0] * (axis + 1))[axis])  # 0 where there is no such axis
+    def look(axis: int | None, leaves: Any) -> None:
+        if axis is not None:
+            shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(leaves)]
+            sizes.update(shape[axis] if axis < len(shape) else 0 for shape in shapes)
 
     jax.tree.map(look, axes, args, is_leaf=lambda axis: axis is None)
     if len(sizes) != 1 or 0 in sizes:
