@@ -137,9 +137,10 @@ def table(config: Config, lost: dict[int, int]) -> str:
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     about = ["step", "member", "seed", *sweeps(config)]
     names = [name for name in lines[0] if name not in about]
+    lost = dict(lost)
     for line in lines:
         if any(line[name] is None for name in names):
-            lost = {line["member"]: line["step"]} | lost
+            lost[line["member"]] = min(line["step"], lost.get(line["member"], line["step"]))
     newest = [line for line in lines if line["step"] == lines[-1]["step"]]
     groups: dict[str, list[dict]] = {}
     for line in newest:
