@@ -134,6 +134,8 @@ def table(config: Config, lost: dict[int, int]) -> str:
         lost: which members have diverged, and before which step.
     """
     path = Path(config.workdir) / "members.jsonl"
+    if not path.exists():  # stopped before the first steps were done
+        return ""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     about = ["step", "member", "seed", *sweeps(config)]
     names = [name for name in lines[0] if name not in about]

@@ -1,5 +1,7 @@
+import contextlib
 import dataclasses
 import json
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -104,8 +106,14 @@ def test_a_population_records_means_and_deviations_of_its_members(trained):
     assert text in high
 
 
-def test_seeds_are_told_one_by_one_and_together(tmp_path):
+def test_seeds_that_were_stopped_at_once_go_on_and_are_told_one_by_one_and_together(
+    tmp_path, monkeypatch
+):
     config = Config(**RING, parallel="jit", steps=10, seeds=2, workdir=str(tmp_path / "run"))
+    monkeypatch.setattr(loop, "_signals", lambda: contextlib.nullcontext([signal.SIGTERM]))
+    result = sweep.run(config)
+    assert (result.step, result.stopped_by, result.table) == (0, signal.SIGTERM, "")
+    monkeypatch.undo()
     table = sweep.run(config).table.splitlines()
     assert [line.split()[0] for line in table[1:]] == ["seed=0", "seed=1", "mean"]
     assert "±" in table[3]
