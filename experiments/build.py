@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import optax
 from config import SMOOTHED, Config, ConfigError
+from jax.core import Tracer
 
 import jaxgan
 from jaxgan import losses, nets, penalties
@@ -31,7 +32,7 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
     """Make the GAN that the settings describe.
 
     Args:
-        config: the settings, checked.
+        config: the settings, checked. Those that `members.SWEEPABLE` names may be traced.
         facts: shape and classes of the data.
         axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
 
@@ -48,7 +49,7 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
         discriminator = nets.spectral_norm(discriminator)
     latent = {"normal": normal, "uniform": uniform}[config.latent](config.latent_dim)
     d_optimizer = _optimizer(config, config.d_lr)
-    if config.clip_weights:
+    if _is_on(config.clip_weights):
         d_optimizer = optax.chain(d_optimizer, penalties.clip_weights(config.clip_weights))
     gan = jaxgan.recipes.gan(
         generator,
@@ -63,9 +64,14 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
         conditional=config.conditional,
         one_batch=config.one_batch,
         d_steps=config.d_steps,
-        ema_decay=config.ema_decay or None,
+        ema_decay=config.ema_decay if _is_on(config.ema_decay) else None,
     )
     return Experiment(gan, generator, latent)
+
+
+def _is_on(value: Any) -> bool:
+    """0 is for no; a traced value is never 0 (`members` sees to that)."""
+    return isinstance(value, Tracer) or bool(value)
 
 
 def networks(config: Config, facts: Facts, *, axis_name: str | None = None, dtype: Any = None):

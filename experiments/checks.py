@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from config import SMOOTHED, Config, ConfigError, load
-from devices import mode_and_devices
+from devices import devices_of_members, mode_and_devices
+from members import is_population, members
 from record import check_wandb
 
 from jaxgan import data
@@ -16,6 +17,22 @@ def check(config: Config) -> None:
         ConfigError: one line that names the flag.
     """
     check_wandb(config)
+    everyone = members(config)
+    for member in everyone:
+        _check_values(member)
+    if is_population(config):
+        devices_of_members(config, len(everyone))
+    else:
+        _, devices = mode_and_devices(config)
+        if config.batch_size % len(devices):
+            raise ConfigError(
+                f"--batch_size={config.batch_size}: expected a multiple of the {len(devices)} "
+                f"devices"
+            )
+    _check_workdir(config)
+
+
+def _check_values(config: Config) -> None:
     if config.ema_decay >= 1:
         raise ConfigError(f"--ema_decay={config.ema_decay}: expected 0 <= decay < 1")
     if config.label_smoothing >= 1:
@@ -27,11 +44,9 @@ def check(config: Config) -> None:
             f"--penalty={config.penalty}: no example has its own gradient with --d_norm=batch; "
             f"choose --d_norm=layer or --d_norm=none"
         )
-    _, devices = mode_and_devices(config)
-    if config.batch_size % len(devices):
-        raise ConfigError(
-            f"--batch_size={config.batch_size}: expected a multiple of the {len(devices)} devices"
-        )
+
+
+def _check_workdir(config: Config) -> None:
     workdir = Path(config.workdir)
     if workdir.exists() and not workdir.is_dir():
         raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")

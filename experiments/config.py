@@ -82,6 +82,13 @@ class Config:
     d_steps: int = _flag(1, "updates of D per update of G", **_positive)
     ema_decay: float = _flag(0.998, "decay of G's running average; 0 for none", **_share)
     seed: int = _flag(0, "everything random follows from it", lower_bound=0)
+    seeds: int = _flag(1, "train this many together, from --seed on", **_positive)
+    sweep: str = _flag(
+        "",
+        "train one for each value together, as d_lr=1e-4,2e-4; for every combination of several "
+        "settings, as d_lr=1e-4,2e-4,g_lr=1e-4,2e-4, or give the flag several times",
+        multi_string=True,
+    )
     precision: str = _flag("float32", "of computation", enum_values=["float32", "bfloat16"])
 
     workdir: str = _flag("runs/dcgan_digits", "where the run is kept", run=False)
@@ -125,22 +132,29 @@ _DEFINE: dict[Any, Any] = {
     float: flags.DEFINE_float,
     bool: flags.DEFINE_bool,
     "enum": flags.DEFINE_enum,
+    "multi_string": flags.DEFINE_multi_string,
 }
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Define a flag for every setting."""
     for field in dataclasses.fields(Config):
-        checks = field.metadata["checks"]
-        define = _DEFINE["enum" if "enum_values" in checks else field.type]
+        checks = dict(field.metadata["checks"])
+        several = checks.pop("multi_string", False)
+        kind = "multi_string" if several else "enum" if "enum_values" in checks else field.type
+        define = _DEFINE[kind]
         text = field.metadata["help"]
         define(field.name, field.default, help=text, flag_values=flag_values, **checks)
 
 
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     """The settings that the flags give."""
-    names = [field.name for field in dataclasses.fields(Config)]
-    return Config(**{name: getattr(flag_values, name) for name in names})
+
+    def value(name: str) -> Any:
+        given = getattr(flag_values, name)
+        return ",".join(filter(None, given)) if isinstance(given, list) else given
+
+    return Config(**{field.name: value(field.name) for field in dataclasses.fields(Config)})
 
 
 def load(workdir: str | Path) -> Config:

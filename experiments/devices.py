@@ -1,13 +1,17 @@
 """How the steps of a run are compiled, and for which devices."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import numpy as np
-from config import Config
+from config import Config, ConfigError
 from feed import Feed
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
 from jaxgan.parallel import AXIS
+from jaxgan.population import population
 
 
 def mode_and_devices(config: Config) -> tuple[str, list]:
@@ -25,7 +29,45 @@ def compile_steps(
     many = jaxgan.scan(gan, batches.load)
     if mode == "jit":
         return jaxgan.jit(many), batches
-    whole = NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
-    batches = batches._replace(source=jax.device_put(batches.source, whole))
     transform = {"pmap": jaxgan.pmap, "shard_map": jaxgan.shard_map}[mode]
-    return transform(many, batch_axis=(None, 1)), batches
+    return transform(many, batch_axis=(None, 1)), _on_all(batches, devices)
+
+
+def devices_of_members(config: Config, members: int) -> list | None:
+    """The devices that a population is split over; None if it is not.
+
+    Raises:
+        ConfigError: it cannot be split like that.
+    """
+    devices = jax.local_devices()
+    if config.parallel == "pmap":
+        raise ConfigError(
+            "--parallel=pmap: it splits batches, and a population is split by members; "
+            "choose --parallel=auto, jit or shard_map"
+        )
+    if config.parallel == "jit" or len(devices) == 1:
+        return None
+    if members % len(devices):
+        raise ConfigError(
+            f"--seeds, --sweep: {members} members do not divide over {len(devices)} devices; "
+            f"train a multiple of {len(devices)}, or choose --parallel=jit"
+        )
+    return devices
+
+
+def compile_population(
+    make: Callable[[Any], jaxgan.GAN], settings: Any, batches: Feed, devices: list | None
+) -> tuple[jaxgan.GAN, Feed]:
+    """Compile blocks of steps of all members; their batches are `[steps, members, B, ...]`."""
+    many = population(
+        lambda setting: jaxgan.scan(make(setting), batches.load),
+        settings,
+        batch_axis=(None, 1),
+        devices=devices,
+    )
+    return jaxgan.jit(many), batches if devices is None else _on_all(batches, devices)
+
+
+def _on_all(batches: Feed, devices: list) -> Feed:
+    whole = NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
+    return batches._replace(source=jax.device_put(batches.source, whole))

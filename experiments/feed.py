@@ -21,36 +21,36 @@ class Feed(NamedTuple):
 
     Attributes:
         source: what every call is given.
-        items: `(first_step, steps) -> items`, what the calls differ in: leaves `[steps, B, ...]`.
+        items: `(seed, first_step, steps) -> items`, what the calls differ in: leaves
+            `[steps, B, ...]`, in an order that is a function of the seed and the step.
         load: `(source, item) -> Batch`, inside the compiled program.
         on_device: whether the data set is on the device.
     """
 
     source: Any
-    items: Callable[[int, int], Any]
+    items: Callable[[int, int, int], Any]
     load: Callable[[Any, Any], Batch]
     on_device: bool
 
 
-def feed(dataset: Dataset, examples: int, *, seed: int, flip: bool, device_gb: float) -> Feed:
+def feed(dataset: Dataset, examples: int, *, flip: bool, device_gb: float) -> Feed:
     """Shuffle a data set into batches, as a pure function of (seed, step).
 
     Args:
         dataset: images or points, with or without labels.
         examples: examples per step, d_steps * batch size.
-        seed: of the order.
         flip: whether every image also occurs mirrored.
         device_gb: up to how many GB the data are put on the device.
     """
     size = len(dataset.x)
 
-    def indices(first_step: int, steps: int) -> np.ndarray:
+    def indices(seed: int, first_step: int, steps: int) -> np.ndarray:
         return order(size, examples, seed=seed, first_step=first_step, steps=steps, flip=flip)
 
     if dataset.x.nbytes > device_gb * 1e9:
 
-        def items(first_step: int, steps: int):
-            index = indices(first_step, steps)
+        def items(seed: int, first_step: int, steps: int):
+            index = indices(seed, first_step, steps)
             rows, mirrored = index % size, index >= size
             return jax.tree.map(lambda leaf: leaf[rows], Batch(dataset.x, dataset.y)), mirrored
 

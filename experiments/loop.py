@@ -1,4 +1,7 @@
-"""The training loop: a function of the settings, which `train.py` calls with its flags."""
+"""The training loop: a function of the settings, which `train.py` calls with its flags.
+
+`run` trains one GAN; `sweep.run` trains a population of them, in the same loop.
+"""
 
 import contextlib
 import math
@@ -13,18 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 import pictures
 from build import Facts, build
-from checks import check, check_against_data
-from config import Config, ConfigError
+from config import Config
 from devices import compile_steps, mode_and_devices
-from feed import Feed, feed
+from prepare import facts, feed_of, initial_state, prepare, sample_key, view
 from record import Recorder
 
 import jaxgan
-from jaxgan import Batch, checkpoint, data
+from jaxgan import checkpoint, data
 from jaxgan.parallel import AXIS
 
 _SAMPLES = 100
-_POINTS = 1000
 
 
 class DivergedError(RuntimeError):
@@ -39,12 +40,54 @@ class Result(NamedTuple):
         state: the state after them.
         stopped_by: the signal that ended it early, or None.
         picture: the newest picture of samples, or None if none was made.
+        table: what became of each member of a population.
     """
 
     step: int
     state: jaxgan.TrainState
     stopped_by: int | None
     picture: Path | None
+    table: str = ""
+
+
+class Watch:
+    """What is recorded of the metrics, and when a run is lost; this one watches a single GAN.
+
+    Both functions also say what has gone wrong, or "".
+    """
+
+    def metrics(
+        self, step: int, metrics: dict[str, np.ndarray], recorder: Recorder
+    ) -> tuple[dict[str, float], str]:
+        """The values to record of what the last steps measured, `[steps]` each."""
+        del step, recorder
+        means = {name: float(np.mean(values)) for name, values in metrics.items()}
+        lost = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
+        return means, ", ".join(lost)
+
+    def state(self, step: int, state: jaxgan.TrainState, recorder: Recorder) -> str:
+        """Look at a state that is to be saved."""
+        del step, recorder
+        finite = all(bool(jnp.isfinite(leaf).all()) for leaf in floats(state))
+        return "" if finite else "a parameter is not finite"
+
+
+class Task(NamedTuple):
+    """What a run trains.
+
+    Attributes:
+        gan: compiled, with many steps in a call.
+        batches: `(first_step, steps) -> batch` of a call.
+        state: before the first step.
+        draw: `state -> picture` of samples.
+        watch: looks at its metrics and states.
+    """
+
+    gan: jaxgan.GAN
+    batches: Callable[[int, int], Any]
+    state: jaxgan.TrainState
+    draw: Callable[[jaxgan.TrainState], np.ndarray]
+    watch: Watch
 
 
 def run(config: Config) -> Result:
@@ -55,43 +98,35 @@ def run(config: Config) -> Result:
         DataError: the data set cannot be had; nothing has been written.
         DivergedError: a loss became NaN or infinite; the last good checkpoint is kept.
     """
-    check(config)
-    dataset = data.load(
-        config.dataset,
-        split=config.split,
-        image_size=config.image_size or None,
-        data_dir=config.data_dir or None,
-        manual_dir=config.manual_dir or None,
-    )
-    check_against_data(config, dataset)
+    dataset = prepare(config)
     mode, devices = mode_and_devices(config)
-    facts = Facts(dataset.x.shape[1:], dataset.class_names)
     synchronised = mode != "jit" and config.sync_batch_norm
-    experiment = build(config, facts, axis_name=AXIS if synchronised else None)
-    batches = feed(
-        dataset,
-        config.d_steps * config.batch_size,
-        seed=config.seed,
-        flip=config.flip,
-        device_gb=config.device_data_gb,
+    experiment = build(config, facts(dataset), axis_name=AXIS if synchronised else None)
+    compiled, batches = compile_steps(experiment.gan, feed_of(config, dataset), mode, devices)
+    task = Task(
+        compiled,
+        lambda step, count: (batches.source, batches.items(config.seed, step, count)),
+        initial_state(config, compiled, jax.random.key(config.seed), dataset),
+        _sampler(config, compiled, dataset),
+        Watch(),
     )
-    compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
-    state = _initial_state(config, compiled, dataset)
+    return go(config, task, facts(dataset))
 
+
+def go(config: Config, task: Task, known: Facts) -> Result:
+    """Train a task, from its newest checkpoint on, until `config.steps`."""
     workdir = Path(config.workdir)
     (workdir / "samples").mkdir(parents=True, exist_ok=True)
     (workdir / "flags.txt").write_text(config.to_flags())
     with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.keep) as checkpoints:
-        step = 0
+        step, state = 0, task.state
         if checkpoints.steps():
             step, state = checkpoints.restore(state)
         with Recorder(config, step) as recorder, _signals() as stopped_by:
             if step:
                 recorder.say(f"going on from step {step} of {config.workdir}")
-            draw = _sampler(config, compiled, dataset)
-            notes = {"shape": facts.shape, "class_names": facts.class_names}
-            session = _Session(config, recorder, checkpoints, draw, notes)
-            step, state = _train(config, compiled, batches, session, step, state, stopped_by)
+            session = _Session(config, task, recorder, checkpoints, known._asdict())
+            step, state = _train(config, task, session, step, state, stopped_by)
     samples = workdir / "samples"
     pictures.evolution(samples)
     pictures.curves(workdir / "metrics.jsonl", workdir / "curves.png")
@@ -103,9 +138,9 @@ class _Session(NamedTuple):
     """What happens beside the steps, every so many of them."""
 
     config: Config
+    task: Task
     recorder: Recorder
     checkpoints: checkpoint.Checkpoints
-    draw: Callable[[jaxgan.TrainState], np.ndarray]
     notes: dict[str, Any]
 
     def log(self, step: int, pending: list) -> None:
@@ -113,28 +148,29 @@ class _Session(NamedTuple):
             return
         gathered = [jax.device_get(metrics) for metrics in pending]
         pending.clear()
-        means = {
-            name: float(np.mean(np.concatenate([metrics[name] for metrics in gathered])))
+        metrics = {
+            name: np.concatenate([metrics[name] for metrics in gathered], axis=-1)
             for name in gathered[0]
         }
-        lost = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
+        values, lost = self.task.watch.metrics(step, metrics, self.recorder)
         if lost:
-            raise self._diverged(step, ", ".join(lost))
-        self.recorder.metrics(step, means)
+            raise self._diverged(step, lost)
+        self.recorder.metrics(step, values)
 
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
         path = Path(self.config.workdir) / "samples" / f"step_{step:08d}.png"
         if path.exists():
             return
-        picture = self.draw(state)
+        picture = self.task.draw(state)
         pictures.save(picture, path)
         self.recorder.picture(step, picture)
 
     def save(self, step: int, state: jaxgan.TrainState, pending: list) -> None:
         self.log(step, pending)
         # The metrics are of the parameters before the last update, so they may not know it yet.
-        if not _is_finite(state):
-            raise self._diverged(step, "a parameter is not finite")
+        lost = self.task.watch.state(step, state, self.recorder)
+        if lost:
+            raise self._diverged(step, lost)
         self.checkpoints.save(step, state, self.notes)
 
     def _diverged(self, step: int, what: str) -> DivergedError:
@@ -146,14 +182,14 @@ class _Session(NamedTuple):
         )
 
 
-def _train(config: Config, gan, batches: Feed, session: _Session, step, state, stopped_by):
+def _train(config: Config, task: Task, session: _Session, step, state, stopped_by):
     """Run the compiled steps; between two calls, do what is due."""
     if step == 0:
         session.picture(0, state)
     pending: list = []
     while step < config.steps and not stopped_by:
         count = min(config.steps_per_call, config.steps - step)
-        state, metrics = gan.train_step(state, (batches.source, batches.items(step, count)))
+        state, metrics = task.gan.train_step(state, task.batches(step, count))
         pending.append(metrics)
         due = partial(_due, step, step + count)
         step += count
@@ -171,9 +207,9 @@ def _train(config: Config, gan, batches: Feed, session: _Session, step, state, s
     return step, state
 
 
-def _is_finite(state: jaxgan.TrainState) -> bool:
-    floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in floats)
+def floats(state: jaxgan.TrainState) -> list[jax.Array]:
+    """What may stop being finite in a state."""
+    return [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
 
 
 def _due(before: int, after: int, every: int) -> bool:
@@ -181,27 +217,12 @@ def _due(before: int, after: int, every: int) -> bool:
     return before // every != after // every
 
 
-def _initial_state(config: Config, gan: jaxgan.GAN, dataset: data.Dataset) -> jaxgan.TrainState:
-    x = np.zeros((2, *dataset.x.shape[1:]), np.float32)
-    y = None if dataset.y is None else np.zeros(2, np.int32)
-    try:
-        return gan.init(jax.random.key(config.seed), Batch(x, y))
-    except ValueError as error:
-        raise ConfigError(f"--model={config.model}: {error}") from error
-
-
 def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
-    """Draw always the same latents, and with labels each class in a column of its own."""
-    key = jax.random.fold_in(jax.random.key(config.seed), 1)
-    is_images = dataset.x.ndim == 4
-    count = _SAMPLES if is_images else _POINTS
-    y = np.arange(count) % len(dataset.class_names) if config.conditional else None
+    count, y, show = view(config, dataset, _SAMPLES)
+    key = sample_key(config.seed)
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
-        samples = np.asarray(gan.sample(state, key, n=count, y=y))
-        if is_images:
-            return pictures.grid(data.to_uint8(samples))
-        return pictures.scatter(samples, dataset.x[:count])
+        return show(np.asarray(gan.sample(state, key, n=count, y=y)))
 
     return draw
 

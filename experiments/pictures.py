@@ -6,13 +6,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 plt.switch_backend("agg")
 
 _GIF_FRAMES = 100
 _GIF_SIDE = 640
 _GIF_MILLISECONDS = 150
+_LABEL_HEIGHT = 16
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
@@ -57,6 +58,28 @@ def scatter(points: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
     picture = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # pyright: ignore[reportAttributeAccessIssue]
     plt.close(figure)
     return picture
+
+
+def labelled(blocks: list[np.ndarray], labels: list[str], columns: int = 1) -> np.ndarray:
+    """Put pictures below and beside each other, each under its label.
+
+    Args:
+        blocks: uint8 `[H, W, 3]`, all of one shape.
+        labels: one for each.
+        columns: blocks in a row.
+
+    Returns:
+        uint8 `[H', W', 3]`.
+    """
+    height, width, _ = blocks[0].shape
+    height += _LABEL_HEIGHT
+    page = Image.new("RGB", (columns * width, math.ceil(len(blocks) / columns) * height))
+    pen = ImageDraw.Draw(page)
+    for i, (block, text) in enumerate(zip(blocks, labels, strict=True)):
+        left, top = i % columns * width, i // columns * height
+        pen.text((left + 2, top + 2), text, fill="white")
+        page.paste(Image.fromarray(block), (left, top + _LABEL_HEIGHT))
+    return np.asarray(page)
 
 
 def save(picture: np.ndarray, path: Path) -> None:
@@ -105,10 +128,10 @@ def curves(metrics: Path, path: Path) -> Path | None:
         2, 1, sharex=True, figsize=(8, 6), dpi=100, layout="constrained"
     )
     for name, colour in ("d_loss", "tab:blue"), ("g_loss", "tab:orange"):
-        top.plot(steps, [line[name] for line in lines], color=colour, label=name)
+        _curve(top, steps, lines, name, colour)
     top.set(ylabel="loss", title="Losses say who is ahead, not how good the samples are")
     for name, colour in ("d_accuracy_real", "tab:green"), ("d_accuracy_fake", "tab:red"):
-        bottom.plot(steps, [line[name] for line in lines], color=colour, label=name)
+        _curve(bottom, steps, lines, name, colour)
     bottom.axhline(0.5, color="0.5", linestyle="--", label="equilibrium")
     bottom.set(ylabel="accuracy of D", xlabel="step", ylim=(-0.02, 1.02))
     for axes in top, bottom:
@@ -117,3 +140,12 @@ def curves(metrics: Path, path: Path) -> Path | None:
     figure.savefig(path)
     plt.close(figure)
     return path
+
+
+def _curve(axes, steps: list[int], lines: list[dict], name: str, colour: str) -> None:
+    """A metric, and of a population its mean within one standard deviation."""
+    mean = np.array([line[name] for line in lines])
+    axes.plot(steps, mean, color=colour, label=name)
+    if f"{name}_std" in lines[0]:
+        spread = np.array([line[f"{name}_std"] for line in lines])
+        axes.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)

@@ -1,4 +1,7 @@
-"""What a run tells while it goes on: a progress line, metrics.jsonl, TensorBoard and W&B."""
+"""What a run tells while it goes on: a progress line, metrics.jsonl, TensorBoard and W&B.
+
+A population tells means and standard deviations, and writes each member's metrics to members.jsonl.
+"""
 
 import dataclasses
 import importlib.util
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from config import Config, ConfigError
+from members import members
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
@@ -25,7 +29,10 @@ class Recorder:
     def __init__(self, config: Config, first_step: int):
         workdir = Path(config.workdir)
         self._config = config
-        _drop_after(workdir / "metrics.jsonl", first_step)
+        self._members = workdir / "members.jsonl"
+        self._examples = config.batch_size * config.d_steps * len(members(config))
+        for path in (workdir / "metrics.jsonl", self._members):
+            _drop_after(path, first_step)
         self._file = (workdir / "metrics.jsonl").open("a", buffering=1)
         self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=first_step)
         self._wandb = _start_wandb(config)
@@ -57,7 +64,7 @@ class Recorder:
         """Record the metrics of the steps since the last line."""
         now, (then, last) = time.perf_counter(), self._last
         self._last = now, step
-        examples = (step - last) * self._config.batch_size * self._config.d_steps
+        examples = (step - last) * self._examples
         values = {**values, "images_per_second": examples / max(now - then, 1e-9)}
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():
@@ -66,6 +73,11 @@ class Recorder:
         if self._wandb is not None:
             self._wandb.log(values, step=step)
         self._show(step, values)
+
+    def members(self, step: int, rows: list[dict]) -> None:
+        """Record what is known of each member of a population."""
+        with self._members.open("a") as file:
+            file.writelines(json.dumps({"step": step, **row}) + "\n" for row in rows)
 
     def picture(self, step: int, picture: np.ndarray) -> None:
         """Record a picture of samples, uint8 `[H, W, 3]`."""

@@ -4,6 +4,7 @@
 space and back to where it began.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import pictures
 from absl import app, flags
 from build import Experiment, Facts, build
 from config import Config, ConfigError
+from members import is_population, label, members
 
 from jaxgan import Batch, TrainState, Variables, data, latents
 from jaxgan.checkpoint import CheckpointError, Checkpoints
@@ -47,14 +49,22 @@ class Run(NamedTuple):
         return data.to_uint8(samples) if samples.ndim == 4 else samples
 
 
-def restore(workdir: str, step: int | None = None) -> Run:
+def restore(workdir: str, step: int | None = None, member: int | None = None) -> Run:
     """Load the generator of a run, from its running average where there is one.
 
+    Args:
+        workdir: of the run.
+        step: the checkpoint; the newest if None.
+        member: which of a population.
+
     Raises:
-        ConfigError: there is no run in `workdir`, or it has not saved anything yet.
+        ConfigError: there is no run in `workdir`, or it has not saved anything yet, or has no such
+            member.
         CheckpointError: what it saved cannot be restored.
     """
     config = settings.load(workdir)
+    everyone = members(config)
+    chosen = _choose(config, everyone, member)
     directory = Path(workdir) / "checkpoints"
     if not directory.is_dir():
         raise ConfigError(f"--workdir={workdir}: the run has no checkpoints yet")
@@ -64,11 +74,32 @@ def restore(workdir: str, step: int | None = None) -> Run:
             raise ConfigError(f"--step: --workdir={workdir} has checkpoints of steps {steps}")
         notes = checkpoints.notes(steps[-1])
         facts = Facts(tuple(notes["shape"]), tuple(notes["class_names"]))
-        experiment = build(config, facts)
+        experiment = build(chosen, facts)
         example = Batch(jnp.zeros((2, *facts.shape)), jnp.zeros(2, jnp.int32))
         like = jax.eval_shape(experiment.gan.init, jax.random.key(0), example)
+        if is_population(config):
+            like = jax.tree.map(partial(_stacked, len(everyone)), like)
         step, state = checkpoints.restore(like, step)
-    return Run(config, facts, experiment, _averaged(state), step)
+        if is_population(config):
+            state = jax.tree.map(lambda leaf: leaf[member], state)
+    return Run(chosen, facts, experiment, _averaged(state), step)
+
+
+def _choose(config: Config, everyone: list[Config], member: int | None) -> Config:
+    """The settings that the generator was trained with."""
+    if not is_population(config):
+        if member is not None:
+            raise ConfigError(f"--member={member}: one GAN was trained here, not several")
+        return config
+    if member is None or not 0 <= member < len(everyone):
+        names = ", ".join(f"{i}: {label(config, one)}" for i, one in enumerate(everyone))
+        given = "" if member is None else f"={member}"
+        raise ConfigError(f"--member{given}: several GANs were trained here; choose of {names}")
+    return everyone[member]
+
+
+def _stacked(members: int, leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype)
 
 
 def _averaged(state: TrainState) -> Variables:
@@ -175,6 +206,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("interpolate", 0, "pictures from one latent to the next", lower_bound=0)
     flags.DEFINE_integer("step", None, "checkpoint to use; the newest if it is not given")
+    flags.DEFINE_integer("member", None, "which GAN of a run with --seeds or --sweep, from 0 on")
     flags.DEFINE_string("out", None, "file to write: .png, .npz or .gif", required=True)
 
 
@@ -186,7 +218,7 @@ def main(argv: list[str]) -> None:
     try:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}")
-        run = restore(values.workdir, values.step)
+        run = restore(values.workdir, values.step, values.member)
         sample = latent(run, values.truncation)
         key = jax.random.key(values.seed)
         write(path, run, sample, key, values.n, values.label, values.interpolate)

@@ -6,7 +6,9 @@ the newest checkpoint.
 
 import config
 import loop
+import sweep
 from absl import app
+from members import is_population
 
 from jaxgan.checkpoint import CheckpointError
 from jaxgan.data import DataError
@@ -17,16 +19,23 @@ def main(argv: list[str]) -> int:
     del argv
     settings = config.from_flags()
     try:
-        result = loop.run(settings)
+        several = is_population(settings)
+        result = sweep.run(settings) if several else loop.run(settings)
     except (config.ConfigError, DataError, CheckpointError, loop.DivergedError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     workdir = settings.workdir
     if result.stopped_by is not None:
         print(f"stopped and saved at step {result.step}; the same command goes on from there")
         return 128 + result.stopped_by
+    if several:
+        print(result.table)
     print(f"samples after {result.step} steps:  {result.picture}")
     print(f"how they came about:       {workdir}/samples/evolution.gif, {workdir}/curves.png")
-    print(f"draw others:  python experiments/sample.py --workdir={workdir} --n=64 --out=more.png")
+    member = " --member=0" if several else ""
+    print(
+        f"draw others:  python experiments/sample.py --workdir={workdir}{member} --n=64 "
+        f"--out=more.png"
+    )
     print(f"train longer: python experiments/train.py --flagfile={workdir}/flags.txt --steps=N")
     return 0
 

@@ -1,14 +1,15 @@
 """Generative adversarial networks in JAX.
 
 `two_player` makes a GAN of two players, `jaxgan.recipes` has GANs ready-made, and `jit`, `pmap`,
-`shard_map` and `scan` say how to run them. These need JAX and optax only; the modules that need
-more (`models`, `data`, `checkpoint`) are imported when they are first used.
+`shard_map` and `scan` say how to run them, `population` trains many in one program. These need JAX
+and optax only; the modules that need more (`models`, `data`, `checkpoint`) are imported when they
+are first used.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from jaxgan import latents, losses, nets, parallel, penalties, recipes, types
+from jaxgan import latents, losses, nets, parallel, penalties, population, recipes, types
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
@@ -39,6 +40,7 @@ __all__ = [
     "parallel",
     "penalties",
     "pmap",
+    "population",
     "recipes",
     "scan",
     "shard_map",

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.core import Tracer
 
 from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, TrainState, Variables
 
@@ -21,7 +22,7 @@ def two_player(
     *,
     sample: Callable[..., Any],
     d_steps: int = 1,
-    ema_decay: float | None = None,
+    ema_decay: float | jax.Array | None = None,
 ) -> GAN:
     """Make a GAN of two players, each of which minimises its own loss over its own parameters.
 
@@ -49,7 +50,8 @@ def two_player(
     """
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
-    if ema_decay is not None and not 0 <= ema_decay < 1:
+    # A traced decay, as in a population, has no value yet that could be looked at.
+    if not isinstance(ema_decay, Tracer | None) and not 0 <= ema_decay < 1:
         raise ValueError(f"ema_decay is {ema_decay}; expected 0 <= ema_decay < 1, or None")
 
     def init(key: jax.Array, batch: Batch) -> TrainState:
@@ -143,7 +145,7 @@ def _mean_over_devices(tree, axis_name):
     return jax.tree.unflatten(structure, leaves)
 
 
-def _average(ema: Variables, new: Variables, decay: float, step: jax.Array) -> Variables:
+def _average(ema: Variables, new: Variables, decay, step: jax.Array) -> Variables:
     decay_now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
 
     def average(old, new):

@@ -67,7 +67,7 @@ def pmap(
         The GAN; its steps take whole batches and raise ValueError for a batch that does not divide.
     """
     chosen = list(devices) if devices is not None else jax.local_devices()
-    everywhere = NamedSharding(_mesh(chosen, axis_name), PartitionSpec())
+    everywhere = NamedSharding(row(chosen, axis_name), PartitionSpec())
 
     def compiled(step):
         mapped = jax.pmap(
@@ -111,15 +111,11 @@ def shard_map(
     Raises:
         ValueError: the mesh has no such axis.
     """
-    mesh = mesh if mesh is not None else _mesh(jax.devices(), axis_name)
+    mesh = mesh if mesh is not None else row(jax.devices(), axis_name)
     if axis_name not in mesh.axis_names:
         raise ValueError(f"the mesh has axes {mesh.axis_names}, but not {axis_name!r}")
     whole = PartitionSpec()
-
-    def spec(axis):
-        return whole if axis is None else PartitionSpec(*[None] * axis, axis_name)
-
-    specs = jax.tree.map(spec, batch_axis, is_leaf=lambda axis: axis is None)
+    specs = split(batch_axis, axis_name)
 
     def compiled(step):
         mapped = jax.jit(
@@ -189,10 +185,20 @@ def _jit_rest(gan: GAN, init: Callable) -> GAN:
     return gan._replace(init=init, sample=sample)
 
 
-def _mesh(devices: Sequence[Any], axis_name: str) -> Mesh:
+def row(devices: Sequence[Any], axis_name: str) -> Mesh:
+    """A mesh with one axis."""
     return jax.make_mesh(
         (len(devices),), (axis_name,), axis_types=(AxisType.Auto,), devices=tuple(devices)
     )
+
+
+def split(axes: Any, axis_name: str) -> Any:
+    """Specs that split an axis of each leaf over the mesh, or none where it is None."""
+
+    def spec(axis):
+        return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, axis_name)
+
+    return jax.tree.map(spec, axes, is_leaf=lambda axis: axis is None)
 
 
 def _divide(batch: Any, batch_axis: Any, parts: int) -> Any:

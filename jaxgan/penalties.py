@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.core import Tracer
 
 __all__ = ["clip_weights", "dragan", "gradient_penalty", "lazy", "r1", "r1_r2", "r2"]
 
@@ -117,7 +118,7 @@ def lazy(penalty: Penalty, *, every: int) -> Callable[..., jax.Array]:
         k penalty(...)  if step mod k = 0,  else 0
 
     On average over the steps the gradient is that of `penalty`. It is computed only when it is due,
-    except under `vmap`, where JAX computes both branches.
+    except where `step` differs between the members of a `vmap`: JAX computes both branches then.
 
     Args:
         penalty: `(critic, real, fake, key) -> [B]`.
@@ -147,7 +148,7 @@ def lazy(penalty: Penalty, *, every: int) -> Callable[..., jax.Array]:
     return lazily
 
 
-def clip_weights(limit: float) -> optax.GradientTransformation:
+def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
     """Keep every weight in [-limit, limit], as the first WGAN does (arXiv:1701.07875, algorithm 1).
 
         updates <- clip(params + updates, -limit, limit) - params
@@ -161,7 +162,7 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
     Raises:
         ValueError: `limit` is not positive, or the transformation is used without parameters.
     """
-    if not limit > 0:
+    if not isinstance(limit, Tracer) and not limit > 0:
         raise ValueError(f"the weights cannot be clipped to {limit}; expected a positive limit")
 
     def update(updates, state, params=None):

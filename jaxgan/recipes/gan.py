@@ -26,12 +26,12 @@ def gan(
     d_optimizer: optax.GradientTransformation,
     loss: losses.AdversarialLoss | None = None,
     penalty: penalties.Penalty | None = None,
-    penalty_weight: float | Callable[[jax.Array], jax.Array] = 10.0,
+    penalty_weight: float | jax.Array | Callable[[jax.Array], jax.Array] = 10.0,
     penalty_every: int = 1,
     conditional: bool = False,
     one_batch: bool = False,
     d_steps: int = 1,
-    ema_decay: float | None = None,
+    ema_decay: float | jax.Array | None = None,
 ) -> GAN:
     """Make a GAN: the generator learns p(x) (arXiv:1406.2661), or p(x | y) (arXiv:1411.1784).
 

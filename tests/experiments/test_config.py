@@ -28,6 +28,14 @@ def test_every_setting_comes_back_from_its_flag_file(tmp_path):
     assert config.load(tmp_path) == other
 
 
+def test_sweeps_may_be_given_in_one_flag_or_in_several(tmp_path):
+    several = parse("--sweep=d_lr=1e-4,2e-4", "--sweep", "g_lr=1,2", f"--workdir={tmp_path}")
+    assert several.sweep == "d_lr=1e-4,2e-4,g_lr=1,2"
+    assert parse("--sweep=d_lr=1e-4,2e-4,g_lr=1,2", f"--workdir={tmp_path}") == several
+    (tmp_path / "flags.txt").write_text(several.to_flags())
+    assert config.load(tmp_path) == several
+
+
 def test_only_settings_that_change_the_run_count_as_a_difference():
     ours = Config()
     theirs = dataclasses.replace(ours, steps=7, log_every=3, keep=9, workdir="elsewhere")
