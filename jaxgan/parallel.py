@@ -25,19 +25,22 @@ AXIS = "devices"
 """The name of the mapped axis; batch norm that is to see the whole batch is told this name."""
 
 
-def jit(gan: GAN, *, donate: bool = True) -> GAN:
+def jit(gan: GAN, *, donate: bool = True, compiler_options: dict[str, Any] | None = None) -> GAN:
     """Compile a GAN for one device, or for wherever its arrays lie.
 
     Args:
         gan: the GAN.
         donate: whether a step may reuse the memory of the state it is given.
+        compiler_options: XLA's, for the steps; they cannot be set inside another `jax.jit`.
 
     Returns:
         The GAN with every function compiled; the steps take no `axis_name`.
     """
 
     def compiled(step):
-        return jax.jit(step, donate_argnums=(0,) if donate else ())
+        return jax.jit(
+            step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options
+        )
 
     return _map_steps(_jit_rest(gan, jax.jit(gan.init)), compiled)
 

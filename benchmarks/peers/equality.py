@@ -14,7 +14,8 @@ from build import networks
 import jaxgan
 from jaxgan import Batch, losses, nets, penalties
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
+"""An update is about a thousandth of a weight: of the weights this is a millionth."""
 _BATCH = 16
 
 

@@ -1,0 +1,187 @@
+"""jaxgan beside PyTorch: python benchmarks/peers/compare.py, after pip install -r requirements.txt.
+
+Both train the same networks with the same loss, optimiser and batch, on images that lie in memory
+as uint8, and each draws its own batches and noise. First it is checked that they do the same work
+(`equality.py`). Then blocks of steps of either take turns, so that whatever else the machine does
+meets both; a ratio above 1 says how many times faster jaxgan is.
+
+jaxgan runs as `experiments/train.py` runs it: blocks of steps in one compiled call.
+"""
+
+import dataclasses
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cases
+import equality
+import jax
+import numpy as np
+import torch
+from absl import app, flags
+from build import build
+from devices import compile_steps
+from feed import feed
+from tqdm import tqdm
+
+import jaxgan
+
+_CASES = flags.DEFINE_list("cases", list(cases.CASES), "which to compare")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "examples per update", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "blocks of each side that are timed", lower_bound=1)
+_SECONDS = flags.DEFINE_float("seconds", 3.0, "about how long a block lasts", lower_bound=0.0)
+_COMPILE = flags.DEFINE_string(
+    "compile", "", "mode of torch.compile, such as default or max-autotune; eager if empty"
+)
+_PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of both sides")
+_CHANNELS_LAST = flags.DEFINE_bool("channels_last", False, "PyTorch's memory format")
+_JSON = flags.DEFINE_string("json", "", "file to write the numbers to as well")
+
+
+def jaxgan_block(config, shape) -> Callable[[int], Callable[[], None]]:
+    """`steps -> block`, a call of which trains so many steps and waits for them."""
+    dataset = cases.images(shape)
+    batches = feed(dataset, config.d_steps * config.batch_size, flip=False, device_gb=4.0)
+    gan, batches = compile_steps(
+        build(config, cases.facts(shape)).gan, batches, "jit", jax.devices()
+    )
+    example = jaxgan.Batch(np.zeros((2, *shape), np.float32))
+    state, step = gan.init(jax.random.key(0), example), 0
+
+    def of(steps: int) -> Callable[[], None]:
+        def block() -> None:
+            nonlocal state, step
+            items = batches.items(config.seed, step, steps)
+            state, metrics = gan.train_step(state, (batches.source, items))
+            jax.block_until_ready((state, metrics))
+            step += steps
+
+        return block
+
+    return of
+
+
+def torch_block(config, shape, device: str) -> Callable[[int], Callable[[], None]]:
+    """The same in PyTorch."""
+    layout = torch.channels_last if _CHANNELS_LAST.value else torch.contiguous_format
+    generator, discriminator = (
+        network.to(device, memory_format=layout) for network in cases.networks(config, shape)
+    )
+    trainer = cases.trainer(
+        config,
+        generator,
+        discriminator,
+        compile_mode=_COMPILE.value or None,
+        autocast=_PRECISION.value == "bfloat16",
+    )
+    x = torch.from_numpy(cases.images(shape).x.transpose(0, 3, 1, 2).copy()).to(device)
+    size = config.batch_size
+
+    def noise() -> torch.Tensor:
+        return torch.randn(size, config.latent_dim, device=device)
+
+    def step() -> None:
+        for _ in range(config.d_steps):
+            real = x[torch.randint(len(x), (size,), device=device)].float() / 127.5 - 1
+            mix = torch.rand(size, 1, 1, 1, device=device)
+            trainer.d_step(real.contiguous(memory_format=layout), noise(), mix)
+        trainer.g_step(noise())
+
+    def of(steps: int) -> Callable[[], None]:
+        def block() -> None:
+            for _ in range(steps):
+                step()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        return block
+
+    return of
+
+
+def compare(name: str, progress: tqdm) -> dict:
+    """Milliseconds per step (`d_steps` updates of D and one of G) of both sides."""
+    config, shape = cases.CASES[name]
+    settings = {"batch_size": _BATCH_SIZE.value, "precision": _PRECISION.value}
+    config = dataclasses.replace(config, **settings)
+    ours = jaxgan_block(config, shape)
+    theirs = torch_block(config, shape, "cuda" if torch.cuda.is_available() else "cpu")
+    theirs(2)()
+    steps = max(1, round(_SECONDS.value / _seconds(theirs(2)) * 2))
+    blocks = ours(steps), theirs(steps)
+    for block in blocks:  # compiles, and warms up
+        block()
+    times = []
+    for _ in range(_ROUNDS.value):
+        times.append([1e3 * _seconds(block) / steps for block in blocks])
+        progress.update()
+    mine, peers = (sorted(column) for column in zip(*times, strict=True))
+    return {
+        "case": name,
+        "steps_per_block": steps,
+        "jaxgan_ms": [mine[0], statistics.median(mine), mine[-1]],
+        "torch_ms": [peers[0], statistics.median(peers), peers[-1]],
+        "ratio": statistics.median(peers) / statistics.median(mine),
+    }
+
+
+def main(argv: list[str]) -> None:
+    """Check, time, and print a table."""
+    del argv
+    unknown = set(_CASES.value) - set(cases.CASES)
+    if unknown:
+        raise SystemExit(f"error: --cases={min(unknown)}: choose of {', '.join(cases.CASES)}")
+    side = f"torch.compile({_COMPILE.value})" if _COMPILE.value else "eager"
+    machine = {
+        "jax": jax.__version__,
+        "torch": torch.__version__,
+        "torch_mode": side + (", channels-last" if _CHANNELS_LAST.value else ""),
+        "device": jax.devices()[0].device_kind,
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "batch_size": _BATCH_SIZE.value,
+        "precision": _PRECISION.value,
+    }
+    print("  ".join(f"{name}: {value}" for name, value in machine.items()))
+    for name in _CASES.value:
+        _check(name)
+    rows = []
+    with tqdm(total=len(_CASES.value) * _ROUNDS.value, unit="block", leave=False) as progress:
+        for name in _CASES.value:
+            progress.set_description(name)
+            rows.append(compare(name, progress))
+    print(f"\n{'case':10} {'jaxgan, ms (min..max)':>28} {'PyTorch, ms (min..max)':>28}   ratio")
+    for row in rows:
+        print(
+            f"{row['case']:10} {_times(row['jaxgan_ms']):>28} {_times(row['torch_ms']):>28}"
+            f"   {row['ratio']:5.2f}"
+        )
+    if _JSON.value:
+        text = json.dumps({"machine": machine, "cases": rows}, indent=1) + "\n"
+        Path(_JSON.value).write_text(text)
+
+
+def _check(name: str) -> None:
+    apart = equality.differences(name)
+    text = ", ".join(f"{what} {value:.1e}" for what, value in apart.items())
+    if max(apart.values()) > equality.TOLERANCE:
+        raise SystemExit(f"error: {name}: the two sides do not do the same work: {text}")
+    print(f"{name}: one D and one G step agree: {text}")
+
+
+def _seconds(block: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    block()
+    return time.perf_counter() - start
+
+
+def _times(times: list[float]) -> str:
+    low, median, high = times
+    return f"{median:.1f} ({low:.1f}..{high:.1f})"
+
+
+if __name__ == "__main__":
+    app.run(main)
