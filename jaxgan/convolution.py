@@ -23,10 +23,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.ad_checkpoint import checkpoint_name
 
 __all__ = ["conv", "conv_transpose", "depth_to_space", "space_to_depth"]
 
 Padding = str | Sequence[tuple[int, int]]
+
+OUTPUT = "convolution"
+"""What `jax.checkpoint_policies` know the results by."""
 
 _NARROW = 8  # channels
 
@@ -54,7 +58,7 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
     if isinstance(padding, str):
         _check_padding(padding)
         padding = lax.padtype_to_pads(x.shape[1:-1], window, strides, padding)
-    return lax.platform_dependent(
+    y = lax.platform_dependent(
         x,
         kernel,
         cpu=partial(_conv_on_cpu, stride=stride, padding=tuple(padding)),
@@ -65,6 +69,7 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
             dimension_numbers=_layout(len(window)),
         ),
     )
+    return checkpoint_name(y, OUTPUT)
 
 
 def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME") -> Array:
@@ -90,7 +95,7 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
     if isinstance(padding, str):
         _check_padding(padding)
         padding = [_transposed_padding(k, stride, padding) for k in window]
-    return lax.platform_dependent(
+    y = lax.platform_dependent(
         x,
         kernel,
         cpu=partial(_conv_transpose_on_cpu, stride=stride, padding=tuple(padding)),
@@ -101,6 +106,7 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
             dimension_numbers=_layout(len(window)),
         ),
     )
+    return checkpoint_name(y, OUTPUT)
 
 
 def space_to_depth(x: Array, block: int) -> Array:

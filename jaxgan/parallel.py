@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
@@ -152,6 +153,9 @@ def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
         steps = jaxgan.jit(jaxgan.scan(gan, lambda x, index: Batch(gather(x, index))))
         state, metrics = steps.train_step(state, (x, order(len(x), 64, ...)))
 
+    A third part, `(source, items, count)`, makes only the first `count` steps, so that a run whose
+    last call is shorter compiles nothing anew; the metrics after them are 0.
+
     Args:
         gan: the GAN, not yet compiled.
         load: `(source, item) -> Batch`.
@@ -162,17 +166,37 @@ def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
 
     def many(step):
         def steps(state, batch, *, axis_name=None):
-            source, items = (None, batch) if load is None else batch
+            source, items, *count = (None, batch) if load is None else batch
 
             def body(state, item):
                 one = item if load is None else load(source, item)
                 return step(state, one, axis_name=axis_name)
 
+            if count:
+                return _scan_first(body, state, items, *count)
             return lax.scan(body, state, items)
 
         return steps
 
     return _map_steps(gan, many)
+
+
+def _scan_first(body: Callable, state: Any, items: Any, count: jax.Array) -> tuple[Any, Any]:
+    """`lax.scan` over the first `count` items, a number that the program does not depend on."""
+
+    def item(i):
+        return jax.tree.map(lambda leaf: leaf[i], items)
+
+    length = len(jax.tree.leaves(items)[0])
+    _, metrics = jax.eval_shape(body, state, item(0))
+    history = jax.tree.map(lambda one: jnp.zeros((length, *one.shape), one.dtype), metrics)
+
+    def advance(i, carry):
+        state, history = carry
+        state, metrics = body(state, item(i))
+        return state, jax.tree.map(lambda past, now: past.at[i].set(now), history, metrics)
+
+    return lax.fori_loop(0, count, advance, (state, history))
 
 
 def _map_steps(gan: GAN, transform: Callable[[Callable], Callable]) -> GAN:
