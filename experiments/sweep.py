@@ -1,7 +1,8 @@
 """Many runs in one program: `--seeds` and `--sweep`.
 
 Member i is what the run with its settings alone would be, on one device: the same weights to begin
-with, the same noise and the same order of the data.
+with, the same noise and the same order of the data. They agree up to rounding, which training
+amplifies as it goes on.
 """
 
 import dataclasses

@@ -40,7 +40,7 @@ def population(
 
     State, metrics and samples have an axis of K members in front, and so have the keys that `init`
     and `sample` take; their batch and their y are for all. No member depends on another: one that
-    diverges leaves the rest alone.
+    diverges leaves the rest alone. Up to rounding, a member is the GAN trained alone.
 
     The members step together. The first one's step count is taken for all, so that a lazy penalty
     is computed only when it is due.
