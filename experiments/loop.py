@@ -1,13 +1,13 @@
 """The training loop: a function of the settings, which `train.py` calls with its flags."""
 
-import contextlib
+import dataclasses
 import math
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hosts
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,9 +15,9 @@ import pictures
 from build import Facts, build
 from checks import check, check_against_data
 from config import Config, ConfigError
-from devices import compile_steps, mode_and_devices
+from devices import compile_steps, mode_and_devices, share_of
 from feed import Feed, feed
-from record import Recorder
+from record import Recorder, Silent
 
 import jaxgan
 from jaxgan import Batch, checkpoint, data
@@ -38,7 +38,7 @@ class Result(NamedTuple):
         step: updates of G so far.
         state: the state after them.
         stopped_by: the signal that ended it early, or None.
-        picture: the newest picture of samples, or None if none was made.
+        picture: the newest picture of samples, or None if none was made here.
     """
 
     step: int
@@ -50,20 +50,18 @@ class Result(NamedTuple):
 def run(config: Config) -> Result:
     """Train, or go on training, until `config.steps`; leave everything in `config.workdir`.
 
+    Where several processes train together, all of them call this, and what goes wrong is raised in
+    all of them.
+
     Raises:
         ConfigError: the settings cannot be run; nothing has been written.
         DataError: the data set cannot be had; nothing has been written.
         DivergedError: a loss became NaN or infinite; the last good checkpoint is kept.
     """
-    check(config)
-    dataset = data.load(
-        config.dataset,
-        split=config.split,
-        image_size=config.image_size or None,
-        data_dir=config.data_dir or None,
-        manual_dir=config.manual_dir or None,
-    )
-    check_against_data(config, dataset)
+    hosts.check_same(dataclasses.replace(config, data_dir="", manual_dir="").to_flags())
+    with hosts.together():
+        check(config)
+    dataset = hosts.first_once(partial(_load, config))
     mode, devices = mode_and_devices(config)
     facts = Facts(dataset.x.shape[1:], dataset.class_names)
     synchronised = mode != "jit" and config.sync_batch_norm
@@ -74,36 +72,69 @@ def run(config: Config) -> Result:
         seed=config.seed,
         flip=config.flip,
         device_gb=config.device_data_gb,
+        share=share_of(devices),
+        shard=config.shard_data and mode != "jit",
     )
     compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
     state = _initial_state(config, compiled, dataset)
 
     workdir = Path(config.workdir)
-    (workdir / "samples").mkdir(parents=True, exist_ok=True)
-    (workdir / "flags.txt").write_text(config.to_flags())
+    hosts.first_once(partial(_begin, config))
     with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.keep) as checkpoints:
         step = 0
         if checkpoints.steps():
             step, state = checkpoints.restore(state)
-        with Recorder(config, step) as recorder, _signals() as stopped_by:
+        recorder = Recorder(config, step) if hosts.writes() else Silent()
+        with recorder, hosts.stop_signals() as stop:
             if step:
                 recorder.say(f"going on from step {step} of {config.workdir}")
             draw = _sampler(config, compiled, dataset)
             notes = {"shape": facts.shape, "class_names": facts.class_names}
             session = _Session(config, recorder, checkpoints, draw, notes)
-            step, state = _train(config, compiled, batches, session, step, state, stopped_by)
+            step, state, stopped_by = _train(config, compiled, batches, session, step, state, stop)
+    newest = _finish(workdir) if hosts.writes() else None
+    return Result(step, state, stopped_by, newest)
+
+
+def _load(config: Config) -> data.Dataset:
+    dataset = data.load(
+        config.dataset,
+        split=config.split,
+        image_size=config.image_size or None,
+        data_dir=config.data_dir or None,
+        manual_dir=config.manual_dir or None,
+    )
+    check_against_data(config, dataset)
+    return dataset
+
+
+def _begin(config: Config) -> Path:
+    """Make the workdir; in a process that does not write, see that it is there."""
+    flags = Path(config.workdir) / "flags.txt"
+    if hosts.writes():
+        (flags.parent / "samples").mkdir(parents=True, exist_ok=True)
+        flags.write_text(config.to_flags())
+    elif not flags.exists():
+        raise ConfigError(
+            f"--workdir={config.workdir}: process {jax.process_index()} does not see what process "
+            f"0 wrote there; several machines need a directory that they share"
+        )
+    return flags
+
+
+def _finish(workdir: Path) -> Path | None:
+    """Sum up the run in pictures; returns the newest picture of samples."""
     samples = workdir / "samples"
     pictures.evolution(samples)
     pictures.curves(workdir / "metrics.jsonl", workdir / "curves.png")
-    newest = max(samples.glob("step_*.png"), default=None)
-    return Result(step, state, next(iter(stopped_by), None), newest)
+    return max(samples.glob("step_*.png"), default=None)
 
 
 class _Session(NamedTuple):
     """What happens beside the steps, every so many of them."""
 
     config: Config
-    recorder: Recorder
+    recorder: Silent
     checkpoints: checkpoint.Checkpoints
     draw: Callable[[jaxgan.TrainState], np.ndarray]
     notes: dict[str, Any]
@@ -124,7 +155,7 @@ class _Session(NamedTuple):
 
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
         path = Path(self.config.workdir) / "samples" / f"step_{step:08d}.png"
-        if path.exists():
+        if not hosts.writes() or path.exists():
             return
         picture = self.draw(state)
         pictures.save(picture, path)
@@ -146,14 +177,16 @@ class _Session(NamedTuple):
         )
 
 
-def _train(config: Config, gan, batches: Feed, session: _Session, step, state, stopped_by):
+def _train(config: Config, gan, batches: Feed, session: _Session, step, state, stop: hosts.Stop):
     """Run the compiled steps; between two calls, do what is due."""
     if step == 0:
         session.picture(0, state)
     pending: list = []
-    while step < config.steps and not stopped_by:
+    stopped_by = None
+    while step < config.steps and not (stopped_by := stop() or None):
         count = min(config.steps_per_call, config.steps - step)
-        state, metrics = gan.train_step(state, (batches.source, batches.items(step, count)))
+        block = batches.source, batches.items(step, count)
+        state, metrics = hosts.settle(gan.train_step(state, block))
         pending.append(metrics)
         due = partial(_due, step, step + count)
         step += count
@@ -168,7 +201,7 @@ def _train(config: Config, gan, batches: Feed, session: _Session, step, state, s
     session.log(step, pending)
     session.picture(step, state)
     session.save(step, state, pending)
-    return step, state
+    return step, state, stopped_by
 
 
 def _is_finite(state: jaxgan.TrainState) -> bool:
@@ -198,29 +231,11 @@ def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
     y = np.arange(count) % len(dataset.class_names) if config.conditional else None
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
+        # One device's copy is enough, and the only one that a process may use by itself.
+        state = jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
         samples = np.asarray(gan.sample(state, key, n=count, y=y))
         if is_images:
             return pictures.grid(data.to_uint8(samples))
         return pictures.scatter(samples, dataset.x[:count])
 
     return draw
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; a second one is not waited for."""
-    received: list[int] = []
-
-    def handle(number, frame):
-        del frame
-        received.append(number)
-        signal.signal(number, previous[number])
-
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, handle)
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
