@@ -25,17 +25,21 @@ from jaxgan.parallel import greatest
 T = TypeVar("T")
 
 
-def define_flags() -> None:
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Define how the processes of a run find each other; it is not part of what a run is."""
     flags.DEFINE_string(
         "coordinator",
         "",
-        "HOST:PORT of process 0, where it and others train together; auto on TPU pods, SLURM, "
-        "Open MPI and Kubernetes, which tell JAX; empty for one process",
+        "HOST:PORT of process 0, for several processes that train together; auto where JAX knows "
+        "it: TPU pods, SLURM, Open MPI, Kubernetes; empty for one process",
+        flag_values=flag_values,
     )
-    flags.DEFINE_integer("num_processes", None, "how many train together", lower_bound=1)
-    flags.DEFINE_integer("process_id", None, "which of them this is, from 0", lower_bound=0)
-    flags.DEFINE_integer("init_timeout", 300, "seconds to wait for all of them", lower_bound=1)
+    for name, default, least, text in (
+        ("num_processes", None, 1, "how many train together"),
+        ("process_id", None, 0, "which of them this is, from 0"),
+        ("init_timeout", 300, 1, "seconds to wait for all of them"),
+    ):
+        flags.DEFINE_integer(name, default, text, lower_bound=least, flag_values=flag_values)
 
 
 def start(flag_values: flags.FlagValues = flags.FLAGS) -> None:

@@ -204,9 +204,10 @@ def _train(config: Config, gan, batches: Feed, session: _Session, step, state, s
     return step, state, stopped_by
 
 
-def _is_finite(state: jaxgan.TrainState) -> bool:
+@jax.jit
+def _is_finite(state: jaxgan.TrainState) -> jax.Array:
     floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in floats)
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in floats]))
 
 
 def _due(before: int, after: int, every: int) -> bool:
