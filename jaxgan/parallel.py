@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgan.types import GAN, Batch
@@ -138,10 +139,11 @@ def shard_map(
         return PartitionSpec(*[None] * (0 if axis == PER_DEVICE else axis), axis_name)
 
     def place(axis, leaf):
-        if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
-            return leaf  # it spans the processes already
+        several = jax.process_count() > 1
+        if several and _is_global(leaf):
+            return leaf
         _check(parts, axis, leaf)
-        if jax.process_count() == 1:
+        if not several:
             return leaf
         return jax.make_array_from_process_local_data(NamedSharding(mesh, spec(axis)), leaf)
 
@@ -245,6 +247,13 @@ def _all_devices() -> list[Any]:
 
 def _is_none(axis: Any) -> bool:
     return axis is None
+
+
+def _is_global(leaf: Any) -> bool:
+    """Whether an array spans the processes already; what is being traced does."""
+    if isinstance(leaf, Tracer):
+        return True
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
 
 
 def _map_batch(change: Callable[[Any, Any], Any], batch_axis: Any, batch: Any) -> Any:
