@@ -72,7 +72,8 @@ def start(flag_values: flags.FlagValues = flags.FLAGS) -> None:
             )
         except (RuntimeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
-            raise ConfigError(f"--coordinator={coordinator}: {reason}") from error
+            other = "; or give HOST:PORT" if coordinator == "auto" else ""
+            raise ConfigError(f"--coordinator={coordinator}: {reason}{other}") from error
 
 
 def _check(coordinator: str, count: int | None, index: int | None) -> str | None:
