@@ -99,6 +99,12 @@ class Config:
         "auto is jit on one device, pmap on several",
         enum_values=["auto", "jit", "pmap", "shard_map"],
     )
+    num_devices: int = _flag(
+        0, "devices to use, of each process; 0 for all", run=False, lower_bound=0
+    )
+    shard_data: bool = _flag(
+        False, "divide the data set over the devices instead of copying it to each"
+    )
     sync_batch_norm: bool = _flag(True, "batch statistics over all devices, not over each one")
     log_every: int = _flag(100, "steps between two lines of metrics", run=False, **_positive)
     sample_every: int = _flag(100, "steps between two pictures", run=False, **_positive)

@@ -3,6 +3,13 @@
 A data set that fits lies on the device, and what a call is sent is a block of indices. A larger one
 stays on the host (memory-mapped, if it is larger than that too), and a call is sent its images. In
 both cases scaling and mirroring happen inside the compiled program.
+
+The order is that of one endless row of epochs, of which each step takes the next piece; device k of
+n is fed the k-th n-th of it. A data set that is sharded has such a row for every device: of its n
+shards, shard k has the examples k, k + n, k + 2n, ... and is seen by device k only, in an order of
+its own, which follows from (seed, step, device). No example is dropped: where n does not divide the
+data, the shorter shards are filled up with examples from the beginning of the data, which are so
+seen up to once more in an epoch than others.
 """
 
 from collections.abc import Callable
@@ -16,38 +23,62 @@ from jaxgan import Batch
 from jaxgan.data import Dataset, gather, order
 
 
+class Share(NamedTuple):
+    """Which devices this process feeds: numbers `first` to `stop - 1` of `of`."""
+
+    first: int
+    stop: int
+    of: int
+
+
 class Feed(NamedTuple):
     """The batches of a run.
 
     Attributes:
         source: what every call is given.
         items: `(seed, first_step, steps) -> items`, what the calls differ in: leaves
-            `[steps, B, ...]`, in an order that is a function of the seed and the step.
+            `[steps, B, ...]`, in an order that is a function of the seed and the step; B are the
+            examples of this process's devices.
         load: `(source, item) -> Batch`, inside the compiled program.
         on_device: whether the data set is on the device.
+        sharded: whether the leaves of `source` are `[devices, ...]`, a shard for each device.
     """
 
     source: Any
     items: Callable[[int, int, int], Any]
     load: Callable[[Any, Any], Batch]
     on_device: bool
+    sharded: bool = False
 
 
-def feed(dataset: Dataset, examples: int, *, flip: bool, device_gb: float) -> Feed:
+def feed(
+    dataset: Dataset,
+    examples: int,
+    *,
+    flip: bool,
+    device_gb: float,
+    share: Share = Share(0, 1, 1),  # noqa: B008 - it is immutable
+    shard: bool = False,
+) -> Feed:
     """Shuffle a data set into batches, as a pure function of (seed, step).
 
     Args:
         dataset: images or points, with or without labels.
-        examples: examples per step, d_steps * batch size.
+        examples: examples per step, d_steps * batch size, over all devices.
         flip: whether every image also occurs mirrored.
-        device_gb: up to how many GB the data are put on the device.
+        device_gb: up to how many GB of data are put on a device.
+        share: the devices of this process; `examples` is a multiple of their number `of`.
+        shard: whether to divide data on the devices over them.
     """
     size = len(dataset.x)
+    each = examples // share.of
+    numbers = range(share.first, share.stop)
 
     def indices(seed: int, first_step: int, steps: int) -> np.ndarray:
-        return order(size, examples, seed=seed, first_step=first_step, steps=steps, flip=flip)
+        rows = order(size, examples, seed=seed, first_step=first_step, steps=steps, flip=flip)
+        return rows[:, each * numbers.start : each * numbers.stop]
 
-    if dataset.x.nbytes > device_gb * 1e9:
+    if dataset.x.nbytes > device_gb * 1e9 * (share.of if shard else 1):
 
         def items(seed: int, first_step: int, steps: int):
             index = indices(seed, first_step, steps)
@@ -63,9 +94,21 @@ def feed(dataset: Dataset, examples: int, *, flip: bool, device_gb: float) -> Fe
         return Feed((), items, load, on_device=False)
 
     def take(source: Batch, index) -> Batch:
-        y = None if source.y is None else source.y[index % size]
+        y = None if source.y is None else source.y[index % len(source.y)]
         return Batch(gather(source.x, index), y)
 
-    return Feed(
-        jax.tree.map(jnp.asarray, Batch(dataset.x, dataset.y)), indices, take, on_device=True
-    )
+    whole = Batch(dataset.x, dataset.y)
+    if not shard:
+        return Feed(whole, indices, take, on_device=True)
+
+    shard_size = -(-size // share.of)
+    rows = np.array(numbers)[:, np.newaxis] + share.of * np.arange(shard_size)
+
+    def indices_of_shards(seed: int, first_step: int, steps: int) -> np.ndarray:
+        settings = {"first_step": first_step, "steps": steps, "flip": flip}
+        seeds = [int(np.random.SeedSequence([seed, k]).generate_state(1)[0]) for k in numbers]
+        parts = [order(shard_size, each, seed=own, **settings) for own in seeds]
+        return np.concatenate(parts, axis=1)
+
+    shards = jax.tree.map(lambda leaf: leaf[rows % size], whole)
+    return Feed(shards, indices_of_shards, take, on_device=True, sharded=True)

@@ -3,23 +3,22 @@
 `run` trains one GAN; `sweep.run` trains a population of them, in the same loop.
 """
 
-import contextlib
 import math
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hosts
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pictures
 from build import Facts, build
-from config import Config
-from devices import compile_steps, mode_and_devices
+from config import Config, ConfigError
+from devices import compile_steps, mode_and_devices, share_of
 from prepare import facts, feed_of, initial_state, prepare, sample_key, view
-from record import Recorder
+from record import Recorder, Silent
 
 import jaxgan
 from jaxgan import checkpoint, data
@@ -39,7 +38,7 @@ class Result(NamedTuple):
         step: updates of G so far.
         state: the state after them.
         stopped_by: the signal that ended it early, or None.
-        picture: the newest picture of samples, or None if none was made.
+        picture: the newest picture of samples, or None if none was made here.
         table: what became of each member of a population.
     """
 
@@ -57,7 +56,7 @@ class Watch:
     """
 
     def metrics(
-        self, step: int, metrics: dict[str, np.ndarray], recorder: Recorder
+        self, step: int, metrics: dict[str, np.ndarray], recorder: Silent
     ) -> tuple[dict[str, float], str]:
         """The values to record of what the last steps measured, `[steps]` each."""
         del step, recorder
@@ -65,11 +64,10 @@ class Watch:
         lost = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
         return means, ", ".join(lost)
 
-    def state(self, step: int, state: jaxgan.TrainState, recorder: Recorder) -> str:
+    def state(self, step: int, state: jaxgan.TrainState, recorder: Silent) -> str:
         """Look at a state that is to be saved."""
         del step, recorder
-        finite = all(bool(jnp.isfinite(leaf).all()) for leaf in floats(state))
-        return "" if finite else "a parameter is not finite"
+        return "" if _is_finite(state) else "a parameter is not finite"
 
 
 class Task(NamedTuple):
@@ -93,6 +91,9 @@ class Task(NamedTuple):
 def run(config: Config) -> Result:
     """Train, or go on training, until `config.steps`; leave everything in `config.workdir`.
 
+    Where several processes train together, all of them call this, and what goes wrong is raised in
+    all of them.
+
     Raises:
         ConfigError: the settings cannot be run; nothing has been written.
         DataError: the data set cannot be had; nothing has been written.
@@ -102,7 +103,8 @@ def run(config: Config) -> Result:
     mode, devices = mode_and_devices(config)
     synchronised = mode != "jit" and config.sync_batch_norm
     experiment = build(config, facts(dataset), axis_name=AXIS if synchronised else None)
-    compiled, batches = compile_steps(experiment.gan, feed_of(config, dataset), mode, devices)
+    batches = feed_of(config, dataset, share_of(devices))
+    compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
     task = Task(
         compiled,
         lambda step, count: (batches.source, batches.items(config.seed, step, count)),
@@ -116,22 +118,41 @@ def run(config: Config) -> Result:
 def go(config: Config, task: Task, known: Facts) -> Result:
     """Train a task, from its newest checkpoint on, until `config.steps`."""
     workdir = Path(config.workdir)
-    (workdir / "samples").mkdir(parents=True, exist_ok=True)
-    (workdir / "flags.txt").write_text(config.to_flags())
+    hosts.first_once(partial(_begin, config))
     with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.keep) as checkpoints:
         step, state = 0, task.state
         if checkpoints.steps():
             step, state = checkpoints.restore(state)
-        with Recorder(config, step) as recorder, _signals() as stopped_by:
+        recorder = Recorder(config, step) if hosts.writes() else Silent()
+        with recorder, hosts.stop_signals() as stop:
             if step:
                 recorder.say(f"going on from step {step} of {config.workdir}")
             session = _Session(config, task, recorder, checkpoints, known._asdict())
-            step, state = _train(config, task, session, step, state, stopped_by)
+            step, state, stopped_by = _train(config, task, session, step, state, stop)
+    newest = _finish(workdir) if hosts.writes() else None
+    return Result(step, state, stopped_by, newest)
+
+
+def _begin(config: Config) -> Path:
+    """Make the workdir; in a process that does not write, see that it is there."""
+    flags = Path(config.workdir) / "flags.txt"
+    if hosts.writes():
+        (flags.parent / "samples").mkdir(parents=True, exist_ok=True)
+        flags.write_text(config.to_flags())
+    elif not flags.exists():
+        raise ConfigError(
+            f"--workdir={config.workdir}: process {jax.process_index()} does not see what process "
+            f"0 wrote there; several machines need a directory that they share"
+        )
+    return flags
+
+
+def _finish(workdir: Path) -> Path | None:
+    """Sum up the run in pictures; returns the newest picture of samples."""
     samples = workdir / "samples"
     pictures.evolution(samples)
     pictures.curves(workdir / "metrics.jsonl", workdir / "curves.png")
-    newest = max(samples.glob("step_*.png"), default=None)
-    return Result(step, state, next(iter(stopped_by), None), newest)
+    return max(samples.glob("step_*.png"), default=None)
 
 
 class _Session(NamedTuple):
@@ -139,7 +160,7 @@ class _Session(NamedTuple):
 
     config: Config
     task: Task
-    recorder: Recorder
+    recorder: Silent
     checkpoints: checkpoint.Checkpoints
     notes: dict[str, Any]
 
@@ -159,7 +180,7 @@ class _Session(NamedTuple):
 
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
         path = Path(self.config.workdir) / "samples" / f"step_{step:08d}.png"
-        if path.exists():
+        if not hosts.writes() or path.exists():
             return
         picture = self.task.draw(state)
         pictures.save(picture, path)
@@ -182,14 +203,15 @@ class _Session(NamedTuple):
         )
 
 
-def _train(config: Config, task: Task, session: _Session, step, state, stopped_by):
+def _train(config: Config, task: Task, session: _Session, step, state, stop: hosts.Stop):
     """Run the compiled steps; between two calls, do what is due."""
     if step == 0:
         session.picture(0, state)
     pending: list = []
-    while step < config.steps and not stopped_by:
+    stopped_by = None
+    while step < config.steps and not (stopped_by := stop() or None):
         count = min(config.steps_per_call, config.steps - step)
-        state, metrics = task.gan.train_step(state, task.batches(step, count))
+        state, metrics = hosts.settle(task.gan.train_step(state, task.batches(step, count)))
         pending.append(metrics)
         due = partial(_due, step, step + count)
         step += count
@@ -204,12 +226,17 @@ def _train(config: Config, task: Task, session: _Session, step, state, stopped_b
     session.log(step, pending)
     session.picture(step, state)
     session.save(step, state, pending)
-    return step, state
+    return step, state, stopped_by
 
 
 def floats(state: jaxgan.TrainState) -> list[jax.Array]:
     """What may stop being finite in a state."""
     return [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+
+
+@jax.jit
+def _is_finite(state: jaxgan.TrainState) -> jax.Array:
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in floats(state)]))
 
 
 def _due(before: int, after: int, every: int) -> bool:
@@ -222,26 +249,8 @@ def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
     key = sample_key(config.seed)
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
+        # One device's copy is enough, and the only one that a process may use by itself.
+        state = jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
         return show(np.asarray(gan.sample(state, key, n=count, y=y)))
 
     return draw
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; a second one is not waited for."""
-    received: list[int] = []
-
-    def handle(number, frame):
-        del frame
-        received.append(number)
-        signal.signal(number, previous[number])
-
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, handle)
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -1,14 +1,17 @@
 """What a run begins with, whether it trains one GAN or a population of them."""
 
+import dataclasses
 from collections.abc import Callable
+from functools import partial
 
+import hosts
 import jax
 import numpy as np
 import pictures
 from build import Facts
 from checks import check, check_against_data
 from config import Config, ConfigError
-from feed import Feed, feed
+from feed import Feed, Share, feed
 
 import jaxgan
 from jaxgan import Batch, data
@@ -24,7 +27,13 @@ def prepare(config: Config) -> data.Dataset:
         ConfigError: the settings cannot be run.
         DataError: the data set cannot be had.
     """
-    check(config)
+    hosts.check_same(dataclasses.replace(config, data_dir="", manual_dir="").to_flags())
+    with hosts.together():
+        check(config)
+    return hosts.first_once(partial(_load, config))
+
+
+def _load(config: Config) -> data.Dataset:
     dataset = data.load(
         config.dataset,
         split=config.split,
@@ -41,10 +50,16 @@ def facts(dataset: data.Dataset) -> Facts:
     return Facts(dataset.x.shape[1:], dataset.class_names)
 
 
-def feed_of(config: Config, dataset: data.Dataset) -> Feed:
-    """The batches that the settings ask for."""
-    examples = config.d_steps * config.batch_size
-    return feed(dataset, examples, flip=config.flip, device_gb=config.device_data_gb)
+def feed_of(config: Config, dataset: data.Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
+    """The batches that the settings ask for; `share` are the devices of this process."""
+    return feed(
+        dataset,
+        config.d_steps * config.batch_size,
+        flip=config.flip,
+        device_gb=config.device_data_gb,
+        share=share,
+        shard=config.shard_data and share.of > 1,
+    )
 
 
 def initial_state(

@@ -17,7 +17,32 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 
-class Recorder:
+class Silent:
+    """The recorder of a process that does not write."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def advance(self, step: int) -> None:
+        """Move the progress bar."""
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        """Record the metrics of the steps since the last line."""
+
+    def members(self, step: int, rows: list[dict]) -> None:
+        """Record what is known of each member of a population."""
+
+    def picture(self, step: int, picture: np.ndarray) -> None:
+        """Record a picture of samples, uint8 `[H, W, 3]`."""
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress bar."""
+
+
+class Recorder(Silent):
     """Writes down the metrics and pictures of a run, and shows how far it is.
 
     Args:
@@ -45,9 +70,6 @@ class Recorder:
             disable=not self._terminal,
             dynamic_ncols=True,
         )
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *exception):
         self._bar.close()

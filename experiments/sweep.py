@@ -20,7 +20,7 @@ from devices import compile_population, devices_of_members
 from loop import Result, Task, Watch, floats, go
 from members import label, members, sweeps
 from prepare import facts, feed_of, initial_state, prepare, sample_key, view
-from record import Recorder
+from record import Silent
 
 import jaxgan
 from jaxgan import data
@@ -78,7 +78,7 @@ class _Watch(Watch):
         ]
         self.lost: dict[int, int] = {}
 
-    def metrics(self, step: int, metrics: dict[str, np.ndarray], recorder: Recorder):
+    def metrics(self, step: int, metrics: dict[str, np.ndarray], recorder: Silent):
         with np.errstate(all="ignore"):
             means = {name: np.mean(values, axis=1) for name, values in metrics.items()}
         finite = np.all([np.isfinite(mean) for mean in means.values()], axis=0)
@@ -92,13 +92,13 @@ class _Watch(Watch):
             values[name], values[f"{name}_std"] = mean_and_deviation(mean[finite])
         return values, self._lose(step, finite, recorder)
 
-    def state(self, step: int, state: jaxgan.TrainState, recorder: Recorder) -> str:
+    def state(self, step: int, state: jaxgan.TrainState, recorder: Silent) -> str:
         finite = np.ones(len(self._names), bool)
         for leaf in floats(state):
             finite &= np.isfinite(np.asarray(leaf)).reshape(len(leaf), -1).all(axis=1)
         return self._lose(step, finite, recorder)
 
-    def _lose(self, step: int, finite: np.ndarray, recorder: Recorder) -> str:
+    def _lose(self, step: int, finite: np.ndarray, recorder: Silent) -> str:
         for i in np.flatnonzero(~finite):
             if int(i) not in self.lost:
                 self.lost[int(i)] = step

@@ -1,10 +1,11 @@
 """Train a GAN: python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags.
 
-Every flag is a setting of `config.Config`. Started again with the same --workdir, it goes on from
-the newest checkpoint.
+Every flag is a setting of `config.Config`, but for those that say how several processes find each
+other (`hosts`). Started again with the same --workdir, it goes on from the newest checkpoint.
 """
 
 import config
+import hosts
 import loop
 import sweep
 from absl import app
@@ -18,15 +19,21 @@ def main(argv: list[str]) -> int:
     """Run the settings that the flags give, and say where the result is."""
     del argv
     settings = config.from_flags()
+    agreed = (config.ConfigError, DataError, CheckpointError, loop.DivergedError)
     try:
+        hosts.start()
         several = is_population(settings)
-        result = sweep.run(settings) if several else loop.run(settings)
-    except (config.ConfigError, DataError, CheckpointError, loop.DivergedError, OSError) as error:
+        with hosts.nobody_waits(*agreed):
+            result = sweep.run(settings) if several else loop.run(settings)
+    except (*agreed, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     workdir = settings.workdir
     if result.stopped_by is not None:
-        print(f"stopped and saved at step {result.step}; the same command goes on from there")
+        if hosts.writes():
+            print(f"stopped and saved at step {result.step}; the same command goes on from there")
         return 128 + result.stopped_by
+    if not hosts.writes():
+        return 0
     if several:
         print(result.table)
     print(f"samples after {result.step} steps:  {result.picture}")
@@ -42,4 +49,5 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     config.define_flags()
+    hosts.define_flags()
     app.run(main, flags_parser=config.parse_flags)

@@ -3,6 +3,9 @@
 Orbax writes a step to a temporary directory and renames it when it is complete, but it keeps no
 checksum of the data: a flipped bit would be loaded as a wrong weight. So each checkpoint carries
 the SHA-256 of its arrays, and one that does not match is passed over for the one before it.
+
+Where several processes train one model, all of them make the same calls, on one directory that all
+of them see. A checkpoint does not depend on how many wrote it, nor on how many read it.
 """
 
 import hashlib
@@ -15,6 +18,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+from jaxgan.parallel import greatest
 
 __all__ = ["CheckpointError", "Checkpoints", "digest"]
 
@@ -101,11 +106,14 @@ class Checkpoints:
         steps = self.steps() if step is None else [step]
         reason = "there is none"
         for candidate in reversed(steps):
+            state, reason = None, "another process cannot read it"
             try:
-                return candidate, self._read(candidate, like)
+                state = self._read(candidate, like)
             except Exception as error:  # what a damaged file raises depends on where the damage is
                 reason = str(error).partition("\n")[0]
-                logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
+            if not int(greatest(state is None)):  # they all go on from one step, or train nonsense
+                return candidate, state
+            logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
         raise CheckpointError(f"no checkpoint in {self._directory} can be restored: {reason}")
 
     def notes(self, step: int) -> dict[str, Any]:
@@ -166,11 +174,16 @@ def _named(tree: Any) -> dict[str, Any]:
 
 
 def _as_like(array: Any, like: Any) -> Any:
+    sharding = getattr(like, "sharding", None)
     if _is_key(like):
-        array = jax.random.wrap_key_data(jnp.asarray(array))
+        array = jax.jit(jax.random.wrap_key_data, out_shardings=sharding)(array)
+    elif sharding is None:
+        array = jnp.asarray(array)
+    else:
+        array = jax.make_array_from_process_local_data(sharding, array)
     if array.shape != like.shape or array.dtype != like.dtype:
         raise CheckpointError(
             f"it holds {array.dtype}{list(array.shape)} where {like.dtype}{list(like.shape)} "
             f"was expected"
         )
-    return jax.device_put(array, getattr(like, "sharding", None))
+    return array

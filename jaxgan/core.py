@@ -137,7 +137,10 @@ def _vary(params, index: jax.Array):
 
 
 def _mean_over_devices(tree, axis_name):
-    """Average every float leaf in one collective; counters are equal everywhere already."""
+    """Average every float leaf; counters are equal everywhere already.
+
+    XLA joins the reductions to one all-reduce, as far as they do not wait for one another.
+    """
     leaves, structure = jax.tree.flatten(tree)
     floats = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     for i, mean in zip(floats, lax.pmean([leaves[i] for i in floats], axis_name), strict=True):

@@ -5,8 +5,13 @@ call: `jaxgan.pmap(jaxgan.scan(gan), batch_axis=1)`.
 
 The compiled steps donate the state: its buffers are reused for the new state, and the old one can
 no longer be read. `batch_axis` says which axis of each leaf of the batch holds the examples; as in
-`jax.vmap` it may be a tree that matches the batch, and None stands for leaves that every device
-needs whole.
+`jax.vmap` it may be a tree that matches the batch. None stands for leaves that every device needs
+whole, `PER_DEVICE` for leaves `[devices, ...]` of which each device sees its own entry, such as
+the parts of a data set.
+
+Where several processes run one program (`jax.distributed`), `pmap` and `shard_map` span the devices
+of all of them. Each process then gives its own part of the batch, the one that its devices take: a
+batch of 64 over two processes with equally many devices is 32 examples from each.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,15 +20,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgan.types import GAN, Batch
 
-__all__ = ["AXIS", "jit", "pmap", "scan", "shard_map"]
+__all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map"]
 
 AXIS = "devices"
 """The name of the mapped axis; batch norm that is to see the whole batch is told this name."""
+
+PER_DEVICE = "per device"
+"""The `batch_axis` of leaves that hold one entry for each device."""
 
 
 def jit(gan: GAN, *, donate: bool = True, compiler_options: dict[str, Any] | None = None) -> GAN:
@@ -54,15 +64,16 @@ def pmap(
     axis_name: str = AXIS,
     donate: bool = True,
 ) -> GAN:
-    """Split each batch over the local devices with `jax.pmap`; average gradients over them.
+    """Split each batch over devices with `jax.pmap`; average gradients over them.
 
     State and metrics stay unreplicated, as on one device: no leading device axis, nothing to
     replicate or to take apart. Noise is drawn anew on each device, so a run depends on the number
-    of devices. Batch norm sees each device's part unless it is told the axis name.
+    of devices. Batch norm sees each device's part unless it is told the axis name. Across
+    processes, every process has a state of its own, equal to the others'.
 
     Args:
         gan: the GAN.
-        devices: which; all local ones if None.
+        devices: which, in the same order on all processes; all devices of all of them if None.
         batch_axis: the axis of the examples in the batch's leaves.
         axis_name: the name of the mapped axis.
         donate: whether a step may reuse the memory of the state it is given.
@@ -70,21 +81,23 @@ def pmap(
     Returns:
         The GAN; its steps take whole batches and raise ValueError for a batch that does not divide.
     """
-    chosen = list(devices) if devices is not None else jax.local_devices()
-    everywhere = NamedSharding(row(chosen, axis_name), PartitionSpec())
+    chosen = list(devices) if devices is not None else _all_devices()
+    local = [device for device in chosen if device.process_index == jax.process_index()]
+    everywhere = NamedSharding(row(local, axis_name), PartitionSpec())
+    mapped_axis = jax.tree.map(lambda axis: 0 if axis == PER_DEVICE else axis, batch_axis)
 
     def compiled(step):
         mapped = jax.pmap(
             partial(step, axis_name=axis_name),
             axis_name=axis_name,
-            in_axes=(None, batch_axis),
+            in_axes=(None, mapped_axis),
             out_axes=(None, None),
             devices=chosen,
             donate_argnums=(0,) if donate else (),
         )
 
         def apply(state, batch):
-            return mapped(state, _divide(batch, batch_axis, len(chosen)))
+            return mapped(state, _map_batch(partial(_divide, len(local)), batch_axis, batch))
 
         return apply
 
@@ -102,9 +115,11 @@ def shard_map(
 ) -> GAN:
     """Split each batch over a mesh axis with `jax.shard_map`; otherwise like `pmap`.
 
+    Across processes there is one state, of global arrays.
+
     Args:
         gan: the GAN.
-        mesh: a mesh with an axis `axis_name`; all devices in a row if None.
+        mesh: a mesh with an axis `axis_name`; all devices of all processes in a row if None.
         batch_axis: the axis of the examples in the batch's leaves.
         axis_name: the mesh axis to split batches over.
         donate: whether a step may reuse the memory of the state it is given.
@@ -115,26 +130,42 @@ def shard_map(
     Raises:
         ValueError: the mesh has no such axis.
     """
-    mesh = mesh if mesh is not None else row(jax.devices(), axis_name)
+    mesh = mesh if mesh is not None else row(_all_devices(), axis_name)
     if axis_name not in mesh.axis_names:
         raise ValueError(f"the mesh has axes {mesh.axis_names}, but not {axis_name!r}")
     whole = PartitionSpec()
-    specs = split(batch_axis, axis_name)
+    parts = mesh.local_mesh.shape[axis_name]
+
+    def place(axis, leaf):
+        several = jax.process_count() > 1
+        if several and _is_global(leaf):
+            return leaf
+        _check(parts, axis, leaf)
+        if not several:
+            return leaf
+        return jax.make_array_from_process_local_data(
+            NamedSharding(mesh, _spec(axis_name, axis)), leaf
+        )
 
     def compiled(step):
+        def one(state, batch):
+            batch = _map_batch(
+                lambda axis, leaf: leaf[0] if axis == PER_DEVICE else leaf, batch_axis, batch
+            )
+            return step(state, batch, axis_name=axis_name)
+
         mapped = jax.jit(
             jax.shard_map(
-                partial(step, axis_name=axis_name),
+                one,
                 mesh=mesh,
-                in_specs=(whole, specs),
+                in_specs=(whole, split(batch_axis, axis_name)),
                 out_specs=(whole, whole),
             ),
             donate_argnums=(0,) if donate else (),
         )
 
         def apply(state, batch):
-            _divide(batch, batch_axis, mesh.shape[axis_name])
-            return mapped(state, batch)
+            return mapped(state, _map_batch(place, batch_axis, batch))
 
         return apply
 
@@ -199,6 +230,20 @@ def _scan_first(body: Callable, state: Any, items: Any, count: jax.Array) -> tup
     return lax.fori_loop(0, count, advance, (state, history))
 
 
+def greatest(value: int) -> jax.Array:
+    """The greatest of the values that the processes give; every process has to call this.
+
+    Returns:
+        int32 `[]`, the same on all processes. It is not awaited: `int()` of it is what waits.
+    """
+    if jax.process_count() == 1:
+        return jnp.asarray(value, jnp.int32)
+    return _greatest(np.full(jax.local_device_count(), value, np.int32))
+
+
+_greatest = jax.pmap(lambda value: lax.pmax(value, AXIS), axis_name=AXIS, out_axes=None)
+
+
 def _map_steps(gan: GAN, transform: Callable[[Callable], Callable]) -> GAN:
     return gan._replace(
         d_step=transform(gan.d_step),
@@ -221,29 +266,54 @@ def row(devices: Sequence[Any], axis_name: str) -> Mesh:
 
 def split(axes: Any, axis_name: str) -> Any:
     """Specs that split an axis of each leaf over the mesh, or none where it is None."""
-
-    def spec(axis):
-        return PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, axis_name)
-
-    return jax.tree.map(spec, axes, is_leaf=lambda axis: axis is None)
+    return jax.tree.map(partial(_spec, axis_name), axes, is_leaf=_is_none)
 
 
-def _divide(batch: Any, batch_axis: Any, parts: int) -> Any:
+def _spec(axis_name: str, axis: Any) -> PartitionSpec:
+    if axis is None:
+        return PartitionSpec()
+    return PartitionSpec(*[None] * (0 if axis == PER_DEVICE else axis), axis_name)
+
+
+def _all_devices() -> list[Any]:
+    """The devices of all processes, those of each together: its part of a batch is one piece."""
+    return [device for i in range(jax.process_count()) for device in jax.local_devices(i)]
+
+
+def _is_none(axis: Any) -> bool:
+    return axis is None
+
+
+def _is_global(leaf: Any) -> bool:
+    """Whether an array spans the processes already; what is being traced does."""
+    if isinstance(leaf, Tracer):
+        return True
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+
+
+def _map_batch(change: Callable[[Any, Any], Any], batch_axis: Any, batch: Any) -> Any:
+    """Apply `change(axis, leaf)` to every leaf of a batch."""
+
+    def below(axis, leaves):
+        return jax.tree.map(partial(change, axis), leaves)
+
+    return jax.tree.map(below, batch_axis, batch, is_leaf=_is_none)
+
+
+def _check(parts: int, axis: Any, leaf: Any) -> None:
+    if axis == PER_DEVICE and leaf.shape[0] != parts:
+        raise ValueError(f"{leaf.shape[0]} entries for {parts} devices; expected one for each")
+    if isinstance(axis, int) and leaf.shape[axis] % parts:
+        raise ValueError(
+            f"a batch of {leaf.shape[axis]} does not divide over {parts} devices; "
+            f"expected a multiple of {parts}"
+        )
+
+
+def _divide(parts: int, axis: Any, leaf: Any) -> Any:
     """Turn the axis of the examples into two, `[parts, examples / parts]`, where there is one."""
-
-    def divide(axis, leaves):
-        if axis is None:
-            return leaves
-
-        def one(leaf):
-            size = leaf.shape[axis]
-            if size % parts:
-                raise ValueError(
-                    f"a batch of {size} does not divide over {parts} devices; "
-                    f"expected a multiple of {parts}"
-                )
-            return leaf.reshape(*leaf.shape[:axis], parts, size // parts, *leaf.shape[axis + 1 :])
-
-        return jax.tree.map(one, leaves)
-
-    return jax.tree.map(divide, batch_axis, batch, is_leaf=lambda axis: axis is None)
+    _check(parts, axis, leaf)
+    if not isinstance(axis, int):
+        return leaf
+    before, size, after = leaf.shape[:axis], leaf.shape[axis], leaf.shape[axis + 1 :]
+    return leaf.reshape(*before, parts, size // parts, *after)

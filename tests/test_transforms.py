@@ -19,7 +19,7 @@ from networks import compilation, counting, first_only, mlp, without_first
 
 import jaxgan
 from jaxgan import Batch, Player, Variables, latents, nets, penalties, recipes
-from jaxgan.parallel import AXIS
+from jaxgan.parallel import AXIS, PER_DEVICE
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -216,6 +216,24 @@ def test_several_devices_scan_indices_into_a_source_that_each_holds(ways):
     gan = ways(jaxgan.scan(make(), load), batch_axis=(None, 1), donate=False)
     actual = gan.train_step(start, ((x, y), order.reshape(STEPS, 16)))
     assert distance(actual, (state, stacked(history))) < 1e-6
+
+
+@pytest.mark.parametrize("ways", [jaxgan.pmap, jaxgan.shard_map])
+def test_each_device_indexes_its_own_part_of_a_source(ways):
+    start, (state, history) = expected("plain")
+    own = 16 // DEVICES  # of each step's examples, on each device
+    parts = [leaf.reshape(STEPS, DEVICES, own, 2).swapaxes(0, 1) for leaf in (X, Y)]
+    source = [part.reshape(DEVICES, STEPS * own, 2) for part in parts]
+    index = np.tile(np.arange(STEPS * own).reshape(STEPS, own), DEVICES)
+
+    def load(source, index):
+        return Batch(source[0][index], source[1][index])
+
+    gan = ways(jaxgan.scan(make(), load), batch_axis=(PER_DEVICE, 1), donate=False)
+    actual = gan.train_step(start, (source, index))
+    assert distance(actual, (state, stacked(history))) < 1e-6
+    with pytest.raises(ValueError, match="3 entries for 4 devices"):
+        gan.train_step(start, ([leaf[:3] for leaf in source], index))
 
 
 @cache

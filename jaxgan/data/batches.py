@@ -58,7 +58,7 @@ def order(
     return row[start - offset : stop - offset].reshape(steps, batch_size)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)  # two epochs for each of eight devices
 def _permutation(size: int, seed: int, epoch: int) -> np.ndarray:
     permutation = np.random.default_rng([seed, epoch]).permutation(size).astype(np.int32)
     permutation.flags.writeable = False  # it is shared by all later calls

@@ -126,6 +126,19 @@ def test_several_devices_train_and_go_on(tmp_path, parallel):
     assert digest(straight.state) == digest(resumed.state)
 
 
+def test_a_seed_is_one_run_on_divided_data_too(tmp_path):
+    settings = RING | {"num_devices": 2, "shard_data": True, "steps": 10}
+    runs = [
+        loop.run(Config(**settings | {"parallel": parallel}, workdir=str(tmp_path / name)))
+        for name, parallel in (("one", "pmap"), ("again", "pmap"), ("other", "shard_map"))
+    ]
+    assert digest(runs[0].state) == digest(runs[1].state)
+    pairs = zip(*[jax.tree.leaves(run.state.g.params) for run in runs[1:]], strict=True)
+    for pmapped, shard_mapped in pairs:
+        np.testing.assert_allclose(pmapped, shard_mapped, atol=1e-6)
+    assert len(runs[0].state.g.step.sharding.device_set) == 2
+
+
 def test_auto_is_pmap_where_there_are_several_devices(tmp_path):
     result = loop.run(Config(**{**RING, "parallel": "auto"}, steps=10, workdir=str(tmp_path / "r")))
     assert len(result.state.g.step.sharding.device_set) == len(jax.local_devices()) == 4
@@ -162,6 +175,8 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_good_state(tmp_path):
         ({"dataset": "folder:/no/such/folder"}, "/no/such/folder"),
         ({"batch_size": 10_001}, "--batch_size=10001.*10000 examples"),
         ({"batch_size": 6, "parallel": "pmap"}, "--batch_size=6.*4 devices"),
+        ({"num_devices": 5}, "--num_devices=5: this machine has 4"),
+        ({"num_devices": 2, "parallel": "jit"}, "--parallel=jit"),
         ({"image_size": 30}, "--image_size"),
         ({"dataset": "ring", "model": "dcgan"}, "--model=dcgan"),
         ({"dataset": "ring", "model": "mlp", "flip": True}, "--flip"),
