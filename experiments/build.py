@@ -69,6 +69,12 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
     return Experiment(gan, generator, latent)
 
 
+def _thrifty(config: Config, network: jaxgan.Network) -> jaxgan.Network:
+    if config.remat:
+        network = nets.remat(network)
+    return nets.microbatch(network, config.microbatch) if config.microbatch else network
+
+
 def _is_on(value: Any) -> bool:
     """0 is for no; a traced value is never 0 (`members` sees to that)."""
     return isinstance(value, Tracer) or bool(value)

@@ -17,11 +17,22 @@ def check(config: Config) -> None:
         ConfigError: one line that names the flag.
     """
     check_wandb(config)
+    check_settings(config)
+    _check_workdir(config)
+
+
+def check_settings(config: Config) -> None:
+    """Refuse settings that contradict each other or the machine.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
     everyone = members(config)
     for member in everyone:
         _check_values(member)
     if is_population(config):
         devices_of_members(config, len(everyone))
+        _check_microbatch(config, config.batch_size)
     else:
         _, devices = mode_and_devices(config)
         if config.batch_size % len(devices):
@@ -29,7 +40,15 @@ def check(config: Config) -> None:
                 f"--batch_size={config.batch_size}: expected a multiple of the {len(devices)} "
                 f"devices"
             )
-    _check_workdir(config)
+        _check_microbatch(config, config.batch_size // len(devices))
+
+
+def _check_microbatch(config: Config, examples: int) -> None:
+    if config.microbatch and examples % config.microbatch:
+        raise ConfigError(
+            f"--microbatch={config.microbatch}: expected a divisor of the {examples} examples "
+            f"that a device is given"
+        )
 
 
 def _check_values(config: Config) -> None:

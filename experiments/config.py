@@ -91,6 +91,14 @@ class Config:
     )
     precision: str = _flag("float32", "of computation", enum_values=["float32", "bfloat16"])
 
+    remat: bool = _flag(False, "compute activations again for the gradient, to save memory")
+    microbatch: int = _flag(
+        0, "examples that pass a network at once, to save memory; 0 for all", lower_bound=0
+    )
+    compilation_cache: str = _flag(
+        "", "where compiled programs are kept; the user's cache if empty, or none", run=False
+    )
+
     workdir: str = _flag("runs/dcgan_digits", "where the run is kept", run=False)
     steps: int = _flag(2400, "updates of G", run=False, **_positive)
     steps_per_call: int = _flag(20, "updates of G in one compiled call", run=False, **_positive)

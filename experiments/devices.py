@@ -1,17 +1,21 @@
 """How the steps of a run are compiled, and for which devices."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 from config import Config, ConfigError
 from feed import Feed, Share
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
+from jaxgan.data.cache import default_root
 from jaxgan.parallel import AXIS, PER_DEVICE
 from jaxgan.population import population
 
@@ -49,7 +53,7 @@ def compile_steps(
     many = jaxgan.scan(gan, batches.load)
     if mode == "jit":
         return jaxgan.jit(many, compiler_options=compiler_options()), _on_device(batches)
-    axis = (PER_DEVICE if batches.sharded else None, 1)
+    axis = (PER_DEVICE if batches.sharded else None, 1, None)
     local = [device for device in devices if device.process_index == jax.process_index()]
     mesh = Mesh(np.array(devices if mode == "shard_map" else local), (AXIS,))
     where = NamedSharding(mesh, PartitionSpec(AXIS) if batches.sharded else PartitionSpec())
@@ -97,7 +101,7 @@ def compile_population(
     many = population(
         lambda setting: jaxgan.scan(make(setting), batches.load),
         settings,
-        batch_axis=(None, 1),
+        batch_axis=(None, 1, None),
         devices=devices,
     )
     compiled = jaxgan.jit(many, compiler_options=compiler_options())
@@ -105,7 +109,11 @@ def compile_population(
 
 
 def _on_device(batches: Feed) -> Feed:
-    return batches._replace(source=jax.device_put(batches.source))
+    def items(seed: int, first_step: int, steps: int):
+        # Here rather than in the call: what is read ahead is on the device ahead.
+        return jax.device_put(batches.items(seed, first_step, steps))
+
+    return batches._replace(source=jax.device_put(batches.source), items=items)
 
 
 def _on_all(batches: Feed, devices: list) -> Feed:
@@ -118,13 +126,40 @@ def compiler_options() -> dict[str, str]:
     """Options of XLA with which these programs run faster; none on GPU and TPU.
 
     On CPU, XLA 0.10 hands convolutions to YNNPACK, which takes up to 2.5 times as long as Eigen for
-    the weight gradients of large images; it keeps the matrix products, where it is the faster one.
+    the weight gradients of large images; it keeps matrix products and sums, where it is the faster one.
     """
     if jax.default_backend() != "cpu":
         return {}
-    options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+    kept = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+    options = {"xla_cpu_experimental_ynn_fusion_type": kept}
     try:
         jax.jit(lambda: 0, compiler_options=options).lower().compile()
     except jax.errors.JaxRuntimeError:  # another XLA, which has no such option
         return {}
     return options
+
+
+def keep_compiled(directory: str) -> None:
+    """Keep compiled programs on disk, so that the next start need not compile them again.
+
+    What lies there is trusted as much as a program, so it has to be the user's alone; where it is
+    not, or cannot be written, nothing is kept. A directory that JAX was told already, by
+    JAX_COMPILATION_CACHE_DIR for one, is left as it is.
+
+    Args:
+        directory: where; the user's cache directory if empty, nowhere if "none".
+    """
+    if directory == "none" or jax.config.values["jax_compilation_cache_dir"]:
+        return
+    path = Path(directory) if directory else default_root().with_name("compiled")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o022:
+            logging.warning("compiled programs are not kept: others may write to %s", path)
+            return
+    except OSError as error:
+        logging.warning("compiled programs are not kept: %s", error)
+        return
+    jax.config.update("jax_compilation_cache_dir", str(path.resolve()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

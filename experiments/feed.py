@@ -1,8 +1,8 @@
 """From a data set to the batches of each step, in the form that one compiled call wants them.
 
 A data set that fits lies on the device, and what a call is sent is a block of indices. A larger one
-stays on the host (memory-mapped, if it is larger than that too), and a call is sent its images. In
-both cases scaling and mirroring happen inside the compiled program.
+stays on the host (memory-mapped, if it is larger than that too), and a call is sent its images,
+which threads read ahead. In both cases scaling and mirroring happen inside the compiled program.
 
 The order is that of one endless row of epochs, of which each step takes the next piece; device k of
 n is fed the k-th n-th of it. A data set that is sharded has such a row for every device: of its n
@@ -12,7 +12,7 @@ data, the shorter shards are filled up with examples from the beginning of the d
 seen up to once more in an epoch than others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -112,3 +112,19 @@ def feed(
 
     shards = jax.tree.map(lambda leaf: leaf[rows % size], whole)
     return Feed(shards, indices_of_shards, take, on_device=True, sharded=True)
+
+
+def ahead(read: Callable[[int], Any], steps: range, *, threads: int) -> Iterator[Any]:
+    """`read(step)` for every step in order, the next two of them before they are asked for.
+
+    Args:
+        read: what takes time, such as copying images out of a file.
+        steps: which.
+        threads: how many read; with 0 nothing is read ahead.
+    """
+    if not threads or not len(steps):
+        return map(read, steps)
+    import grain
+
+    dataset = grain.MapDataset.range(steps.start, steps.stop, steps.step).map(read)
+    return iter(dataset.to_iter_dataset(grain.ReadOptions(threads, prefetch_buffer_size=2)))

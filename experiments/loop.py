@@ -17,6 +17,7 @@ import pictures
 from build import Facts, build
 from config import Config, ConfigError
 from devices import compile_steps, mode_and_devices, share_of
+from feed import ahead
 from prepare import facts, feed_of, initial_state, prepare, sample_key, view
 from record import Recorder, Silent
 
@@ -75,14 +76,16 @@ class Task(NamedTuple):
 
     Attributes:
         gan: compiled, with many steps in a call.
-        batches: `(first_step, steps) -> batch` of a call.
+        batches: `(first_step, steps) -> (source, items)`, what a call trains on.
+        streams: whether that takes time, so that it should be read ahead.
         state: before the first step.
         draw: `state -> picture` of samples.
         watch: looks at its metrics and states.
     """
 
     gan: jaxgan.GAN
-    batches: Callable[[int, int], Any]
+    batches: Callable[[int, int], tuple[Any, Any]]
+    streams: bool
     state: jaxgan.TrainState
     draw: Callable[[jaxgan.TrainState], np.ndarray]
     watch: Watch
@@ -108,6 +111,7 @@ def run(config: Config) -> Result:
     task = Task(
         compiled,
         lambda step, count: (batches.source, batches.items(config.seed, step, count)),
+        not batches.on_device,
         initial_state(config, compiled, jax.random.key(config.seed), dataset),
         _sampler(config, compiled, dataset),
         Watch(),
@@ -167,11 +171,11 @@ class _Session(NamedTuple):
     def log(self, step: int, pending: list) -> None:
         if not pending:
             return
-        gathered = [jax.device_get(metrics) for metrics in pending]
+        gathered = [(jax.device_get(metrics), count) for metrics, count in pending]
         pending.clear()
         metrics = {
-            name: np.concatenate([metrics[name] for metrics in gathered], axis=-1)
-            for name in gathered[0]
+            name: np.concatenate([metrics[name][..., :count] for metrics, count in gathered], -1)
+            for name in gathered[0][0]
         }
         values, lost = self.task.watch.metrics(step, metrics, self.recorder)
         if lost:
@@ -209,10 +213,18 @@ def _train(config: Config, task: Task, session: _Session, step, state, stop: hos
         session.picture(0, state)
     pending: list = []
     stopped_by = None
+    # Blocks are of one length, and are told how much of it counts: nothing compiles a second time.
+    length = config.steps_per_call
+    blocks = ahead(
+        lambda step: task.batches(step, length),
+        range(step, config.steps, length),
+        threads=2 if task.streams else 0,
+    )
     while step < config.steps and not (stopped_by := stop() or None):
-        count = min(config.steps_per_call, config.steps - step)
-        state, metrics = hosts.settle(task.gan.train_step(state, task.batches(step, count)))
-        pending.append(metrics)
+        count = min(length, config.steps - step)
+        block = (*next(blocks), np.asarray(count, np.int32))
+        state, metrics = hosts.settle(task.gan.train_step(state, block))
+        pending.append((metrics, count))
         due = partial(_due, step, step + count)
         step += count
         session.recorder.advance(step)

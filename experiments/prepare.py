@@ -11,6 +11,7 @@ import pictures
 from build import Facts
 from checks import check, check_against_data
 from config import Config, ConfigError
+from devices import keep_compiled
 from feed import Feed, Share, feed
 
 import jaxgan
@@ -30,10 +31,12 @@ def prepare(config: Config) -> data.Dataset:
     hosts.check_same(dataclasses.replace(config, data_dir="", manual_dir="").to_flags())
     with hosts.together():
         check(config)
-    return hosts.first_once(partial(_load, config))
+    keep_compiled(config.compilation_cache)
+    return hosts.first_once(partial(load, config))
 
 
-def _load(config: Config) -> data.Dataset:
+def load(config: Config) -> data.Dataset:
+    """Load the data set, and see that the settings fit it."""
     dataset = data.load(
         config.dataset,
         split=config.split,

@@ -58,6 +58,7 @@ def run(config: Config) -> Result:
     task = Task(
         gan,
         batches,
+        not feed.on_device,
         initial_state(config, gan, keys, dataset),
         _sampler(config, everyone, gan, dataset),
         watch,

@@ -41,7 +41,7 @@ CASES: dict[str, tuple[Config, tuple[int, int, int]]] = {
 def images(shape: tuple[int, int, int], seed: int = 0) -> Dataset:
     """Random images: how fast a step is does not depend on what they show."""
     x = np.random.default_rng(seed).integers(0, 256, (_IMAGES, *shape), dtype=np.uint8)
-    return Dataset("random", x, None, ())
+    return Dataset(x, None, "random")
 
 
 def facts(shape: tuple[int, int, int]) -> Facts:

@@ -10,15 +10,13 @@ POINTS = Dataset(np.arange(2 * SIZE, dtype=np.float32).reshape(SIZE, 2), None, "
 ALL = Share(0, DEVICES, DEVICES)
 
 
-def make(share=ALL, *, seed=0, device_gb=1.0, shard=False, dataset=POINTS, flip=False):
-    return feed(
-        dataset, EXAMPLES, seed=seed, flip=flip, device_gb=device_gb, share=share, shard=shard
-    )
+def make(share=ALL, *, device_gb=1.0, shard=False, dataset=POINTS, flip=False):
+    return feed(dataset, EXAMPLES, flip=flip, device_gb=device_gb, share=share, shard=shard)
 
 
-def shown(batches, first_step, steps):
+def shown(batches, first_step, steps, seed=0):
     """The first component of what each device of a share is shown: `[devices, steps, B]`."""
-    items = batches.items(first_step, steps)
+    items = batches.items(seed, first_step, steps)
     shards = jax.tree.leaves(batches.source)[0]
     parts = np.split(items, len(shards), axis=1)
     each = zip(shards, parts, strict=True)
@@ -32,8 +30,8 @@ def shown(batches, first_step, steps):
 
 @pytest.mark.parametrize("device_gb", [1.0, 0.0])
 def test_the_shares_of_two_processes_make_up_the_batch(device_gb):
-    whole = make(device_gb=device_gb).items(3, 5)
-    halves = [make(Share(i, i + 2, 4), device_gb=device_gb).items(3, 5) for i in (0, 2)]
+    whole = make(device_gb=device_gb).items(0, 3, 5)
+    halves = [make(Share(i, i + 2, 4), device_gb=device_gb).items(0, 3, 5) for i in (0, 2)]
     joined = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *halves)
     jax.tree.map(np.testing.assert_array_equal, joined, whole)
 
@@ -54,10 +52,10 @@ def test_a_device_sees_its_own_shard_and_no_example_is_dropped():
 def test_the_order_of_a_shard_follows_from_seed_step_and_device():
     once = shown(make(shard=True), 0, 30)
     np.testing.assert_array_equal(shown(make(shard=True), 10, 5), once[:, 10:15])
-    assert (shown(make(shard=True, seed=1), 0, 30) != once).any()
+    assert (shown(make(shard=True), 0, 30, seed=1) != once).any()
     alone = [make(Share(i, i + 1, DEVICES), shard=True) for i in range(DEVICES)]
     np.testing.assert_array_equal(np.concatenate([shown(b, 0, 30) for b in alone]), once)
-    ranks = make(shard=True).items(0, 30)  # within the shards
+    ranks = make(shard=True).items(0, 0, 30)  # within the shards
     parts = np.split(ranks, DEVICES, axis=1)
     assert all((parts[0] != part).any() for part in parts[1:])
 
@@ -72,7 +70,7 @@ def test_labels_and_mirror_images_come_from_the_shard_too():
     x = np.arange(SIZE * 2, dtype=np.uint8).reshape(SIZE, 1, 2, 1)
     labelled = Dataset(x, np.arange(SIZE, dtype=np.int32), "images", tuple("abcdefghij"))
     batches = make(dataset=labelled, flip=True, shard=True)
-    (row,) = batches.items(0, 1)
+    (row,) = batches.items(0, 0, 1)
     own = jax.tree.map(lambda leaf: leaf[1], batches.source)
     mirrored = np.array([0, 3])  # 3 examples in a shard: number 3 is the mirror image of number 0
     batch = batches.load(own, mirrored)
