@@ -127,7 +127,7 @@ def run(settings: Config) -> dict[str, Any]:
             )
     if _PROFILE.value:
         with jax.profiler.trace(_PROFILE.value, create_perfetto_trace=True):
-            jax.block_until_ready([bench.calls["loop"][0]() for _ in range(2)])
+            jax.block_until_ready([bench.calls["loop"][0]() for _ in range(2)][-1])
     peak, whose = measure.peak_memory()
     best = measure.ceiling(settings.precision)
     return {
@@ -181,24 +181,28 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def comparison(result: dict[str, Any], path: str) -> str:
-    """How many times faster this is than what a file tells.
+def read(path: str) -> dict[str, Any]:
+    """The numbers that --json wrote.
 
     Raises:
         ConfigError: the file cannot be read.
     """
     try:
         old = json.loads(Path(path).read_text())
-        before = {name: row["median"] for name, row in old["timings"].items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return old | {"medians": {name: row["median"] for name, row in old["timings"].items()}}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"--compare={path}: expected a file of --json: {error!r}") from error
-    lines = [f"against {path} (above 1: faster now)"]
+
+
+def comparison(result: dict[str, Any], old: dict[str, Any]) -> str:
+    """How many times faster this is than what a file told."""
+    lines = ["against --compare (above 1: faster now)"]
     for part in ("machine", "settings", "data", "shape"):
         if old.get(part) != result[part]:
             lines.append(f"  mind that {part} differs: {old.get(part)}")
     for name, row in result["timings"].items():
-        if name in before:
-            lines.append(f"  {name:18}{before[name] / row['median']:6.2f}")
+        if name in old["medians"]:
+            lines.append(f"  {name:18}{old['medians'][name] / row['median']:6.2f}")
     return "\n".join(lines)
 
 
@@ -234,10 +238,11 @@ def main(argv: list[str]) -> None:
     """Time what the flags describe, print it, and write it down if asked to."""
     del argv
     try:
+        old = read(_COMPARE.value) if _COMPARE.value else None
         result = run(config.from_flags())
         print(table(result))
-        if _COMPARE.value:
-            print(comparison(result, _COMPARE.value))
+        if old is not None:
+            print(comparison(result, old))
     except (ConfigError, DataError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     if _JSON.value:

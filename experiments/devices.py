@@ -125,8 +125,8 @@ def _on_all(batches: Feed, devices: list) -> Feed:
 def compiler_options() -> dict[str, str]:
     """Options of XLA with which these programs run faster; none on GPU and TPU.
 
-    On CPU, XLA 0.10 hands convolutions to YNNPACK, which takes up to 2.5 times as long as Eigen for
-    the weight gradients of large images; it keeps matrix products and sums, where it is the faster one.
+    On CPU, the XLA of jax 0.10 hands convolutions to YNNPACK, which takes up to 2.5 times as long
+    as Eigen for the weight gradients of large images; matrix products and sums stay with it.
     """
     if jax.default_backend() != "cpu":
         return {}

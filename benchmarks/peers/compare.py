@@ -3,15 +3,18 @@
 Both train the same networks with the same loss, optimiser and batch, on images that lie in memory
 as uint8, and each draws its own batches and noise. First it is checked that they do the same work
 (`equality.py`). Then blocks of steps of either take turns, so that whatever else the machine does
-meets both; a ratio above 1 says how many times faster jaxgan is.
+meets both; a ratio above 1 says how many times faster jaxgan is. Each side has a process of its
+own, for beside PyTorch's threads in one process XLA's ran up to a third slower.
 
 jaxgan runs as `experiments/train.py` runs it: blocks of steps in one compiled call.
 """
 
 import dataclasses
 import json
+import multiprocessing
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,22 +105,60 @@ def torch_block(config, shape, device: str) -> Callable[[int], Callable[[], None
     return of
 
 
-def compare(name: str, progress: tqdm) -> dict:
-    """Milliseconds per step (`d_steps` updates of D and one of G) of both sides."""
+def work(connection, side: str, name: str, argv: list[str]) -> None:
+    """The process of one side: told how many steps, it trains them and answers the seconds."""
+    flags.FLAGS(argv)
     config, shape = cases.CASES[name]
     settings = {"batch_size": _BATCH_SIZE.value, "precision": _PRECISION.value}
     config = dataclasses.replace(config, **settings)
-    ours = jaxgan_block(config, shape)
-    theirs = torch_block(config, shape, "cuda" if torch.cuda.is_available() else "cpu")
-    theirs(2)()
-    steps = max(1, round(_SECONDS.value / _seconds(theirs(2)) * 2))
-    blocks = ours(steps), theirs(steps)
-    for block in blocks:  # compiles, and warms up
+    if side == "jaxgan":
+        blocks = jaxgan_block(config, shape)
+    else:
+        blocks = torch_block(config, shape, "cuda" if torch.cuda.is_available() else "cpu")
+    while steps := connection.recv():
+        block = blocks(steps)
+        start = time.perf_counter()
         block()
+        connection.send(time.perf_counter() - start)
+
+
+class Side:
+    """A process that trains on demand."""
+
+    def __init__(self, side: str, name: str):
+        context = multiprocessing.get_context("spawn")
+        self._connection, other = context.Pipe()
+        arguments = (other, side, name, sys.argv)
+        self._process = context.Process(target=work, args=arguments, daemon=True)
+        self._process.start()
+
+    def seconds(self, steps: int) -> float:
+        """Train so many steps."""
+        self._connection.send(steps)
+        while not self._connection.poll(1.0):
+            if not self._process.is_alive():
+                raise SystemExit("error: one side ended early; its own lines say why")
+        return self._connection.recv()
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.send(0)
+        self._process.join()
+
+
+def compare(name: str, progress: tqdm) -> dict:
+    """Milliseconds per step (`d_steps` updates of D and one of G) of both sides."""
+    sides = [Side("jaxgan", name), Side("torch", name)]
+    sides[1].seconds(2)
+    steps = max(1, round(_SECONDS.value / sides[1].seconds(2) * 2))
+    for side in sides:  # compiles, and warms up
+        side.seconds(steps)
     times = []
     for _ in range(_ROUNDS.value):
-        times.append([1e3 * _seconds(block) / steps for block in blocks])
+        times.append([1e3 * side.seconds(steps) / steps for side in sides])
         progress.update()
+    for side in sides:
+        side.close()
     mine, peers = (sorted(column) for column in zip(*times, strict=True))
     return {
         "case": name,
@@ -170,12 +211,6 @@ def _check(name: str) -> None:
     if max(apart.values()) > equality.TOLERANCE:
         raise SystemExit(f"error: {name}: the two sides do not do the same work: {text}")
     print(f"{name}: one D and one G step agree: {text}")
-
-
-def _seconds(block: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    block()
-    return time.perf_counter() - start
 
 
 def _times(times: list[float]) -> str:
