@@ -27,12 +27,12 @@ def test_the_example_trains_one_seed_and_then_eight(capsys):
 
 
 def test_what_the_readme_names_is_there():
-    for path in re.findall(r"(?:experiments|docs|examples|jaxgan)/[\w/.]+\w", README):
+    for path in re.findall(r"(?:benchmarks|experiments|docs|examples|jaxgan)/[\w/.]+\w", README):
         assert (ROOT / path).exists(), path
     for name in re.findall(r"--(\w+)=", README):
         config = (ROOT / "experiments" / "config.py").read_text()
-        sample = (ROOT / "experiments" / "sample.py").read_text()
-        known = f"    {name}: " in config or f'"{name}"' in sample
+        others = [ROOT / "experiments" / f"{module}.py" for module in ("sample", "hosts")]
+        known = f"    {name}: " in config or any(f'"{name}"' in p.read_text() for p in others)
         assert known or name in {"flagfile"}, name
 
 
