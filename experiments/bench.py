@@ -19,7 +19,7 @@ from absl import app, flags
 from build import build
 from checks import check_against_data, check_settings
 from config import Config, ConfigError
-from devices import compile_steps, compiler_options, mode_and_devices, share_of
+from devices import check_platform, compile_steps, compiler_options, mode_and_devices, share_of
 from prepare import facts, feed_of, initial_state, load
 from tqdm import tqdm
 
@@ -239,6 +239,7 @@ def main(argv: list[str]) -> None:
     del argv
     try:
         old = read(_COMPARE.value) if _COMPARE.value else None
+        check_platform()
         result = run(config.from_flags())
         print(table(result))
         if old is not None:

@@ -20,6 +20,21 @@ from jaxgan.parallel import AXIS, PER_DEVICE
 from jaxgan.population import population
 
 
+def check_platform() -> None:
+    """Start JAX's backend.
+
+    Raises:
+        ConfigError: there is none of the kind that JAX_PLATFORMS asks for.
+    """
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {reason}"
+        ) from error
+
+
 def mode_and_devices(config: Config) -> tuple[str, list]:
     """How the steps run, and on which devices of all processes, those of each together.
 

@@ -9,6 +9,7 @@ import hosts
 import loop
 import sweep
 from absl import app
+from devices import check_platform
 from members import is_population
 
 from jaxgan.checkpoint import CheckpointError
@@ -22,6 +23,7 @@ def main(argv: list[str]) -> int:
     agreed = (config.ConfigError, DataError, CheckpointError, loop.DivergedError)
     try:
         hosts.start()
+        check_platform()
         several = is_population(settings)
         with hosts.nobody_waits(*agreed):
             result = sweep.run(settings) if several else loop.run(settings)

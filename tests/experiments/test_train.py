@@ -213,8 +213,8 @@ def test_a_directory_with_something_else_in_it_is_refused(tmp_path):
         loop.run(Config(**RING, workdir=str(tmp_path)))
 
 
-def command(*arguments: str, **options) -> subprocess.Popen:
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+def command(*arguments: str, platform: str = "cpu", **options) -> subprocess.Popen:
+    environment = {**os.environ, "JAX_PLATFORMS": platform}
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -234,6 +234,8 @@ def test_mistakes_on_the_command_line_are_answered_in_one_line(tmp_path):
         "--dataset=folder:/no/such/folder": "/no/such/folder",
     }
     processes = {m: command(script, f"--workdir={workdir}", m) for m in mistakes}
+    mistakes["an unknown platform"] = "JAX_PLATFORMS=no_such"
+    processes["an unknown platform"] = command(script, f"--workdir={workdir}", platform="no_such")
     for mistake, process in processes.items():
         _, errors = process.communicate(timeout=120)
         assert process.returncode not in {0, None}, mistake
