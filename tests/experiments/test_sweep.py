@@ -3,6 +3,7 @@ import dataclasses
 import json
 import signal
 
+import hosts
 import jax
 import jax.numpy as jnp
 import loop
@@ -110,7 +111,9 @@ def test_seeds_that_were_stopped_at_once_go_on_and_are_told_one_by_one_and_toget
     tmp_path, monkeypatch
 ):
     config = Config(**RING, parallel="jit", steps=10, seeds=2, workdir=str(tmp_path / "run"))
-    monkeypatch.setattr(loop, "_signals", lambda: contextlib.nullcontext([signal.SIGTERM]))
+    monkeypatch.setattr(
+        hosts, "stop_signals", lambda: contextlib.nullcontext(lambda: signal.SIGTERM)
+    )
     result = sweep.run(config)
     assert (result.step, result.stopped_by, result.table) == (0, signal.SIGTERM, "")
     monkeypatch.undo()
