@@ -1,0 +1,302 @@
+"""The page of one or several runs, put together from what was read of them."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import report_charts as charts
+from report_charts import Kind, Mark
+from report_curves import curves
+from report_html import Html, element, join
+from report_metrics import metrics_table
+from report_runs import Picture, Run
+from report_svg import COLOURS, NOTHING, REAL, number
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_POINTS = ("ring", "grid")
+_SMALL = 480  # pixels of width below which a picture is enlarged, pixel by pixel
+_TRAIN = "python experiments/train.py --flagfile={}/flags.txt"
+_EVALUATE = "python experiments/evaluate.py --workdir={}"
+
+
+def page(runs: list[Run]) -> str:
+    """The whole HTML file."""
+    one = len(runs) == 1
+    title = runs[0].name if one else " · ".join(run.name for run in runs)
+    heading = runs[0].name if one else f"{len(runs)} runs"
+    top = [_metrics(runs), _samples(runs)]
+    if one and runs[0].evaluation.get("rows") and runs[0].frames:
+        top = [element("div", {"class": "pair"}, top)]
+    parts = [_settings(runs), *top, _curves(runs), _evaluations(runs), _classes(runs)]
+    parts += [_interpolation(runs), _nearest(runs), _truncation(runs), _projection(runs)]
+    head = [
+        element("meta", {"charset": "utf-8"}),
+        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        element("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+        element("meta", {"name": "color-scheme", "content": "light dark"}),
+        element("link", {"rel": "icon", "href": "data:,"}),
+        element("title", {}, title),
+        element("style", {}, _file("report.css")),
+    ]
+    main = element("main", {}, element("h1", {}, heading), _summary(runs), parts)
+    body = element("body", {}, main, element("script", {}, _file("report.js")))
+    return f"<!doctype html>\n{element('html', {'lang': 'en'}, element('head', {}, head), body)}\n"
+
+
+def _file(name: str) -> Html:
+    return Html(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _summary(runs: list[Run]) -> Html:
+    """A line for each run; with several, it is the legend of the whole page."""
+    lines = []
+    for i, run in enumerate(runs):
+        config = run.config
+        done = f"step {run.step:,} of {config.steps:,}" if run.step else "not a step recorded yet"
+        text = f"{config.model}, {config.loss} loss, on {config.dataset}: {done}"
+        lines.append(element("p", {"class": "lead"}, _name(run, i) if len(runs) > 1 else "", text))
+    return join(lines)
+
+
+def _name(run: Run, i: int) -> list[Html]:
+    swatch = element("i", {"class": f"swatch s{i % COLOURS}"})
+    return [swatch, element("b", {}, run.name), Html(" ")]
+
+
+def _section(title: str, content: Any) -> Html:
+    return element("section", {}, element("h2", {}, title), content)
+
+
+def _missing(title: str, what: str, runs: list[Run], command: str) -> Html:
+    """A section that has nothing to show, in one line."""
+    given = element("code", {}, command.format(runs[0].workdir))
+    line = element("p", {}, element("b", {}, f"{title}: "), f"{what} ", given)
+    return element("section", {"class": "none"}, line)
+
+
+def _columns(runs: list[Run], draw: Callable[[Run, int], Any]) -> Html:
+    """What there is of each run, side by side where there is room."""
+    cells = []
+    for i, run in enumerate(runs):
+        heading = element("h3", {}, _name(run, i)) if len(runs) > 1 else None
+        content = draw(run, i % COLOURS) or _note("none yet")
+        if isinstance(content, list) and len(runs) == 1:
+            content = element("div", {"class": "pair"}, content)
+        cells.append(element("div", {}, heading, content))
+    return element("div", {"class": "columns"}, cells)
+
+
+def _note(text: str) -> Html:
+    return element("p", {"class": "note"}, text)
+
+
+def _settings(runs: list[Run]) -> Html:
+    """Settings that differ, from the defaults or between the runs; then all."""
+    values = {
+        field.name: [getattr(run.config, field.name) for run in runs]
+        for field in dataclasses.fields(runs[0].config)
+    }
+    default = {field.name: field.default for field in dataclasses.fields(runs[0].config)}
+    if len(runs) == 1:
+        values = {name: [value, default[name]] for name, (value,) in values.items()}
+        changed = {n: v for n, v in values.items() if v[0] != v[1] and n != "workdir"}
+        said = "These differ from the defaults:" if changed else "All settings are the defaults."
+    else:
+        changed = {n: v for n, v in values.items() if len(set(v)) > 1 and n != "workdir"}
+        said = "These differ between the runs:" if changed else "All runs have the same settings."
+    everything = element(
+        "details", {}, element("summary", {}, "All settings"), _values(runs, values)
+    )
+    content = [_note(said), changed and _values(runs, changed), everything]
+    return _section("Settings", [part for part in content if part])
+
+
+def _values(runs: list[Run], values: dict[str, list[Any]]) -> Html:
+    one = len(runs) == 1
+    head = [element("th", {"scope": "col"}, "setting")]
+    names = ["value", "default"] if one else [_name(run, i) for i, run in enumerate(runs)]
+    head += [element("th", {"scope": "col"}, name) for name in names]
+    rows = [
+        element("tr", {}, element("th", {"scope": "row"}, name), [_cell(v) for v in row])
+        for name, row in values.items()
+    ]
+    return _table("settings", head, rows)
+
+
+def _cell(value: Any) -> Html:
+    return element("td", {}, NOTHING if value == "" else str(value))
+
+
+def _metrics(runs: list[Run]) -> Html:
+    if not any(run.evaluation.get("rows") for run in runs):
+        return _missing("Metrics", "not evaluated yet;", runs, _EVALUATE)
+    return _section("Metrics", metrics_table(runs))
+
+
+def _samples(runs: list[Run]) -> Html:
+    if not any(run.frames for run in runs):
+        return _missing("Samples", "no pictures yet; they are drawn by", runs, _TRAIN)
+    content = [_note("Always from the same latents."), _columns(runs, _player)]
+    return _section("Samples during training", content)
+
+
+def _player(run: Run, colour: int) -> Html | None:
+    """All pictures on top of one another, and the slider that shows one of them."""
+    del colour
+    if not run.frames:
+        return None
+    last = len(run.frames) - 1
+    frames = [
+        _image(run, frame, f"samples after step {frame.step:,}", i != last)
+        for i, frame in enumerate(run.frames)
+    ]
+    label = {"aria-label": f"step of the samples of {run.name}"}
+    slider = {"type": "range", "min": 0, "max": last, "value": last, **label}
+    step = element("output", {}, f"step {run.frames[-1].step:,}")
+    notes = []
+    if len(run.frames) < run.drawn:
+        notes.append(f"{len(run.frames)} of {run.drawn} pictures, evenly chosen.")
+    if not all(frame.exact for frame in run.frames):
+        notes.append("Large pictures are made smaller, with loss.")
+    return element(
+        "figure",
+        {"class": "player"},
+        frames,
+        element("div", {"class": "control"}, element("input", slider), step),
+        notes and _note(" ".join(notes)),
+    )
+
+
+def _image(run: Run, picture: Picture, alt: str, hidden: bool = False) -> Html:
+    small = picture.width <= _SMALL and run.config.dataset not in _POINTS
+    given = {"src": picture.uri, "width": picture.width, "height": picture.height, "alt": alt}
+    more = {"class": "small" if small else None, "hidden": hidden}
+    if picture.step or hidden:
+        more["data-step"] = f"step {picture.step:,}"
+    # The width of the page, but not so wide that pixels become tiles.
+    most = picture.width * (2 if small else 1)
+    return element("img", given | more | {"style": f"max-width:min(100%,{most}px)"})
+
+
+def _curves(runs: list[Run]) -> Html:
+    if not any(run.metrics for run in runs):
+        return _missing("Curves", "no metrics yet; they are written by", runs, _TRAIN)
+    drawn = curves(runs, [run.metrics for run in runs], "step", _marks(runs))
+    said = "Losses say who is ahead, not how good the samples are."
+    return _section("Curves", [_note(said), drawn, _words(runs)])
+
+
+def _words(runs: list[Run]) -> Html:
+    """What the monitor said; the numbers are those on the curves."""
+    if all(run.monitor is None for run in runs):
+        return _missing("Monitor", "no words; they are written during", runs, _TRAIN)
+
+    def words(run: Run, colour: int) -> Html | None:
+        del colour
+        if run.monitor is None:
+            return None
+        if not run.monitor:
+            return _note("It had nothing to say.")
+        lines = [element("li", {}, _said(line)) for line in run.monitor]
+        return element("ol", {"class": "words scroll", "tabindex": 0}, lines)
+
+    return join([element("h3", {}, "What the monitor said"), _columns(runs, words)])
+
+
+def _said(line: dict[str, Any]) -> list[Any]:
+    """One remark; what looks like a flag is set as code."""
+    state, text = str(line.get("state", "")).replace("_", " "), str(line.get("text", ""))
+    starts = text.lower().startswith(state.lower())
+    text = text[len(state) :] if starts else f": {text}"
+    pieces = re.split(r"(--\w[\w=.,-]*\w)", text)
+    pieces[1::2] = [element("code", {}, flag) for flag in pieces[1::2]]
+    return [f"step {number(line['step'])}: ", element("b", {}, state), pieces]
+
+
+def _marks(runs: list[Run]) -> list[Mark]:
+    return [
+        Mark(line["step"], i, k % COLOURS if len(runs) > 1 else None)
+        for k, run in enumerate(runs)
+        for i, line in enumerate(run.monitor or [], 1)
+    ]
+
+
+def _evaluations(runs: list[Run]) -> Html:
+    if not any(run.evaluations for run in runs):
+        what = "not measured during the training; measured at its end by"
+        return _missing("Metrics over training", what, runs, _EVALUATE)
+    drawn = curves(runs, [run.evaluations for run in runs], "step", _marks(runs))
+    return _section("Metrics over training", drawn)
+
+
+def _classes(runs: list[Run]) -> Html:
+    def classes(run: Run, colour: int) -> Any:
+        picture, found = run.pictures.get("classes"), run.evaluation.get("classes")
+        shown = picture and _image(run, picture, "samples of each class, a row for each")
+        if not found:
+            return shown
+        kinds = [Kind("real", REAL, found["real"]), Kind("generated", colour, found["fake"])]
+        return [charts.bars("share of each class", found["names"], kinds), shown]
+
+    if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
+        return _missing("Classes", "none;", runs, _EVALUATE)
+    return _section("Classes", _columns(runs, classes))
+
+
+def _interpolation(runs: list[Run]) -> Html:
+    def interpolation(run: Run, colour: int) -> Any:
+        del colour
+        picture = run.pictures.get("interpolation")
+        return picture and _image(run, picture, "samples on the way from one latent to another")
+
+    if not any(run.pictures.get("interpolation") for run in runs):
+        return _missing("Interpolation", "none;", runs, _EVALUATE)
+    return _section("Interpolation", _columns(runs, interpolation))
+
+
+def _nearest(runs: list[Run]) -> Html:
+    def nearest(run: Run, colour: int) -> Any:
+        picture, found = run.pictures.get("nearest"), run.evaluation.get("distances")
+        shown = picture and _image(run, picture, "samples beside their nearest training images")
+        if not found:
+            return shown
+        kinds = [Kind("generated", colour, found["fake"])]
+        if found.get("held_out"):
+            name = str(found.get("held_out_name") or "held out")
+            kinds.insert(0, Kind(name, REAL, found["held_out"]))
+        unit = f" ({found['unit']})" if found.get("unit") else ""
+        return [shown, charts.histogram(f"distance to the nearest training image{unit}", kinds)]
+
+    if not any(run.pictures.get("nearest") or run.evaluation.get("distances") for run in runs):
+        return _missing("Nearest training images", "none;", runs, _EVALUATE)
+    said = "Samples that are much nearer to the training images than held-out images are copies."
+    return _section("Nearest training images", [_note(said), _columns(runs, nearest)])
+
+
+def _truncation(runs: list[Run]) -> Html:
+    drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
+    if drawn is None:
+        return _missing("Truncation", "none;", runs, _EVALUATE)
+    said = "Latents nearer to their mean (a smaller psi) give up recall for precision."
+    return _section("Truncation", [_note(said), drawn])
+
+
+def _projection(runs: list[Run]) -> Html:
+    def projection(run: Run, colour: int) -> Any:
+        found = run.evaluation.get("projection")
+        if not found:
+            return None
+        kinds = [Kind("real", REAL, found["real"]), Kind("generated", colour, found["fake"])]
+        return charts.scatter(str(found.get("method") or "projection"), kinds)
+
+    if not any(run.evaluation.get("projection") for run in runs):
+        return _missing("Features, projected", "none;", runs, _EVALUATE)
+    return _section("Features, projected", _columns(runs, projection))
+
+
+def _table(label: str, head: list[Html], rows: list[Html]) -> Html:
+    content = [element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows)]
+    given = {"class": "scroll", "role": "region", "aria-label": label, "tabindex": 0}
+    return element("div", given, element("table", {}, content))
