@@ -1,0 +1,179 @@
+"""Small classifiers of digits and of clothes, in whose features images of such are compared.
+
+`experiments/train_classifier.py` trains them; their weights are part of the package:
+
+    name           trained on                             tested on            accuracy
+    digits         8,000 of the 10,000 shipped digits     the 2,000 others     DIGITS %
+    mnist          60,000 images of MNIST's train split   MNIST's test split   MNIST %
+    fashion_mnist  60,000 of Fashion-MNIST's              its test split       FASHION %
+"""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jax import Array
+
+from jaxgan.metrics.features import FeatureNetwork
+from jaxgan.models.layers import Conv
+
+__all__ = ["NAMES", "Classifier", "load", "read", "save"]
+
+NAMES = ("digits", "mnist", "fashion_mnist")
+
+_SIDE = 28
+_WIDTH = 64
+_CLASSES = 10
+
+
+class Classifier(nn.Module):
+    """Three convolutions with batch norm, 64 features and ten logits; 257,000 parameters.
+
+    The features are what the last non-linearity is given, normalised: their distribution is much
+    nearer to a Gaussian, by which the Frechet distance replaces it, than that of activations of
+    which half are exactly 0; none is constant, so their covariance has full rank; and as each has
+    about variance 1 on the training data, distances of two trained networks have one scale.
+    """
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> tuple[Array, Array]:
+        """Maps float32 images `[B, 28, 28, 1]` in [0, 1] to `[B, 64]` and `[B, 10]`."""
+
+        def norm(x: Array, **settings: Any) -> Array:
+            return nn.BatchNorm(use_running_average=not train, momentum=0.98, **settings)(x)
+
+        for width, window, stride in (32, 5, 2), (64, 3, 2), (64, 3, 1):
+            x = Conv(width, (window, window), stride=stride, use_bias=False)(x)
+            x = nn.relu(norm(x))
+        x = nn.Dense(_WIDTH, use_bias=False)(x.reshape(len(x), -1))
+        features = norm(x, use_scale=False, use_bias=False)
+        return features, nn.Dense(_CLASSES)(nn.relu(features))
+
+
+@cache  # one function for each name: what was compiled with it is found again
+def load(name: str) -> FeatureNetwork:
+    """A classifier that is part of the package.
+
+    Args:
+        name: `digits`, `mnist` or `fashion_mnist`.
+
+    Returns:
+        Its 64 features and 10 logits, as `read` describes them.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"there is no classifier {name!r}; choose one of {', '.join(NAMES)}")
+    weights = resources.files("jaxgan.metrics").joinpath("weights", f"{name}.npz")
+    with weights.open("rb") as file:
+        return read(file, name)
+
+
+def read(file: str | os.PathLike[str] | IO[bytes], name: str) -> FeatureNetwork:
+    """A classifier from a file that `save` wrote.
+
+    Its `apply` maps uint8 images `[B, H, W, 1]`, white on black as MNIST's, to features `[B, 64]`
+    and logits `[B, 10]`, both float32. Images of another size are resized to 28x28, bilinearly and
+    antialiased. It raises a ValueError for colour images and for images that are not uint8.
+
+    Args:
+        file: the .npz file, by its path or opened.
+        name: what to call the network.
+
+    Raises:
+        ValueError: the file does not hold the weights of a `Classifier`.
+        OSError: it cannot be read.
+    """
+    variables = _variables(file)
+
+    def apply(images: Array) -> tuple[Array, Array]:
+        _check(images, name)
+        x = images.astype(jnp.float32) / 255
+        if x.shape[1:3] != (_SIDE, _SIDE):
+            x = jax.image.resize(x, (len(x), _SIDE, _SIDE, 1), "bilinear")
+        outputs: Any = Classifier().apply(variables, x, train=False)
+        return outputs
+
+    return FeatureNetwork(name, _WIDTH, apply)
+
+
+def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
+    """Write a classifier's variables, as float16, for `read`.
+
+    Args:
+        path: of the .npz file, which appears when it is whole.
+        variables: of a `Classifier`, with the collections `params` and `batch_stats`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    arrays: dict[str, Any] = {
+        key: np.asarray(leaf, np.float16) for key, leaf in _flat(variables).items()
+    }
+    part = Path(path).with_name(Path(path).name + ".part")
+    try:
+        with part.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _variables(file) -> dict[str, Any]:
+    expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            flat = {key: arrays[key].astype(np.float32) for key in arrays.files}
+    # What NumPy finds wrong with a file it says in several ways.
+    except (ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{_name(file)} is not a whole .npz file of arrays: {error}") from error
+    if {key: leaf.shape for key, leaf in flat.items()} != expected:
+        raise ValueError(
+            f"{_name(file)} does not hold the weights of a classifier; train one with "
+            f"experiments/train_classifier.py"
+        )
+    return unflatten_dict(flat, sep="/")
+
+
+def _like() -> Any:
+    """The shapes of the variables."""
+    image = jax.ShapeDtypeStruct((1, _SIDE, _SIDE, 1), jnp.float32)
+    init = lambda key, x: Classifier().init(key, x, train=True)  # noqa: E731
+    return jax.eval_shape(init, jax.random.key(0), image)
+
+
+def _flat(variables: Any) -> dict[str, Any]:
+    """`params/Conv_0/kernel` and so on."""
+    return flatten_dict(variables, sep="/")
+
+
+def _name(file) -> str:
+    return repr(str(getattr(file, "name", file)))
+
+
+def _check(images: Array, name: str) -> None:
+    """Refuse what the network was not trained for.
+
+    Raises:
+        ValueError: `images` is not uint8 `[B, H, W, 1]`.
+    """
+    if images.ndim != 4 or images.shape[-1] != 1:
+        raise ValueError(
+            f"the classifier {name} looks at images [B, H, W, 1], not at an array of shape "
+            f"{tuple(images.shape)}; choose a feature network for these images"
+        )
+    if images.dtype != np.uint8:
+        raise ValueError(
+            f"the classifier {name} looks at uint8 images, 0 to 255, not at {images.dtype}; "
+            f"convert them with jaxgan.data.to_uint8"
+        )
