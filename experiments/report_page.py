@@ -1,18 +1,18 @@
 """The page of one or several runs, put together from what was read of them."""
 
-import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import report_charts as charts
 from report_charts import Kind, Mark
 from report_curves import curves
 from report_html import Html, element, join
-from report_metrics import metrics_table
-from report_runs import Picture, Run
-from report_svg import COLOURS, NOTHING, REAL, number
+from report_runs import Picture, Run, is_number
+from report_svg import COLOURS, REAL, number
+from report_tables import metrics, named, settings
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _POINTS = ("ring", "grid")
@@ -29,7 +29,13 @@ def page(runs: list[Run]) -> str:
     top = [_metrics(runs), _samples(runs)]
     if one and runs[0].evaluation.get("rows") and runs[0].frames:
         top = [element("div", {"class": "pair"}, top)]
-    parts = [_settings(runs), *top, _curves(runs), _evaluations(runs), _classes(runs)]
+    parts = [
+        _section("Settings", settings(runs)),
+        *top,
+        _curves(runs),
+        _evaluations(runs),
+        _classes(runs),
+    ]
     parts += [_interpolation(runs), _nearest(runs), _truncation(runs), _projection(runs)]
     head = [
         element("meta", {"charset": "utf-8"}),
@@ -56,13 +62,8 @@ def _summary(runs: list[Run]) -> Html:
         config = run.config
         done = f"step {run.step:,} of {config.steps:,}" if run.step else "not a step recorded yet"
         text = f"{config.model}, {config.loss} loss, on {config.dataset}: {done}"
-        lines.append(element("p", {"class": "lead"}, _name(run, i) if len(runs) > 1 else "", text))
+        lines.append(element("p", {"class": "lead"}, named(run, i) if len(runs) > 1 else "", text))
     return join(lines)
-
-
-def _name(run: Run, i: int) -> list[Html]:
-    swatch = element("i", {"class": f"swatch s{i % COLOURS}"})
-    return [swatch, element("b", {}, run.name), Html(" ")]
 
 
 def _section(title: str, content: Any) -> Html:
@@ -80,7 +81,7 @@ def _columns(runs: list[Run], draw: Callable[[Run, int], Any]) -> Html:
     """What there is of each run, side by side where there is room."""
     cells = []
     for i, run in enumerate(runs):
-        heading = element("h3", {}, _name(run, i)) if len(runs) > 1 else None
+        heading = element("h3", {}, named(run, i)) if len(runs) > 1 else None
         content = draw(run, i % COLOURS) or _note("none yet")
         if isinstance(content, list) and len(runs) == 1:
             content = element("div", {"class": "pair"}, content)
@@ -92,47 +93,10 @@ def _note(text: str) -> Html:
     return element("p", {"class": "note"}, text)
 
 
-def _settings(runs: list[Run]) -> Html:
-    """Settings that differ, from the defaults or between the runs; then all."""
-    values = {
-        field.name: [getattr(run.config, field.name) for run in runs]
-        for field in dataclasses.fields(runs[0].config)
-    }
-    default = {field.name: field.default for field in dataclasses.fields(runs[0].config)}
-    if len(runs) == 1:
-        values = {name: [value, default[name]] for name, (value,) in values.items()}
-        changed = {n: v for n, v in values.items() if v[0] != v[1] and n != "workdir"}
-        said = "These differ from the defaults:" if changed else "All settings are the defaults."
-    else:
-        changed = {n: v for n, v in values.items() if len(set(v)) > 1 and n != "workdir"}
-        said = "These differ between the runs:" if changed else "All runs have the same settings."
-    everything = element(
-        "details", {}, element("summary", {}, "All settings"), _values(runs, values)
-    )
-    content = [_note(said), changed and _values(runs, changed), everything]
-    return _section("Settings", [part for part in content if part])
-
-
-def _values(runs: list[Run], values: dict[str, list[Any]]) -> Html:
-    one = len(runs) == 1
-    head = [element("th", {"scope": "col"}, "setting")]
-    names = ["value", "default"] if one else [_name(run, i) for i, run in enumerate(runs)]
-    head += [element("th", {"scope": "col"}, name) for name in names]
-    rows = [
-        element("tr", {}, element("th", {"scope": "row"}, name), [_cell(v) for v in row])
-        for name, row in values.items()
-    ]
-    return _table("settings", head, rows)
-
-
-def _cell(value: Any) -> Html:
-    return element("td", {}, NOTHING if value == "" else str(value))
-
-
 def _metrics(runs: list[Run]) -> Html:
     if not any(run.evaluation.get("rows") for run in runs):
         return _missing("Metrics", "not evaluated yet;", runs, _EVALUATE)
-    return _section("Metrics", metrics_table(runs))
+    return _section("Metrics", metrics(runs))
 
 
 def _samples(runs: list[Run]) -> Html:
@@ -237,7 +201,11 @@ def _classes(runs: list[Run]) -> Html:
         shown = picture and _image(run, picture, "samples of each class, a row for each")
         if not found:
             return shown
-        kinds = [Kind("real", REAL, found["real"]), Kind("generated", colour, found["fake"])]
+        pairs = ("real", REAL, found["real"]), ("generated", colour, found["fake"])
+        kinds = [
+            Kind(kind, k, [share if is_number(share) else 0.0 for share in shares])
+            for kind, k, shares in pairs
+        ]
         return [charts.bars("share of each class", found["names"], kinds), shown]
 
     if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
@@ -258,14 +226,12 @@ def _interpolation(runs: list[Run]) -> Html:
 
 def _nearest(runs: list[Run]) -> Html:
     def nearest(run: Run, colour: int) -> Any:
-        picture, found = run.pictures.get("nearest"), run.evaluation.get("distances")
+        picture, found = run.pictures.get("nearest"), run.evaluation.get("distances") or {}
         shown = picture and _image(run, picture, "samples beside their nearest training images")
-        if not found:
+        held_out = str(found.get("held_out_name") or "held out")
+        kinds = _kinds(found, (held_out, REAL, "held_out"), ("generated", colour, "fake"))
+        if not kinds:
             return shown
-        kinds = [Kind("generated", colour, found["fake"])]
-        if found.get("held_out"):
-            name = str(found.get("held_out_name") or "held out")
-            kinds.insert(0, Kind(name, REAL, found["held_out"]))
         unit = f" ({found['unit']})" if found.get("unit") else ""
         return [shown, charts.histogram(f"distance to the nearest training image{unit}", kinds)]
 
@@ -273,6 +239,15 @@ def _nearest(runs: list[Run]) -> Html:
         return _missing("Nearest training images", "none;", runs, _EVALUATE)
     said = "Samples that are much nearer to the training images than held-out images are copies."
     return _section("Nearest training images", [_note(said), _columns(runs, nearest)])
+
+
+def _kinds(found: dict[str, Any], *kinds: tuple[str, int, str]) -> list[Kind]:
+    """Name, colour and key of each kind -> those that there are values of, the finite ones."""
+    kept = [
+        Kind(kind, colour, [v for v in found.get(key) or [] if np.isfinite(v).all()])
+        for kind, colour, key in kinds
+    ]
+    return [kind for kind in kept if kind.values]
 
 
 def _truncation(runs: list[Run]) -> Html:
@@ -285,18 +260,10 @@ def _truncation(runs: list[Run]) -> Html:
 
 def _projection(runs: list[Run]) -> Html:
     def projection(run: Run, colour: int) -> Any:
-        found = run.evaluation.get("projection")
-        if not found:
-            return None
-        kinds = [Kind("real", REAL, found["real"]), Kind("generated", colour, found["fake"])]
-        return charts.scatter(str(found.get("method") or "projection"), kinds)
+        found = run.evaluation.get("projection") or {}
+        kinds = _kinds(found, ("real", REAL, "real"), ("generated", colour, "fake"))
+        return kinds and charts.scatter(str(found.get("method") or "projection"), kinds)
 
     if not any(run.evaluation.get("projection") for run in runs):
         return _missing("Features, projected", "none;", runs, _EVALUATE)
     return _section("Features, projected", _columns(runs, projection))
-
-
-def _table(label: str, head: list[Html], rows: list[Html]) -> Html:
-    content = [element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows)]
-    given = {"class": "scroll", "role": "region", "aria-label": label, "tabindex": 0}
-    return element("div", given, element("table", {}, content))

@@ -10,9 +10,9 @@ import pytest
 import report
 import report_charts
 import report_html
-import report_metrics
 import report_runs
 import report_svg
+import report_tables
 from config import Config, ConfigError
 from PIL import Image
 
@@ -254,6 +254,21 @@ def test_what_is_no_number_leaves_a_gap(tmp_path):
     assert "nan" not in text.lower().split("<body>")[1].split("<script>")[0]
 
 
+def test_a_generator_that_diverged_has_a_page(tmp_path):
+    nan = float("nan")
+    found = evaluation(distance=nan)
+    found["rows"][0]["spread"] = nan
+    found["distances"] |= {"fake": [nan, nan], "held_out": [1.0, 2.0, nan]}
+    found["projection"] |= {"real": [[0, 1], [1, 0]], "fake": [[nan, 0.0], [2.0, float("inf")]]}
+    found["classes"]["fake"] = [nan, 0.25]
+    found["truncation"] = [{"psi": None, "precision": 0.5}, {"psi": 1.0, "precision": nan}]
+    _, elements = page_of(whole(tmp_path / "run", found=found))
+    assert "nan" in elements.sections["Metrics"]
+    assert "digits/test (2)" in elements.sections["Nearest training images"]
+    assert "real (2)" in elements.sections["Features, projected"]
+    assert not any("nan" in a.get("d", "") for a in elements.tags("path"))
+
+
 def curve(y, *, x=None, spread=None):
     x = list(range(len(y))) if x is None else x
     return report_charts.Series("a", 0, x, y, spread or [float("nan")] * len(y))
@@ -359,11 +374,11 @@ def row(value, *, spread=None, better="lower", samples=5000):
     ],
 )
 def test_the_best_value_is_marked_where_runs_can_be_compared(rows, places):
-    assert report_metrics.best(rows, ["train"] * len(rows)) == places
+    assert report_tables.best(rows, ["train"] * len(rows)) == places
 
 
 def test_values_against_different_references_are_not_compared():
-    assert report_metrics.best([row(3.0), row(2.0)], ["train", "test"]) == set()
+    assert report_tables.best([row(3.0), row(2.0)], ["train", "test"]) == set()
 
 
 def test_several_runs_lie_side_by_side(tmp_path):
@@ -378,6 +393,9 @@ def test_several_runs_lie_side_by_side(tmp_path):
     assert re.search(r"12\.2 ± 0\.5\s*best.*99 ± 0\.5(?!\s*best)", sections["Metrics"], re.S)
     assert len(elements.tags("input")) == 2
     assert {s["colour"] for s in json.loads(elements.charts["d_loss"])} == {0, 1}
+    assert {a["class"] for a in elements.tags("path") if "mark" in a["class"]} == {
+        *("mark s0", "mark s1")
+    }
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path):

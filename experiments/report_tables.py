@@ -1,5 +1,6 @@
-"""The table of the metrics of one run, or of several beside each other."""
+"""The tables of the settings and the metrics of one run, or of several beside each other."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,12 +11,50 @@ from report_svg import COLOURS, NOTHING, number
 _BETTER = {"lower": "lower ↓", "higher": "higher ↑"}
 
 
-def metrics_table(runs: list[Run]) -> list[Html]:
-    """The table, and what the numbers were measured with."""
+def named(run: Run, i: int) -> list[Html]:
+    """The name of a run beside its colour."""
+    swatch = element("i", {"class": f"swatch s{i % COLOURS}"})
+    return [swatch, element("b", {}, run.name), Html(" ")]
+
+
+def settings(runs: list[Run]) -> list[Html]:
+    """Settings that differ, from the defaults or between the runs; then all."""
+    fields = dataclasses.fields(runs[0].config)
+    values = {field.name: [getattr(run.config, field.name) for run in runs] for field in fields}
+    if len(runs) == 1:
+        values = {field.name: [*values[field.name], field.default] for field in fields}
+    changed = {key: row for key, row in values.items() if len(set(row)) > 1 and key != "workdir"}
+    if len(runs) == 1:
+        said = "These differ from the defaults:" if changed else "All settings are the defaults."
+    else:
+        said = "These differ between the runs:" if changed else "All runs have the same settings."
+    everything = element(
+        "details", {}, element("summary", {}, "All settings"), _values(runs, values)
+    )
+    content = [
+        element("p", {"class": "note"}, said),
+        changed and _values(runs, changed),
+        everything,
+    ]
+    return [part for part in content if part]
+
+
+def _values(runs: list[Run], values: dict[str, list[Any]]) -> Html:
+    one = len(runs) == 1
+    heads = ["value", "default"] if one else [named(run, i) for i, run in enumerate(runs)]
+    cells = [
+        [element("td", {}, NOTHING if value == "" else str(value)) for value in row]
+        for row in values.values()
+    ]
+    return _table("settings", ["setting", *heads], list(values), cells)
+
+
+def metrics(runs: list[Run]) -> list[Html]:
+    """The table of the metrics, and what the numbers were measured with."""
     made = [element("p", {"class": "note"}, _made(run, len(runs) > 1)) for run in runs]
-    table = _several(runs) if len(runs) > 1 else _one(runs[0])
+    shown = _several(runs) if len(runs) > 1 else _one(runs[0])
     explained = "Floor: real images against other real ones. Noise: noise against real images."
-    return [*table, element("p", {"class": "note"}, explained), *made]
+    return [*shown, element("p", {"class": "note"}, explained), *made]
 
 
 def best(rows: list[dict[str, Any] | None], references: list[Any]) -> set[int]:
@@ -85,7 +124,7 @@ def _one(run: Run) -> list[Html]:
         for row in run.evaluation["rows"]
     ]
     cells = [[element("td", {}, text) for text in row] for row in rows]
-    return [_table(head, run.evaluation["rows"], cells)]
+    return [_titled(head, run.evaluation["rows"], cells)]
 
 
 def _several(runs: list[Run]) -> list[Html]:
@@ -103,9 +142,8 @@ def _several(runs: list[Run]) -> list[Html]:
         cells.append(
             [element("td", {}, better), *(_cell(row, i in winners) for i, row in enumerate(rows))]
         )
-    swatches = [element("i", {"class": f"swatch s{i % COLOURS}"}) for i in range(len(runs))]
-    named = [[swatch, run.name] for swatch, run in zip(swatches, runs, strict=True)]
-    table = _table(["metric", "better", *named], [first[name] for name in names], cells)
+    heads = [named(run, i) for i, run in enumerate(runs)]
+    table = _titled(["metric", "better", *heads], [first[name] for name in names], cells)
     said = "Best: the best value of a row, and those within the spread of it, unless all are."
     if not alike:
         said += " None where the runs were not measured alike (samples, reference, features)."
@@ -130,17 +168,23 @@ def _value(row: dict[str, Any]) -> str:
     return f"{value} ± {number(row['spread'])}" if is_number(row.get("spread")) else value
 
 
-def _table(head: list[Any], rows: list[dict[str, Any]], cells: list[list[Html]]) -> Html:
+def _titled(head: list[Any], rows: list[dict[str, Any]], cells: list[list[Html]]) -> Html:
     """A row for each metric, with its title and its name."""
-    body = []
-    for row, values in zip(rows, cells, strict=True):
-        name = str(row.get("name", ""))
-        title = str(row.get("title") or name)
-        small = element("small", {}, name) if name != title else None
-        body.append(element("tr", {}, element("th", {"scope": "row"}, title, small), values))
-    top = element("tr", {}, [element("th", {"scope": "col"}, text) for text in head])
-    table = element(
-        "table", {"class": "metrics"}, element("thead", {}, top), element("tbody", {}, body)
-    )
-    given = {"class": "scroll", "role": "region", "aria-label": "metrics", "tabindex": 0}
-    return element("div", given, table)
+    firsts = []
+    for row in rows:
+        found = str(row.get("name", ""))
+        title = str(row.get("title") or found)
+        firsts.append([title, element("small", {}, found) if found != title else None])
+    return _table("metrics", head, firsts, cells)
+
+
+def _table(label: str, head: list[Any], firsts: list[Any], cells: list[list[Html]]) -> Html:
+    """A table that scrolls by itself; `firsts` are the headings of its rows."""
+    top = element("tr", {}, [element("th", {"scope": "col"}, given) for given in head])
+    body = [
+        element("tr", {}, element("th", {"scope": "row"}, first), row)
+        for first, row in zip(firsts, cells, strict=True)
+    ]
+    content = [element("thead", {}, top), element("tbody", {}, body)]
+    given = {"class": "scroll", "role": "region", "aria-label": label, "tabindex": 0}
+    return element("div", given, element("table", {"class": label}, content))
