@@ -1,12 +1,14 @@
 """One function that loads any data set by its name."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from jaxgan.data.cache import default_root
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.digits import load_digits
 from jaxgan.data.errors import DataError
+from jaxgan.data.stacked import load_stacked
 from jaxgan.data.toys import load_toy
 
 
@@ -24,6 +26,8 @@ def load(
     Names:
         `digits`: the 10,000 images of MNIST's test split, part of the package; split `train`.
         `mnist`, `fashion_mnist`, `kmnist`: through tensorflow-datasets, without TensorFlow.
+        `stacked_digits`, `stacked_mnist`: three of these digits as one picture's colours, 128,000
+            of 1000 classes; split `train`, see `jaxgan.data.stacked`.
         `folder:DIRECTORY`: the image files below a directory; split `train`.
         `ring`, `grid`: 2-D mixtures of 8 and 25 Gaussians, see `jaxgan.data.toys`; split `train`.
         Any image set of tensorflow-datasets, such as `cifar10` or `cycle_gan/horse2zebra`: if it
@@ -62,6 +66,15 @@ def load(
         return load_toy(name, split)
     if name == "digits":
         return load_digits(split, image_size)
+    if name in ("stacked_digits", "stacked_mnist"):
+        single = partial(
+            load,
+            name.removeprefix("stacked_"),
+            data_dir=data_dir,
+            manual_dir=manual_dir,
+            cache_dir=cache_dir,
+        )
+        return load_stacked(name, split, image_size, single)
     if name.startswith("folder:"):
         if split != "train":
             raise DataError(f"a folder has no split {split!r} (--split): its one split is 'train'")

@@ -1,0 +1,113 @@
+"""Quality and variety apart: the share of samples within the data, and of data within the samples.
+
+Both are judged by balls around examples, each of which reaches to its k-th nearest neighbour.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.metrics.checks import check_count, check_features
+from jaxgan.metrics.pairs import over_chunks, squared_distances
+
+__all__ = ["DensityCoverage", "PrecisionRecall", "density_coverage", "precision_recall"]
+
+
+class PrecisionRecall(NamedTuple):
+    """Shares in [0, 1]: of samples that look real, and of the data that could be sampled."""
+
+    precision: float
+    recall: float
+
+
+class DensityCoverage(NamedTuple):
+    """How crowded with data the places of samples are (1 for real ones), and a share in [0, 1]."""
+
+    density: float
+    coverage: float
+
+
+def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
+    """Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991).
+
+    Precision is the share of fakes within a ball of a real example, recall the share of real
+    examples within a ball of a fake. Both depend on the numbers of examples: take equal ones.
+
+    Args:
+        real: features `[N, width]`.
+        fake: features `[M, width]`.
+        k: the neighbour that a ball reaches to, at least 1.
+
+    Returns:
+        Both shares.
+
+    Raises:
+        MetricError: k or fewer examples, different widths, or features that are not finite.
+    """
+    real, fake = _checked(real, fake, k)
+    precision = np.mean(_balls(real, _radii(real, k), fake) > 0)
+    recall = np.mean(_balls(fake, _radii(fake, k), real) > 0)
+    return PrecisionRecall(float(precision), float(recall))
+
+
+def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
+    """Density and coverage (Naeem et al. 2020, arXiv:2002.09797).
+
+    Density is the mean number of real balls that a fake is in, over k; one outlier in the data
+    cannot make it large, as it can precision. Coverage is the share of real balls with a fake in
+    them.
+
+    Args:
+        real: features `[N, width]`.
+        fake: features `[M, width]`.
+        k: the neighbour that a ball reaches to, at least 1.
+
+    Returns:
+        Both; density may exceed 1.
+
+    Raises:
+        MetricError: k or fewer examples, different widths, or features that are not finite.
+    """
+    real, fake = _checked(real, fake, k)
+    radii = _radii(real, k)
+    density = np.mean(_balls(real, radii, fake)) / k
+    coverage = np.mean(over_chunks(_nearest, real, fake) <= radii)
+    return DensityCoverage(float(density), float(coverage))
+
+
+def _checked(real: Any, fake: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+    real, fake = np.asarray(real), np.asarray(fake)
+    check_features(real=real, fake=fake)
+    for name, features in ("real", real), ("fake", fake):
+        check_count(name, len(features), k + 1, f"for {k} neighbours each")
+    return real, fake
+
+
+def _radii(features: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance from each example to its k-th nearest other one, `[N]`."""
+
+    def of_chunk(rows, points):
+        # The nearest of all is the example itself. Not `lax.top_k`, which sorts float64 on CPU.
+        return np.partition(np.asarray(_distances(rows, points)), k, axis=1)[:, k]
+
+    return over_chunks(of_chunk, features, features)
+
+
+def _balls(centres: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How many balls each point is in, `[M]`."""
+    return over_chunks(_balls_around, points, centres, radii)
+
+
+_distances = jax.jit(squared_distances)
+
+
+@jax.jit
+def _balls_around(rows: jax.Array, centres: jax.Array, radii: jax.Array) -> jax.Array:
+    return jnp.sum(squared_distances(rows, centres) <= radii, axis=1)
+
+
+@jax.jit
+def _nearest(rows: jax.Array, points: jax.Array) -> jax.Array:
+    return jnp.min(squared_distances(rows, points), axis=1)

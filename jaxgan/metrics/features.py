@@ -1,0 +1,85 @@
+"""What a feature network is: images in, numbers out that mean something."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.metrics.checks import MetricError
+
+__all__ = ["FeatureNetwork", "pixels", "points", "stacked"]
+
+_SIDE = 8
+
+
+class FeatureNetwork(NamedTuple):
+    """A fixed network in whose features images are compared.
+
+    Attributes:
+        name: part of the name of every number that is computed with it.
+        width: number of features.
+        apply: `images -> (features, logits)`, pure and compiled: uint8 `[B, H, W, C]` to float32
+            `[B, width]` and `[B, K]`. Call it outside of `jax.jit`, which would copy its weights
+            into the program.
+        classes: how many classes of the data the logits tell apart; 0 if they are about others.
+    """
+
+    name: str
+    width: int
+    apply: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+    classes: int = 0
+
+
+def points() -> FeatureNetwork:
+    """No network: points of the plane, float `[B, 2]`, are their own features."""
+    return FeatureNetwork("points", 2, lambda x: (x, jnp.zeros((len(x), 0))))
+
+
+def pixels(channels: int) -> FeatureNetwork:
+    """No network: means of pixels over an 8 x 8 grid, in [0, 1], which see layout and colour only.
+
+    For data that no better network knows.
+
+    Args:
+        channels: of the images.
+    """
+
+    def apply(images):
+        shape = (len(images), _SIDE, _SIDE, channels)
+        small = jax.image.resize(images.astype(jnp.float32) / 255, shape, "linear")
+        return small.reshape(len(images), -1), jnp.zeros((len(images), 0))
+
+    return FeatureNetwork("pixels", _SIDE * _SIDE * channels, jax.jit(apply))
+
+
+def stacked(network: FeatureNetwork) -> FeatureNetwork:
+    """A network for three digits stacked as red, green and blue, of one that knows single digits.
+
+    Its features are those of the three channels, side by side; its logits, of 1000 classes, are
+    the sums logits_a + logits_b + logits_c, of which the largest is that of class 100 a + 10 b + c.
+    Of 32 x 32 images, which are padded ones, the outer two pixels are cut off.
+
+    Args:
+        network: takes uint8 `[B, 28, 28, 1]` and tells ten classes apart.
+
+    Returns:
+        The network, called `stacked_` and the name of the other; its `apply` raises MetricError
+        for images without three channels.
+    """
+
+    def apply(images):
+        if images.ndim != 4 or images.shape[-1] != 3:
+            raise MetricError(f"images are {images.shape[1:]}; expected three stacked digits")
+        if images.shape[1:3] == (32, 32):
+            images = images[:, 2:30, 2:30]
+        features, logits = zip(
+            *(network.apply(images[..., i : i + 1]) for i in range(3)), strict=True
+        )
+        a, b, c = logits
+        joint = a[:, :, None, None] + b[:, None, :, None] + c[:, None, None, :]
+        return jnp.concatenate(features, axis=1), joint.reshape(len(images), -1)
+
+    return FeatureNetwork(
+        f"stacked_{network.name}", 3 * network.width, jax.jit(apply), network.classes**3
+    )

@@ -1,0 +1,79 @@
+"""Data whose modes are known, so that those which a generator lost can be counted."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.metrics.checks import MetricError, check_features
+
+__all__ = ["Modes", "PointModes", "mode_coverage", "point_modes"]
+
+
+class Modes(NamedTuple):
+    """How samples are spread over modes.
+
+    Attributes:
+        found: modes with at least one sample.
+        reverse_kl: KL(samples || uniform) in nats; 0 if all are equally frequent.
+    """
+
+    found: int
+    reverse_kl: float
+
+
+class PointModes(NamedTuple):
+    """How points are spread over the centres of a mixture.
+
+    Attributes:
+        found: modes with at least one good sample.
+        good: share of samples that are good, in [0, 1].
+    """
+
+    found: int
+    good: float
+
+
+def mode_coverage(codes: Any, modes: int) -> Modes:
+    """Modes found, and sum_i q_i ln(modes q_i) over their shares q_i in the samples.
+
+    Even perfect samples have a divergence above 0, about (modes - 1) / (2 N) where the data are
+    uniform: numbers are only comparable at one N, and want the data's own number beside them.
+
+    The protocol of StackedMNIST (Metz et al. 2017, arXiv:1611.02163; Lin et al. 2018,
+    arXiv:1712.04086) has 26,000 samples and 1000 modes.
+
+    Args:
+        codes: integers `[N]` in [0, modes), such as the most likely class of each sample.
+        modes: how many there are.
+
+    Raises:
+        MetricError: no codes, or codes outside that range.
+    """
+    codes = np.asarray(codes)
+    if not codes.size or codes.min() < 0 or codes.max() >= modes:
+        raise MetricError(f"expected at least one code, each from 0 to {modes - 1}")
+    counts = np.bincount(codes, minlength=modes)
+    shares = counts[counts > 0] / len(codes)
+    return Modes(int(np.count_nonzero(counts)), float(np.sum(shares * np.log(modes * shares))))
+
+
+def point_modes(points: Any, centres: Any, sd: float) -> PointModes:
+    """Modes found and good samples of a mixture (Srivastava et al. 2017, arXiv:1705.07761).
+
+    A sample is good if it lies within three standard deviations of the centre nearest to it, in
+    the plane; 98.9 % of the samples of a two-dimensional Gaussian do.
+
+    Args:
+        points: `[N, 2]`.
+        centres: `[modes, 2]`.
+        sd: standard deviation of each Gaussian, along each axis.
+
+    Raises:
+        MetricError: points that are not finite, or not of the plane of the centres.
+    """
+    points, centres = np.asarray(points, np.float64), np.asarray(centres, np.float64)
+    check_features(sampled=points, centre=centres)
+    distances = np.linalg.norm(points[:, None] - centres, axis=-1)
+    good = distances.min(axis=1) <= 3 * sd
+    found = np.unique(distances.argmin(axis=1)[good])
+    return PointModes(len(found), float(good.mean()))

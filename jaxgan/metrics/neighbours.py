@@ -1,0 +1,79 @@
+"""Memorisation: how near samples come to the examples that the generator was trained with."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxgan.metrics.checks import MetricError, check_features
+from jaxgan.metrics.pairs import over_chunks, squared_distances
+
+__all__ = ["Neighbours", "nearest"]
+
+
+class Neighbours(NamedTuple):
+    """The nearest reference of each query.
+
+    Attributes:
+        distance: float64 `[N]`.
+        which: int `[N]`, the index of that reference.
+    """
+
+    distance: np.ndarray
+    which: np.ndarray
+
+
+def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
+    """Find the nearest reference of each query, among all of them.
+
+        l1: sum |q - r|,    l2: (sum (q - r)^2)^(1/2)
+
+    Exact: the distance of a copy is 0. In pixels a shift of one pixel already makes a copy look
+    new, which features do not.
+
+    Args:
+        queries: `[N, ...]`, images or features.
+        references: `[M, ...]`, likewise.
+        norm: "l1" or "l2".
+
+    Returns:
+        Distances, in the unit of the values, and indices.
+
+    Raises:
+        MetricError: another norm, values that are not finite, or examples of different shapes.
+    """
+    if norm not in ("l1", "l2"):
+        raise MetricError(f"there is no norm {norm!r}; choose l1 or l2")
+    queries, references = np.asarray(queries), np.asarray(references)
+    if queries.shape[1:] != references.shape[1:]:
+        raise MetricError(
+            f"queries are {queries.shape[1:]} and references {references.shape[1:]}; "
+            f"expected one shape"
+        )
+    queries, references = (a.reshape(len(a), -1) for a in (queries, references))
+    check_features(query=queries, reference=references)
+    if norm == "l1":
+        return Neighbours(*over_chunks(_nearest_l1, queries, references))
+    # One matrix product for many queries, but a slice of the distances has to fit.
+    return Neighbours(*over_chunks(_nearest_l2, queries, references, chunk=256))
+
+
+@jax.jit
+def _nearest_l2(queries: jax.Array, references: jax.Array) -> tuple[jax.Array, jax.Array]:
+    distances = squared_distances(queries, references)
+    index = jnp.argmin(distances, axis=1)
+    # Taken again as a difference: what is left of two large products is not exact.
+    difference = queries - references[index]
+    return jnp.sqrt(jnp.sum(difference * difference, axis=1)), index
+
+
+@jax.jit
+def _nearest_l1(queries: jax.Array, references: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def one(query):
+        distances = jnp.sum(jnp.abs(references - query), axis=1)
+        index = jnp.argmin(distances)
+        return distances[index], index
+
+    return lax.map(one, queries)
