@@ -9,12 +9,13 @@
 """
 
 import os
-import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
+from zipfile import BadZipFile
 
 import flax.linen as nn
 import jax
@@ -46,11 +47,12 @@ class Classifier(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> tuple[Array, Array]:
-        """Maps float32 images `[B, 28, 28, 1]` in [0, 1] to `[B, 64]` and `[B, 10]`."""
+        """Maps images `[B, 28, 28, 1]` in [0, 255] to float32 `[B, 64]` and `[B, 10]`."""
 
         def norm(x: Array, **settings: Any) -> Array:
             return nn.BatchNorm(use_running_average=not train, momentum=0.98, **settings)(x)
 
+        x = x.astype(jnp.float32) / 255
         for width, window, stride in (32, 5, 2), (64, 3, 2), (64, 3, 1):
             x = Conv(width, (window, window), stride=stride, use_bias=False)(x)
             x = nn.relu(norm(x))
@@ -76,10 +78,10 @@ def load(name: str) -> FeatureNetwork:
         raise ValueError(f"there is no classifier {name!r}; choose one of {', '.join(NAMES)}")
     weights = resources.files("jaxgan.metrics").joinpath("weights", f"{name}.npz")
     with weights.open("rb") as file:
-        return read(file, name)
+        return _network(file, name)
 
 
-def read(file: str | os.PathLike[str] | IO[bytes], name: str) -> FeatureNetwork:
+def read(path: str | os.PathLike[str], name: str) -> FeatureNetwork:
     """A classifier from a file that `save` wrote.
 
     Its `apply` maps uint8 images `[B, H, W, 1]`, white on black as MNIST's, to features `[B, 64]`
@@ -87,24 +89,15 @@ def read(file: str | os.PathLike[str] | IO[bytes], name: str) -> FeatureNetwork:
     antialiased. It raises a ValueError for colour images and for images that are not uint8.
 
     Args:
-        file: the .npz file, by its path or opened.
+        path: of the .npz file.
         name: what to call the network.
 
     Raises:
         ValueError: the file does not hold the weights of a `Classifier`.
         OSError: it cannot be read.
     """
-    variables = _variables(file)
-
-    def apply(images: Array) -> tuple[Array, Array]:
-        _check(images, name)
-        x = images.astype(jnp.float32) / 255
-        if x.shape[1:3] != (_SIDE, _SIDE):
-            x = jax.image.resize(x, (len(x), _SIDE, _SIDE, 1), "bilinear")
-        outputs: Any = Classifier().apply(variables, x, train=False)
-        return outputs
-
-    return FeatureNetwork(name, _WIDTH, apply)
+    with open(path, "rb") as file:  # np.load leaves it open where it cannot read it
+        return _network(file, name)
 
 
 def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
@@ -129,13 +122,27 @@ def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _variables(file) -> dict[str, Any]:
+def _network(file: IO[bytes], name: str) -> FeatureNetwork:
+    variables = _variables(file)
+
+    def apply(images: Array) -> tuple[Array, Array]:
+        _check(images, name)
+        if images.shape[1:3] != (_SIDE, _SIDE):
+            shape = (len(images), _SIDE, _SIDE, 1)
+            images = jax.image.resize(images.astype(jnp.float32), shape, "bilinear")
+        outputs: Any = Classifier().apply(variables, images, train=False)
+        return outputs
+
+    return FeatureNetwork(name, _WIDTH, jax.jit(apply), _CLASSES)
+
+
+def _variables(file: IO[bytes]) -> dict[str, Any]:
     expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
     try:
         with np.load(file, allow_pickle=False) as arrays:
             flat = {key: arrays[key].astype(np.float32) for key in arrays.files}
     # What NumPy finds wrong with a file it says in several ways.
-    except (ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, AttributeError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{_name(file)} is not a whole .npz file of arrays: {error}") from error
     if {key: leaf.shape for key, leaf in flat.items()} != expected:
         raise ValueError(
@@ -157,8 +164,8 @@ def _flat(variables: Any) -> dict[str, Any]:
     return flatten_dict(variables, sep="/")
 
 
-def _name(file) -> str:
-    return repr(str(getattr(file, "name", file)))
+def _name(file: IO[bytes]) -> str:
+    return repr(str(getattr(file, "name", "the file")))
 
 
 def _check(images: Array, name: str) -> None:
