@@ -16,13 +16,15 @@ import numpy as np
 import pictures
 from build import Facts, build
 from config import Config, ConfigError
-from devices import compile_steps, mode_and_devices, share_of
+from contest import Contest
+from devices import compile_steps, mode_and_devices, one_copy, share_of
 from feed import ahead
 from prepare import facts, feed_of, initial_state, prepare, sample_key, view
 from record import Recorder, Silent
 
 import jaxgan
-from jaxgan import checkpoint, data
+from jaxgan import checkpoint, data, losses
+from jaxgan.monitor import Monitor
 from jaxgan.parallel import AXIS
 
 _SAMPLES = 100
@@ -56,13 +58,25 @@ class Watch:
     Both functions also say what has gone wrong, or "".
     """
 
+    def __init__(self, config: Config):
+        self._monitor = Monitor(
+            critic=getattr(losses, config.loss)().threshold is None,
+            sigmoid=config.loss in {"non_saturating", "minimax"},
+        )
+        self._has_heard_the_past = False
+
     def metrics(
         self, step: int, metrics: dict[str, np.ndarray], recorder: Silent
     ) -> tuple[dict[str, float], str]:
         """The values to record of what the last steps measured, `[steps]` each."""
-        del step, recorder
         means = {name: float(np.mean(values)) for name, values in metrics.items()}
         lost = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
+        if not self._has_heard_the_past:
+            self._has_heard_the_past = True
+            for line in recorder.past():
+                self._monitor.listen(line["step"], line)
+        if not lost:
+            recorder.words(self._monitor.listen(step, means))
         return means, ", ".join(lost)
 
     def state(self, step: int, state: jaxgan.TrainState, recorder: Silent) -> str:
@@ -81,6 +95,7 @@ class Task(NamedTuple):
         state: before the first step.
         draw: `state -> picture` of samples.
         watch: looks at its metrics and states.
+        contest: measures its samples, if that is asked for.
     """
 
     gan: jaxgan.GAN
@@ -89,6 +104,7 @@ class Task(NamedTuple):
     state: jaxgan.TrainState
     draw: Callable[[jaxgan.TrainState], np.ndarray]
     watch: Watch
+    contest: Contest | None = None
 
 
 def run(config: Config) -> Result:
@@ -101,6 +117,8 @@ def run(config: Config) -> Result:
         ConfigError: the settings cannot be run; nothing has been written.
         DataError: the data set cannot be had; nothing has been written.
         DivergedError: a loss became NaN or infinite; the last good checkpoint is kept.
+        MetricError: samples cannot be measured.
+        WeightsError: the weights of the FID Inception network cannot be read.
     """
     dataset = prepare(config)
     mode, devices = mode_and_devices(config)
@@ -114,7 +132,8 @@ def run(config: Config) -> Result:
         not batches.on_device,
         initial_state(config, compiled, jax.random.key(config.seed), dataset),
         _sampler(config, compiled, dataset),
-        Watch(),
+        Watch(config),
+        Contest(config, compiled, dataset) if config.eval_every else None,
     )
     return go(config, task, facts(dataset))
 
@@ -190,6 +209,14 @@ class _Session(NamedTuple):
         pictures.save(picture, path)
         self.recorder.picture(step, picture)
 
+    def evaluate(self, step: int, state: jaxgan.TrainState) -> bool:
+        contest = self.task.contest
+        return contest is not None and contest.hold(step, state, self.recorder, self.notes)
+
+    def had_enough(self) -> bool:
+        contest = self.task.contest
+        return contest is not None and contest.is_over(self.recorder)
+
     def save(self, step: int, state: jaxgan.TrainState, pending: list) -> None:
         self.log(step, pending)
         # The metrics are of the parameters before the last update, so they may not know it yet.
@@ -213,6 +240,7 @@ def _train(config: Config, task: Task, session: _Session, step, state, stop: hos
         session.picture(0, state)
     pending: list = []
     stopped_by = None
+    enough = session.had_enough()
     # Blocks are of one length, and are told how much of it counts: nothing compiles a second time.
     length = config.steps_per_call
     blocks = ahead(
@@ -220,7 +248,7 @@ def _train(config: Config, task: Task, session: _Session, step, state, stop: hos
         range(step, config.steps, length),
         threads=2 if task.streams else 0,
     )
-    while step < config.steps and not (stopped_by := stop() or None):
+    while step < config.steps and not enough and not (stopped_by := stop() or None):
         count = min(length, config.steps - step)
         block = (*next(blocks), np.asarray(count, np.int32))
         state, metrics = hosts.settle(task.gan.train_step(state, block))
@@ -234,6 +262,9 @@ def _train(config: Config, task: Task, session: _Session, step, state, stop: hos
             session.picture(step, state)
         if due(config.checkpoint_every):
             session.save(step, state, pending)
+        if due(config.eval_every) or step == config.steps:
+            session.log(step, pending)
+            enough = session.evaluate(step, state)
     # Whatever the last step or a signal cut off; what is done already is not done again.
     session.log(step, pending)
     session.picture(step, state)
@@ -252,8 +283,8 @@ def _is_finite(state: jaxgan.TrainState) -> jax.Array:
 
 
 def _due(before: int, after: int, every: int) -> bool:
-    """Whether something that happens every so many steps falls between two steps."""
-    return before // every != after // every
+    """Whether something that happens every so many steps, or never (0), falls between two."""
+    return every > 0 and before // every != after // every
 
 
 def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
@@ -261,8 +292,6 @@ def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
     key = sample_key(config.seed)
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
-        # One device's copy is enough, and the only one that a process may use by itself.
-        state = jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
-        return show(np.asarray(gan.sample(state, key, n=count, y=y)))
+        return show(np.asarray(gan.sample(one_copy(state), key, n=count, y=y)))
 
     return draw

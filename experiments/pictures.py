@@ -1,4 +1,4 @@
-"""Pictures of a run: grids of samples, how they changed, and the curves of the losses."""
+"""Pictures of a run: grids of samples, how they changed, and the curves of the metrics."""
 
 import json
 import math
@@ -115,7 +115,7 @@ def animate(frames: list[np.ndarray], path: Path, *, hold: int = 10) -> Path:
 
 
 def curves(metrics: Path, path: Path) -> Path | None:
-    """Draw both losses and D's accuracy over the steps, from `metrics.jsonl`.
+    """Draw the metrics over the steps, from `metrics.jsonl`.
 
     Returns:
         `path`, or None if there are no metrics.
@@ -123,18 +123,33 @@ def curves(metrics: Path, path: Path) -> Path | None:
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     if not lines:
         return None
-    steps = [line["step"] for line in lines]
-    figure, (top, bottom) = plt.subplots(
-        2, 1, sharex=True, figsize=(8, 6), dpi=100, layout="constrained"
+    panels = {
+        "loss": ("d_loss", "g_loss"),
+        "accuracy of D": ("d_accuracy_real", "d_accuracy_fake", "d_saturated"),
+        "logits of D": ("d_logit_gap",),
+        "diversity of G": ("g_diversity",),
+        "length of the gradient": ("d_grad_norm", "g_grad_norm"),
+        "update / parameters": ("d_update_ratio", "g_update_ratio"),
+    }
+    norms = {*panels["length of the gradient"], *panels["update / parameters"]}
+    figure, grid_of_axes = plt.subplots(
+        3, 2, sharex=True, figsize=(12, 9), dpi=100, layout="constrained"
     )
-    for name, colour in ("d_loss", "tab:blue"), ("g_loss", "tab:orange"):
-        _curve(top, steps, lines, name, colour)
-    top.set(ylabel="loss", title="Losses say who is ahead, not how good the samples are")
-    for name, colour in ("d_accuracy_real", "tab:green"), ("d_accuracy_fake", "tab:red"):
-        _curve(bottom, steps, lines, name, colour)
-    bottom.axhline(0.5, color="0.5", linestyle="--", label="equilibrium")
-    bottom.set(ylabel="accuracy of D", xlabel="step", ylim=(-0.02, 1.02))
-    for axes in top, bottom:
+    figure.suptitle("Losses say who is ahead, not how good the samples are")
+    for axes, (label, names) in zip(grid_of_axes.flat, panels.items(), strict=True):
+        for name in names:
+            # Norms are 0 in lines of steps in which none was due, and have no logarithm there.
+            drawn = [line for line in lines if name in line and (line[name] or name not in norms)]
+            _curve(axes, drawn, name)
+        axes.set(ylabel=label)
+    _, accuracy, gap, diversity, gradient, update = grid_of_axes.flat
+    for axes, value in (accuracy, 0.5), (gap, 0), (diversity, 1):
+        axes.axhline(value, color="0.5", linestyle="--", label="equilibrium")
+    accuracy.set(ylim=(-0.02, 1.02))
+    diversity.set_ylim(bottom=0)
+    for axes in gradient, update:
+        axes.set(xlabel="step", yscale="log")
+    for axes in grid_of_axes.flat:
         axes.legend(loc="best")
         axes.grid(alpha=0.3)
     figure.savefig(path)
@@ -142,8 +157,14 @@ def curves(metrics: Path, path: Path) -> Path | None:
     return path
 
 
-def _curve(axes, steps: list[int], lines: list[dict], name: str, colour: str) -> None:
+def _curve(axes, lines: list[dict], name: str) -> None:
     """A metric, and of a population its mean within one standard deviation."""
+    if not lines:
+        return
+    colours = {"saturated": "tab:purple", "real": "tab:green", "fake": "tab:red"}
+    of_player = "tab:blue" if name.startswith("d_") else "tab:orange"
+    colour = colours.get(name.rpartition("_")[2], of_player)
+    steps = [line["step"] for line in lines]
     mean = np.array([line[name] for line in lines])
     axes.plot(steps, mean, color=colour, label=name)
     if f"{name}_std" in lines[0]:

@@ -1,6 +1,7 @@
 """What a run tells while it goes on: a progress line, metrics.jsonl, TensorBoard and W&B.
 
-A population tells means and standard deviations, and writes each member's metrics to members.jsonl.
+What the monitor says goes to monitor.jsonl. A population tells means and standard deviations, and
+writes each member's metrics to members.jsonl.
 """
 
 import dataclasses
@@ -15,6 +16,8 @@ from config import Config, ConfigError
 from members import members
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
+
+from jaxgan.monitor import Word
 
 
 class Silent:
@@ -38,6 +41,20 @@ class Silent:
     def picture(self, step: int, picture: np.ndarray) -> None:
         """Record a picture of samples, uint8 `[H, W, 3]`."""
 
+    def past(self) -> list[dict]:
+        """The lines of metrics that were recorded before this try began, and still count."""
+        return []
+
+    def words(self, words: list[Word]) -> None:
+        """Tell and record what a monitor has to say."""
+
+    def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
+        """Record what samples were measured to be, and tell it."""
+
+    def evaluations(self) -> list[dict]:
+        """All that were recorded."""
+        return []
+
     def say(self, text: str) -> None:
         """Print a line above the progress bar."""
 
@@ -55,10 +72,14 @@ class Recorder(Silent):
         workdir = Path(config.workdir)
         self._config = config
         self._members = workdir / "members.jsonl"
+        self._monitor = workdir / "monitor.jsonl"
+        self._evaluations = workdir / "evaluations.jsonl"
         self._examples = config.batch_size * config.d_steps * len(members(config))
-        for path in (workdir / "metrics.jsonl", self._members):
+        metrics = workdir / "metrics.jsonl"
+        for path in (metrics, self._members, self._monitor, self._evaluations):
             _drop_after(path, first_step)
-        self._file = (workdir / "metrics.jsonl").open("a", buffering=1)
+        self._past = metrics.read_text().splitlines() if metrics.exists() else []
+        self._file = metrics.open("a", buffering=1)
         self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=first_step)
         self._wandb = _start_wandb(config)
         self._terminal = sys.stderr.isatty()
@@ -89,11 +110,7 @@ class Recorder(Silent):
         examples = (step - last) * self._examples
         values = {**values, "images_per_second": examples / max(now - then, 1e-9)}
         self._file.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
-        if self._wandb is not None:
-            self._wandb.log(values, step=step)
+        self._log(step, values)
         self._show(step, values)
 
     def members(self, step: int, rows: list[dict]) -> None:
@@ -108,9 +125,42 @@ class Recorder(Silent):
         if self._wandb is not None:
             self._wandb.log({"samples": self._wandb.Image(picture)}, step=step)
 
+    def past(self) -> list[dict]:
+        """The lines of metrics that were recorded before this try began, and still count."""
+        return [json.loads(line) for line in self._past]
+
+    def words(self, words: list[Word]) -> None:
+        """Tell and record what a monitor has to say."""
+        if not words:
+            return
+        with self._monitor.open("a") as file:
+            file.writelines(json.dumps(word._asdict()) + "\n" for word in words)
+        for word in words:
+            self.say(f"step {word.step}: {word.text}")
+
+    def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
+        """Record what samples were measured to be, and tell it."""
+        with self._evaluations.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        self._log(step, values)
+        self.say(f"step {step}: {text}")
+
+    def evaluations(self) -> list[dict]:
+        """All that were recorded."""
+        if not self._evaluations.exists():
+            return []
+        return [json.loads(line) for line in self._evaluations.read_text().splitlines()]
+
     def say(self, text: str) -> None:
         """Print a line above the progress bar."""
         tqdm.write(text, file=sys.stderr)
+
+    def _log(self, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+        self._board.flush()
+        if self._wandb is not None:
+            self._wandb.log(values, step=step)
 
     def _show(self, step: int, values: dict[str, float]) -> None:
         text = (

@@ -26,6 +26,12 @@ import jaxgan
 from jaxgan import data
 
 _SAMPLES = 10  # of each member
+_LEFT_OUT = (
+    "logit_gap",
+    "saturated",
+    "grad_norm",
+    "update_ratio",
+)  # of the table, to keep it narrow
 
 
 def run(config: Config) -> Result:
@@ -140,7 +146,7 @@ def table(config: Config, lost: dict[int, int]) -> str:
         return ""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     about = ["step", "member", "seed", *sweeps(config)]
-    names = [name for name in lines[0] if name not in about]
+    names = [name for name in lines[0] if name not in about and not name.endswith(_LEFT_OUT)]
     lost = dict(lost)
     for line in lines:
         if any(line[name] is None for name in names):

@@ -9,7 +9,7 @@ are first used.
 import importlib
 from typing import TYPE_CHECKING
 
-from jaxgan import latents, losses, nets, parallel, penalties, population, recipes, types
+from jaxgan import latents, losses, monitor, nets, parallel, penalties, population, recipes, types
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
@@ -36,6 +36,7 @@ __all__ = [
     "latents",
     "losses",
     "models",
+    "monitor",
     "nets",
     "parallel",
     "penalties",

@@ -88,14 +88,16 @@ def test_g_step_writes_the_generator_and_its_average_only():
     assert_same_bits(state.d, start().d)
     assert_all_changed(state.g, start().g)
     assert_all_changed(state.ema, start().ema)
-    assert set(metrics) == {"g_loss"}
+    assert set(metrics) == {"g_loss", "g_diversity", "g_grad_norm", "g_update_ratio"}
 
 
 def test_d_step_writes_the_discriminator_only():
     state, metrics = compiled().d_step(start(), BATCH)
     assert_same_bits((state.g, state.ema), (start().g, start().ema))
     assert_all_changed(state.d, start().d)
-    assert set(metrics) == {"d_loss", "d_accuracy_real", "d_accuracy_fake", "d_penalty"}
+    judgement = {"d_accuracy_real", "d_accuracy_fake", "d_logit_gap", "d_saturated"}
+    norms = {"d_grad_norm", "d_update_ratio"}
+    assert set(metrics) == {"d_loss", "d_penalty", *judgement, *norms}
 
 
 def test_train_step_is_d_step_then_g_step_on_one_batch():

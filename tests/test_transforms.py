@@ -120,9 +120,26 @@ def arrays(tree):
 
 
 def distance(left, right):
+    """The greatest difference; where numbers are large, relative to them."""
+    left, right = map(_comparable, (left, right))
     assert jax.tree.structure(left) == jax.tree.structure(right)
     pairs = zip(arrays(left), arrays(right), strict=True)
-    return max(np.abs(a.astype(float) - b.astype(float)).max() for a, b in pairs)
+    return max(
+        (np.abs(a.astype(float) - b) / np.maximum(1, np.abs(b.astype(float)))).max()
+        for a, b in pairs
+    )
+
+
+def _comparable(tree):
+    """Without the diversity: on each device an example has another neighbour."""
+
+    def without(metrics):
+        return {name: leaf for name, leaf in metrics.items() if name != "g_diversity"}
+
+    is_metrics = lambda node: isinstance(node, dict) and "g_diversity" in node  # noqa: E731
+    return jax.tree.map(
+        lambda node: without(node) if is_metrics(node) else node, tree, is_leaf=is_metrics
+    )
 
 
 def mesh():
@@ -138,7 +155,10 @@ def test_there_are_several_devices():
 def test_several_devices_do_what_one_does(name, ways):
     start, after = expected(name)
     jax.eval_shape(spread(ways, name).init, KEY, batch())  # where no axis is mapped
-    assert distance(run(spread(ways, name), start), after) < 1e-6
+    state, history = run(spread(ways, name), start)
+    assert distance(state, after[0]) < 1e-6
+    # The norms are 20 times themselves where they are measured, and so is their rounding.
+    assert distance(history, after[1]) < 1e-5
     assert (
         distance(after[0].d.params, start.d.params) > 1e-3
     )  # steps this long do not hide a factor

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan import losses, penalties
+from jaxgan import losses, monitor, penalties
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.types import GAN, Batch, Network, Player, Variables
@@ -41,8 +41,8 @@ def gan(
     Networks may compute in bfloat16; samples, logits, losses and penalties are float32
     (or float64, where the networks are).
 
-    D's metrics are its accuracy on real and on fake examples, near 0.5 each at equilibrium, and the
-    weighted penalty.
+    D's metrics are those of `monitor.judgement` (its accuracy on real and on fake examples is near
+    0.5 each at equilibrium) and the weighted penalty; G's is `monitor.diversity`.
 
     Args:
         generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
@@ -106,8 +106,7 @@ def gan(
         judge_them = judge_together if one_batch else judge_both
         real_logits, fake_logits, state = judge_them(own, judge_key, batch.x, fake, y)
         value = jnp.mean(loss.discriminator(real_logits, fake_logits))
-        on_real, on_fake = losses.accuracy(loss, real_logits, fake_logits)
-        metrics = {"accuracy_real": on_real, "accuracy_fake": on_fake}
+        metrics = monitor.judgement(loss, real_logits, fake_logits)
         if pay is not None:
 
             def critic(x):
@@ -126,7 +125,9 @@ def gan(
         fake, state = generate(Variables(params, state), fake_key, len(batch.x), y, train=True)
         # Where the loss does not look at the real logits, XLA removes their forward pass.
         real_logits, fake_logits, _ = judge_both(opponent, judge_key, batch.x, fake, y)
-        return jnp.mean(loss.generator(real_logits, fake_logits)), (state, {})
+        # A single example has no neighbour to differ from.
+        metrics = {"diversity": monitor.diversity(batch.x, fake)} if len(fake) > 1 else {}
+        return jnp.mean(loss.generator(real_logits, fake_logits)), (state, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
         network_key, latent_key = jax.random.split(key)

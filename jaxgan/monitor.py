@@ -1,0 +1,301 @@
+"""Is a run healthy? Signals that the compiled steps measure, and plain words made of them.
+
+`judgement` and `diversity` are measured by the recipes, the norms of gradients and updates by
+`two_player`; a `Monitor` reads their means, on the host:
+
+    monitor = Monitor()
+    for step, means in lines:
+        for word in monitor.listen(step, means):
+            print(word.text)
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgan import losses
+
+__all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgement"]
+
+SATURATED = 10.0
+"""The size of a logit from which on the sigmoid is flat: its derivative is below 5e-5."""
+
+_Line = tuple[int, Mapping[str, float]]
+_SIGNALS = (
+    "d_accuracy_real",
+    "d_accuracy_fake",
+    "d_saturated",
+    "g_diversity",
+    "g_update_ratio",
+    "d_update_ratio",
+)
+_SOME = 0.1  # of a logit: what moves a probability by 2 %
+_SWINGS = 8  # lines that can tell an oscillation from a trend
+
+
+def judgement(
+    loss: losses.AdversarialLoss, real_logits: jax.Array, fake_logits: jax.Array
+) -> dict[str, jax.Array]:
+    """What a batch of logits says about the discriminator.
+
+        accuracy_real, accuracy_fake = losses.accuracy(...)
+        logit_gap = mean real logit - mean fake logit
+        saturated = share of all logits v with |v| > 10, where sigmoid'(v) < 5e-5
+
+    Args:
+        loss: the pair that the discriminator is trained with.
+        real_logits: `[B, ...]`.
+        fake_logits: `[B, ...]`.
+
+    Returns:
+        Scalars by name. At equilibrium the accuracies are near 0.5 and the gap is near 0.
+    """
+    on_real, on_fake = losses.accuracy(loss, real_logits, fake_logits)
+    flat = [jnp.mean(jnp.abs(logits) > SATURATED) for logits in (real_logits, fake_logits)]
+    return {
+        "accuracy_real": on_real,
+        "accuracy_fake": on_fake,
+        "logit_gap": jnp.mean(real_logits) - jnp.mean(fake_logits),
+        "saturated": (flat[0] + flat[1]) / 2,
+    }
+
+
+def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """How far apart the fake examples are from one another, as a share of what the real ones are.
+
+        mean_i |fake_i - fake_{i+1}|  /  mean_i |real_i - real_{i+1}|,    i in 1 .. B, cyclic
+
+    Neighbours in a batch are independent, so their mean distance is that of all pairs, at 1/B of
+    its price. Over several devices it is the mean of the devices' ratios.
+
+    Args:
+        real: `[B, ...]`, in an order that means nothing; B at least 2.
+        fake: `[B, ...]`.
+
+    Returns:
+        A scalar >= 0, without gradients: near 1 if the fake examples vary as the data do, near 0
+        if they are all alike. Copies of a few examples that lie far apart can have 1 too.
+    """
+
+    def apart(x):
+        x = lax.stop_gradient(x).reshape(len(x), -1)
+        return jnp.mean(jnp.linalg.norm(x - jnp.roll(x, 1, axis=0), axis=1))
+
+    return apart(fake) / jnp.maximum(apart(real), 1e-12)
+
+
+class Word(NamedTuple):
+    """What a `Monitor` says.
+
+    Attributes:
+        step: when.
+        state: about which state, one of `Monitor`'s.
+        level: "warning" or "good".
+        text: one line, with the figures and what to try.
+    """
+
+    step: int
+    state: str
+    level: str
+    text: str
+
+
+@dataclass
+class _Spell:
+    """A state that holds: since when, when to tell it again, and since when it does not."""
+
+    begin: int
+    tell: int = 0
+    doubt: int | None = None
+
+
+@dataclass(kw_only=True)
+class Monitor:
+    """Turns lines of metrics into words: when a state begins, grows old, and is over.
+
+    A state holds while the mean of the newest lines (at least `lines`, over at least `steps` steps)
+    is beyond its threshold. It is told when it begins, again each time it has lasted four times as
+    long, and when it has not held for `steps` steps. A healthy run hears no warning.
+
+    | state | holds while |
+    |---|---|
+    | discriminator_wins | D is right on `certain` of the real and of the fake examples, or more |
+    | generator_wins | D is right on `fooled` of the fake examples, or less |
+    | collapse | the diversity is below `collapsed`, and does not grow by a tenth |
+    | oscillating | D's bias (accuracy on real - on fake) moves by `swing` from line to line |
+    | saturated | `flat` of the logits, or more, are beyond 10 in size |
+    | generator_stalled, discriminator_stalled | an update is below `still` of the parameters |
+    | near_equilibrium | accuracies are 0.5 and diversity is 1, up to `fair`, in each line (good) |
+
+    A signal that the lines do not have says nothing.
+
+    Args:
+        critic: whether the logits have no threshold, as with `losses.wasserstein` and the
+            relativistic pairs. Accuracies and saturation mean little then and are not looked at.
+        sigmoid: whether the loss takes the sigmoid of each logit: no other loss can saturate.
+        certain: healthy DCGANs stay near 0.85, and touch 0.98 in their first 100 steps only.
+        fooled: a generator that D can still teach is caught far more often.
+        collapsed: healthy runs end between 0.8 and 1.2; on their way there, dense and WGAN-GP ones
+            are at 0.3 to 0.5 for some hundred steps, but rise.
+        flat: a few flat logits are harmless; here D learns from less than half of the examples.
+        still: at 1e-5, ten thousand steps move the parameters by a tenth at most.
+        swing: over 8 lines at least, in which the logit gap moves too. The bias lies in [-1, 1];
+            the noise of small batches moves it by 0.2.
+        fair: how near is near; asked for over `2 * steps`.
+        steps: what is shorter is not worth a word.
+        lines: likewise.
+    """
+
+    critic: bool = False
+    sigmoid: bool = True
+    certain: float = 0.99
+    fooled: float = 0.1
+    collapsed: float = 0.4
+    flat: float = 0.5
+    still: float = 1e-5
+    swing: float = 0.3
+    fair: float = 0.1
+    steps: int = 500
+    lines: int = 3
+    _heard: list[_Line] = field(default_factory=list, init=False, repr=False)
+    _spells: dict[str, _Spell] = field(default_factory=dict, init=False, repr=False)
+
+    def listen(self, step: int, values: Mapping[str, float]) -> list[Word]:
+        """Hear one more line.
+
+        Args:
+            step: greater than that of the line before.
+            values: means of the metrics over the steps since then, by name.
+
+        Returns:
+            What is to be said now; nearly always nothing.
+        """
+        self._heard.append((step, values))
+        words = []
+        for state, (holds, what, advice) in self._judge().items():
+            text = self._follow(state, holds, step)
+            if text is not None:
+                level = "good" if not holds or state == "near_equilibrium" else "warning"
+                text = f"{what} {text}; {advice}" if holds else text
+                words.append(Word(step, state, level, f"{state.replace('_', ' ')}: {text}"))
+        self._heard = self._newest(max(_SWINGS, self.lines), 2 * self.steps) or self._heard
+        return words
+
+    def _follow(self, state: str, holds: bool, step: int) -> str | None:
+        """How long a state has held, if that is to be told now."""
+        if not holds and state not in self._spells:
+            return None
+        # It has held for as long as that, or it would not hold now.
+        before = 2 * self.steps if state == "near_equilibrium" else self.steps
+        spell = self._spells.setdefault(state, _Spell(step - before))
+        if holds:
+            spell.doubt = None
+            if step < spell.tell:
+                return None
+            lasted = step - spell.begin
+            spell.tell = spell.begin + 4 * lasted
+            return f"for {lasted:,} steps"
+        spell.doubt = spell.doubt or step
+        if step - spell.doubt < self.steps:
+            return None
+        del self._spells[state]
+        # Runs come and go about their equilibrium: only the end of what was wrong is told.
+        return None if state == "near_equilibrium" else f"over after {step - spell.begin:,} steps"
+
+    def _newest(self, lines: int, steps: int) -> list[_Line]:
+        """As few of the newest lines as are this many and span so many steps; [] if none do."""
+        last = self._heard[-1][0]
+        for i in reversed(range(len(self._heard) - lines + 1)):
+            if last - self._heard[i][0] >= steps:
+                return self._heard[i:]
+        return []
+
+    def _judge(self) -> dict[str, tuple[bool, str, str]]:
+        """Of each state: whether it holds, what is the matter, what to try."""
+        window = [values for _, values in self._newest(self.lines, self.steps)]
+        real, fake, flat, diverse, g_update, d_update = (_mean(window, name) for name in _SIGNALS)
+        if self.critic:
+            real = fake = math.nan
+        longer = self._newest(_SWINGS, self.steps)
+        bias_moves, gap_moves = _moves(longer, _bias), _moves(longer, _gap)
+        right = f"D is right on {real:.0%} of real and {fake:.0%} of fake examples"
+        diversity_is = f"the diversity of G's samples is {diverse:.0%} of the data's"
+        stands = "its updates are {:.1g} of its parameters"
+        return {
+            "discriminator_wins": (
+                real >= self.certain and fake >= self.certain,
+                right,
+                "try a smaller --d_lr, --label_smoothing=0.1, or --penalty=r1 with --d_norm=layer",
+            ),
+            "generator_wins": (
+                fake <= self.fooled,
+                right,
+                "try a smaller --g_lr, a larger --d_lr, or --d_steps=2",
+            ),
+            "collapse": (
+                diverse < self.collapsed and window[-1]["g_diversity"] < 1.1 * diverse,
+                diversity_is,
+                "try a smaller --g_lr, --penalty=r1 with --d_norm=layer, or another --seed",
+            ),
+            "oscillating": (
+                # Where D is undecided about everything, its bias may go to and fro by itself.
+                not self.critic and bias_moves >= self.swing and gap_moves >= _SOME,
+                f"D's bias to real or to fake moves by {bias_moves:.2f} from line to line",
+                "try a smaller --g_lr and --d_lr, --beta1=0, or --penalty=r1 with --d_norm=layer",
+            ),
+            "saturated": (
+                self.sigmoid and not self.critic and flat >= self.flat,
+                f"{flat:.0%} of D's logits are beyond {SATURATED:.0f} in size",
+                "try --label_smoothing=0.1, --penalty=r1 with --d_norm=layer, or --loss=hinge",
+            ),
+            "generator_stalled": (
+                g_update < self.still,
+                stands.format(g_update),
+                "try a larger --g_lr; if D wins too, a smaller --d_lr",
+            ),
+            "discriminator_stalled": (
+                d_update < self.still,
+                stands.format(d_update),
+                "try a larger --d_lr; if logits are saturated, --label_smoothing=0.1",
+            ),
+            "near_equilibrium": (
+                not self.critic and self._is_fair(),
+                f"{right}, {diversity_is}",
+                "if the samples please, more steps will change little",
+            ),
+        }
+
+    def _is_fair(self) -> bool:
+        lines = [values for _, values in self._newest(self.lines, 2 * self.steps)]
+        wanted = {"d_accuracy_real": 0.5, "d_accuracy_fake": 0.5, "g_diversity": 1.0}
+        return bool(lines) and all(
+            abs(line.get(name, math.nan) - value) <= self.fair
+            for line in lines
+            for name, value in wanted.items()
+        )
+
+
+def _mean(lines: list[Mapping[str, float]], name: str) -> float:
+    """Not a number, and so beyond no threshold, if any line does not have it."""
+    return fmean(line.get(name, math.nan) for line in lines) if lines else math.nan
+
+
+def _moves(lines: list[_Line], value: Callable[[Mapping[str, float]], float]) -> float:
+    """By how much something moves from one line to the next, on average."""
+    values = [value(line) for _, line in lines]
+    return fmean(abs(b - a) for a, b in pairwise(values)) if values else math.nan
+
+
+def _bias(line: Mapping[str, float]) -> float:
+    return line.get("d_accuracy_real", math.nan) - line.get("d_accuracy_fake", math.nan)
+
+
+def _gap(line: Mapping[str, float]) -> float:
+    return line.get("d_logit_gap", math.nan)
