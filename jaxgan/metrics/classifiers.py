@@ -3,9 +3,9 @@
 `experiments/train_classifier.py` trains them; their weights are part of the package:
 
     name           trained on                             tested on            accuracy
-    digits         8,000 of the 10,000 shipped digits     the 2,000 others     DIGITS %
-    mnist          60,000 images of MNIST's train split   MNIST's test split   MNIST %
-    fashion_mnist  60,000 of Fashion-MNIST's              its test split       FASHION %
+    digits         8,000 of the 10,000 shipped digits     the 2,000 others     99.0 %
+    mnist          60,000 images of MNIST's train split   MNIST's test split   99.4 %
+    fashion_mnist  60,000 of Fashion-MNIST's              its test split       92.8 %
 """
 
 import os
@@ -39,10 +39,12 @@ _CLASSES = 10
 class Classifier(nn.Module):
     """Three convolutions with batch norm, 64 features and ten logits; 257,000 parameters.
 
-    The features are what the last non-linearity is given, normalised: their distribution is much
-    nearer to a Gaussian, by which the Frechet distance replaces it, than that of activations of
-    which half are exactly 0; none is constant, so their covariance has full rank; and as each has
-    about variance 1 on the training data, distances of two trained networks have one scale.
+    The features are what the last non-linearity is given, normalised. The Frechet distance takes
+    their distribution for a Gaussian, and they are nearer to one than what comes out of it: on test
+    images of MNIST and Fashion-MNIST their skewness is 0.7 and 0.5 and their excess kurtosis -0.1
+    and 0.1, on average; behind the non-linearity, where six of ten are 0, it is 1.7 and 2. None is
+    constant, so that covariances have full rank, and as each has about variance 1 on the training
+    images, the distances of different classifiers have one scale.
     """
 
     @nn.compact
