@@ -6,6 +6,7 @@ from config import SMOOTHED, Config, ConfigError, load
 from devices import devices_of_members, mode_and_devices
 from members import is_population, members
 from record import check_wandb
+from targets import chosen_metrics, stop_rule
 
 from jaxgan import data
 
@@ -27,6 +28,7 @@ def check_settings(config: Config) -> None:
     Raises:
         ConfigError: one line that names the flag.
     """
+    _check_evaluation(config)
     everyone = members(config)
     for member in everyone:
         _check_values(member)
@@ -41,6 +43,18 @@ def check_settings(config: Config) -> None:
                 f"devices"
             )
         _check_microbatch(config, config.batch_size // len(devices))
+
+
+def _check_evaluation(config: Config) -> None:
+    stop_rule(config.stop_when)
+    chosen_metrics(config)
+    if config.stop_when and not config.eval_every:
+        raise ConfigError(f"--stop_when={config.stop_when}: nothing is measured; give --eval_every")
+    if config.eval_every and is_population(config):
+        raise ConfigError(
+            "--eval_every: not with --seeds or --sweep; measure members afterwards, with "
+            "evaluate.py --member"
+        )
 
 
 def _check_microbatch(config: Config, examples: int) -> None:

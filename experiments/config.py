@@ -16,6 +16,15 @@ LOSSES = (
     "relativistic_average",
 )
 SMOOTHED = ("non_saturating", "minimax", "least_squares")
+METRICS = (
+    "frechet_distance",
+    "kernel_distance",
+    "precision_recall",
+    "density_coverage",
+    "classifier_score",
+    "modes",
+)
+FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
 
 
@@ -118,6 +127,28 @@ class Config:
     sample_every: int = _flag(100, "steps between two pictures", run=False, **_positive)
     checkpoint_every: int = _flag(400, "steps between two checkpoints", run=False, **_positive)
     keep: int = _flag(2, "checkpoints to keep", run=False, **_positive)
+    eval_every: int = _flag(
+        0,
+        "steps between two evaluations, of which the best is kept; 0 for none",
+        run=False,
+        lower_bound=0,
+    )
+    eval_samples: int = _flag(2000, "samples of an evaluation", run=False, lower_bound=2)
+    eval_metrics: str = _flag(
+        "",
+        f"what is measured, of {', '.join(METRICS)}, separated by commas; a fast choice if empty",
+        run=False,
+    )
+    features: str = _flag(
+        "auto",
+        "network in whose features images are compared",
+        run=False,
+        enum_values=list(FEATURES),
+    )
+    inception_weights: str = _flag("", "file of the FID Inception network's weights", run=False)
+    stop_when: str = _flag(
+        "", "end at an evaluation: fid<5, modes>8, or patience=N without a better one", run=False
+    )
     wandb: bool = _flag(False, "log to Weights & Biases too", run=False)
 
     def difference(self, other: "Config") -> list[str]:

@@ -82,6 +82,11 @@ def compile_steps(
     return compiled, batches._replace(source=source)
 
 
+def one_copy(state: jaxgan.TrainState) -> jaxgan.TrainState:
+    """One device's copy of a state: it is enough, and the only one a process may use by itself."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
+
+
 def devices_of_members(config: Config, members: int) -> list | None:
     """The devices that a population is split over; None if it is not.
 

@@ -49,13 +49,16 @@ class Run(NamedTuple):
         return data.to_uint8(samples) if samples.ndim == 4 else samples
 
 
-def restore(workdir: str, step: int | None = None, member: int | None = None) -> Run:
+def restore(
+    workdir: str, step: int | None = None, member: int | None = None, *, best: bool = False
+) -> Run:
     """Load the generator of a run, from its running average where there is one.
 
     Args:
         workdir: of the run.
         step: the checkpoint; the newest if None.
         member: which of a population.
+        best: whether to take the best of the steps that were evaluated, instead of the newest.
 
     Raises:
         ConfigError: there is no run in `workdir`, or it has not saved anything yet, or has no such
@@ -65,7 +68,9 @@ def restore(workdir: str, step: int | None = None, member: int | None = None) ->
     config = settings.load(workdir)
     everyone = members(config)
     chosen = _choose(config, everyone, member)
-    directory = Path(workdir) / "checkpoints"
+    directory = Path(workdir) / ("best" if best else "checkpoints")
+    if best and not directory.is_dir():
+        raise ConfigError(f"--workdir={workdir}: no best step is kept; train with --eval_every")
     if not directory.is_dir():
         raise ConfigError(f"--workdir={workdir}: the run has no checkpoints yet")
     with Checkpoints(directory) as checkpoints:
@@ -206,6 +211,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("interpolate", 0, "pictures from one latent to the next", lower_bound=0)
     flags.DEFINE_integer("step", None, "checkpoint to use; the newest if it is not given")
+    flags.DEFINE_bool("best", False, "use the best of the steps that --eval_every measured")
     flags.DEFINE_integer("member", None, "which GAN of a run with --seeds or --sweep, from 0 on")
     flags.DEFINE_string("out", None, "file to write: .png, .npz or .gif", required=True)
 
@@ -218,7 +224,7 @@ def main(argv: list[str]) -> None:
     try:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}")
-        run = restore(values.workdir, values.step, values.member)
+        run = restore(values.workdir, values.step, values.member, best=values.best)
         sample = latent(run, values.truncation)
         key = jax.random.key(values.seed)
         write(path, run, sample, key, values.n, values.label, values.interpolate)

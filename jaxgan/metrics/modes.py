@@ -72,7 +72,7 @@ def point_modes(points: Any, centres: Any, sd: float) -> PointModes:
         MetricError: points that are not finite, or not of the plane of the centres.
     """
     points, centres = np.asarray(points, np.float64), np.asarray(centres, np.float64)
-    check_features(sampled=points, centre=centres)
+    check_features(sampled=points, central=centres, of="points")
     distances = np.linalg.norm(points[:, None] - centres, axis=-1)
     good = distances.min(axis=1) <= 3 * sd
     found = np.unique(distances.argmin(axis=1)[good])

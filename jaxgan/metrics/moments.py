@@ -53,7 +53,7 @@ def moments(features: Any) -> Moments:
     Raises:
         MetricError: not a matrix, or not finite.
     """
-    check_features(the=np.asarray(features))
+    check_features(given=np.asarray(features))
     total = None
     for start in range(0, len(features), _CHUNK):
         part = features[start : start + _CHUNK]

@@ -53,7 +53,7 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
             f"expected one shape"
         )
     queries, references = (a.reshape(len(a), -1) for a in (queries, references))
-    check_features(query=queries, reference=references)
+    check_features(query=queries, reference=references, of="values")
     if norm == "l1":
         return Neighbours(*over_chunks(_nearest_l1, queries, references))
     # One matrix product for many queries, but a slice of the distances has to fit.

@@ -42,7 +42,7 @@ def path_length(features: Any) -> Path:
         raise MetricError(
             f"features of ways are {features.shape}; expected [ways, 3 or more, width]"
         )
-    check_features(way=features.reshape(len(features), -1))
+    check_features(given=features.reshape(len(features), -1))
     steps = np.linalg.norm(np.diff(features, axis=1), axis=-1)
     ends = np.linalg.norm(features[:, -1] - features[:, 0], axis=-1)
     # Ways that never move say nothing about smoothness; a generator may draw one picture only.

@@ -28,7 +28,7 @@ def classifier_score(logits: Any, *, splits: int = 10) -> Estimate:
         MetricError: fewer samples than parts, or logits that are not finite.
     """
     logits = np.asarray(logits, np.float64)
-    check_features(classifier=logits)
+    check_features(given=logits, of="logits")
     check_count("", len(logits), splits, f"for {splits} parts")
     log_p = logits - logits.max(axis=1, keepdims=True)
     log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))

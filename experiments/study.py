@@ -1,0 +1,263 @@
+"""The classic comparison of GAN objectives, in small: python experiments/study.py.
+
+Eight objectives with one pair of networks, on digits and on clothes, several seeds each. Every run
+is a run of `train.py` in a directory of its own, so an interrupted study goes on where it stopped.
+The protocol is that of Lucic et al. 2018 (arXiv:1711.10337) without its search for settings: each
+objective has those of its paper.
+
+--size=small is for two cores; --size=full, 20 epochs of 50,000 images and 10,000 samples, wants a
+GPU.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import config as settings
+import jax
+import loop
+import numpy as np
+import sample
+from absl import app, flags
+from config import Config, ConfigError
+from devices import check_platform
+from judge import Judge, network_for
+from prepare import load
+from sweep import mean_and_deviation
+from tqdm import tqdm
+
+from jaxgan.checkpoint import CheckpointError
+from jaxgan.data import DataError
+
+_MEASURED = ("frechet_distance", "precision_recall", "modes")
+_SHOWN = ("frechet_distance", "precision", "recall", "modes", "reverse_kl")
+
+# Batch norm in D is for none of them: where examples share statistics, penalties mean nothing.
+_SHARED: dict[str, Any] = {
+    "d_norm": "layer",
+    "g_lr": 2e-4,
+    "d_lr": 2e-4,
+    "beta1": 0.5,
+    "beta2": 0.999,
+}
+_CRITIC = {"loss": "wasserstein", "d_steps": 5}
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "minimax": {"loss": "minimax"},
+    "non-saturating": {"loss": "non_saturating"},
+    "LSGAN": {"loss": "least_squares"},
+    "WGAN": _CRITIC | {"clip_weights": 0.01, "optimizer": "rmsprop", "g_lr": 5e-5, "d_lr": 5e-5},
+    "WGAN-GP": _CRITIC
+    | {"penalty": "gradient_penalty", "g_lr": 1e-4, "d_lr": 1e-4, "beta1": 0.5, "beta2": 0.9},
+    "DRAGAN": {"loss": "non_saturating", "penalty": "dragan"},
+    "hinge": {"loss": "hinge"},
+    "relativistic+R1+R2": {
+        "loss": "relativistic_paired",
+        "penalty": "r1_r2",
+        "penalty_weight": 1.0,
+        "beta1": 0.0,
+        "beta2": 0.99,
+    },
+}
+DATASETS = ("digits", "fashion_mnist", "mnist")
+
+
+class Size(NamedTuple):
+    """How large a study is.
+
+    Attributes:
+        width: of the networks.
+        steps: of G, in each run.
+        rate: learning rates, as multiples of those of the papers: short runs need larger ones.
+        samples: that are measured.
+        split: of the data, but for digits, of which there is one.
+    """
+
+    width: int
+    steps: int
+    rate: float
+    samples: int
+    split: str
+
+
+SIZES = {
+    "small": Size(16, 600, 4.0, 5000, "train"),
+    "full": Size(64, 20 * 50_000 // 64, 1.0, 10_000, "train[:50000]"),
+}
+
+
+class Run(NamedTuple):
+    """One cell of the table, and one of its seeds."""
+
+    dataset: str
+    objective: str
+    config: Config
+
+
+def runs(
+    size: Size, out: Path, datasets: list[str], objectives: list[str], seeds: int, **common: Any
+) -> Iterator[Run]:
+    """All runs of a study, the first seed of everything first.
+
+    Args:
+        size: of the study.
+        out: directory of the study.
+        datasets: of `DATASETS`.
+        objectives: of `OBJECTIVES`.
+        seeds: how many of each.
+        **common: settings of every run, such as `manual_dir`.
+    """
+    for seed in range(seeds):
+        for dataset in datasets:
+            for objective in objectives:
+                name = objective.replace("+", "_").replace("-", "_").lower()
+                chosen = _SHARED | OBJECTIVES[objective]
+                chosen |= {rate: size.rate * chosen[rate] for rate in ("g_lr", "d_lr")}
+                config = Config(
+                    **chosen | common,
+                    dataset=dataset,
+                    split="train" if dataset == "digits" else size.split,
+                    seed=seed,
+                    width=size.width,
+                    latent_dim=64,
+                    steps=size.steps,
+                    log_every=math.ceil(size.steps / 5),
+                    sample_every=size.steps,
+                    checkpoint_every=math.ceil(size.steps / 2),
+                    keep=1,
+                    workdir=str(out / dataset / name / f"seed_{seed}"),
+                )
+                yield Run(dataset, objective, config)
+
+
+def result(run: Run, samples: int) -> dict[str, Any]:
+    """Train a run and measure it, unless that has been done.
+
+    Raises:
+        ConfigError: the settings cannot be run.
+        DataError: the data set cannot be had.
+        CheckpointError: what it saved cannot be restored.
+    """
+    path = Path(run.config.workdir) / "result.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    found: dict[str, Any] = {"dataset": run.dataset, "objective": run.objective}
+    found["seed"] = run.config.seed
+    try:
+        ended = loop.run(run.config)
+    except loop.DivergedError as error:
+        found["diverged"] = str(error)
+    else:
+        if ended.stopped_by is not None:
+            raise SystemExit(128 + ended.stopped_by)
+        found["seconds"] = _seconds(run.config)
+        found["metrics"] = _measure(run.config, samples)
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(json.dumps(found))
+    temporary.replace(path)
+    return found
+
+
+def _seconds(config: Config) -> float:
+    """How long the steps took, without compiling, also if the run was interrupted."""
+    lines = (Path(config.workdir) / "metrics.jsonl").read_text().splitlines()
+    last, seconds = 0, 0.0
+    for line in map(json.loads, lines):
+        examples = (line["step"] - last) * config.batch_size * config.d_steps
+        last, seconds = line["step"], seconds + examples / line["images_per_second"]
+    return seconds
+
+
+def _measure(config: Config, samples: int) -> dict[str, float]:
+    trained = sample.restore(config.workdir)
+    judge = judge_of(dataclasses.replace(config, seed=0, workdir=""), samples)
+    z = trained.experiment.latent(jax.random.key(config.seed), judge.samples)
+    found = judge.measure(trained.draw(z, None), _MEASURED)
+    return {name.rpartition("/")[2]: estimate.value for name, estimate in found.items()}
+
+
+def judge_of(config: Config, samples: int) -> Judge:
+    """What the runs on a data set are measured by."""
+    return _judge(config.dataset, config.split, config.data_dir, config.manual_dir, samples)
+
+
+@cache
+def _judge(dataset: str, split: str, data_dir: str, manual_dir: str, samples: int) -> Judge:
+    config = Config(dataset=dataset, split=split, data_dir=data_dir, manual_dir=manual_dir)
+    loaded = load(config)
+    return Judge(network_for("auto", "", loaded), loaded, min(samples, len(loaded.x) // 2))
+
+
+def table(dataset: str, results: list[dict[str, Any]], judge: Judge) -> str:
+    """Means and standard deviations over the seeds, as Markdown, with real data and noise."""
+    lines = [["objective", "seeds", *(judge.kind(name).title for name in _SHOWN), "seconds"]]
+    for objective in OBJECTIVES:
+        rows = [
+            row for row in results if (row["dataset"], row["objective"]) == (dataset, objective)
+        ]
+        if not rows:
+            continue
+        whole = [row for row in rows if "metrics" in row]
+        cells = [_cell([row["metrics"][name] for row in whole]) for name in _SHOWN]
+        lost = len(rows) - len(whole)
+        seeds = f"{len(rows)}" + (f", {lost} diverged" if lost else "")
+        lines.append([objective, seeds, *cells, _cell([row["seconds"] for row in whole])])
+    for label, yardstick in zip(("real data", "noise"), judge.yardsticks(_MEASURED), strict=True):
+        values = [yardstick[f"{judge.network.name}/{name}"].value for name in _SHOWN]
+        lines.append([label, "", *(f"{value:.4g}" for value in values), ""])
+    rule = ["---"] * len(lines[0])
+    return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]])
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return "-"
+    mean, deviation = mean_and_deviation(np.asarray(values))
+    return f"{mean:.4g}" + (f" ± {deviation:.2g}" if len(values) > 1 else "")
+
+
+def define_flags() -> None:
+    """Define the flags of this script."""
+    flags.DEFINE_string("out", "runs/study", "directory of the study; give it again to go on")
+    flags.DEFINE_enum("size", "small", list(SIZES), "of networks, runs and sets of samples")
+    flags.DEFINE_integer("seeds", 3, "runs of each objective on each data set", lower_bound=1)
+    flags.DEFINE_multi_enum("dataset", ["digits", "fashion_mnist"], DATASETS, "data sets")
+    flags.DEFINE_multi_enum("objective", list(OBJECTIVES), list(OBJECTIVES), "objectives")
+    flags.DEFINE_integer("steps", None, "updates of G, if not those of the size", lower_bound=1)
+    flags.DEFINE_string("data_dir", "", "where prepared TFDS data sets lie")
+    flags.DEFINE_string("manual_dir", "", "where files that you downloaded yourself lie")
+
+
+def main(argv: list[str]) -> None:
+    """Run what is left of the study, and print its tables."""
+    del argv
+    values = flags.FLAGS
+    size = SIZES[values.size]
+    size = size._replace(steps=values.steps or size.steps)
+    common = {"data_dir": values.data_dir, "manual_dir": values.manual_dir}
+    out = Path(values.out)
+    todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
+    try:
+        check_platform()
+        results = []
+        for run in (bar := tqdm(todo, unit="run")):
+            bar.set_description(f"{run.dataset}, {run.objective}, seed {run.config.seed}")
+            results.append(result(run, size.samples))
+        told = []
+        for dataset in values.dataset:
+            judge = judge_of(next(r.config for r in todo if r.dataset == dataset), size.samples)
+            about = f"{judge.samples} samples, features of {judge.network.name}, {judge.reference}"
+            told.append(f"{dataset}: {about}\n\n{table(dataset, results, judge)}")
+    except (ConfigError, CheckpointError, DataError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    text = "\n\n".join(told) + "\n"
+    (out / "table.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main, flags_parser=settings.parse_flags)
