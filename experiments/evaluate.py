@@ -15,6 +15,7 @@ import sample
 from absl import app, flags
 from config import FEATURES, ConfigError
 from devices import check_platform, keep_compiled
+from files import write_whole
 from findings import Findings
 from judge import Judge, Row, network_for
 from tqdm import tqdm
@@ -85,7 +86,7 @@ def evaluate(
     found["seconds"] = round(time.perf_counter() - started, 1)
     rows = found["rows"]
     path = directory / f"step_{run.step:08d}.json"
-    _write(path, json.dumps(found | {"rows": [row._asdict() for row in rows]}))
+    write_whole(path, json.dumps(found | {"rows": [row._asdict() for row in rows]}))
     return path, rows
 
 
@@ -123,12 +124,6 @@ def _test_split(run: sample.Run) -> data.Dataset | None:
         return _load(run, "test")
     except DataError:
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 def define_flags() -> None:

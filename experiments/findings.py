@@ -48,8 +48,7 @@ class Findings:
 
     def parts(self) -> dict[str, Callable[[Path], dict[str, Any]]]:
         """What can be measured, in turn: each writes its pictures, and returns what it found."""
-        parts: dict[str, Callable[[Path], dict[str, Any]]] = {"metrics": self._metrics}
-        parts["truncation"] = self._truncation
+        parts = {"metrics": self._metrics, "truncation": self._truncation}
         if self._is_images:
             parts |= {
                 "interpolation": self._interpolation,
@@ -87,109 +86,93 @@ class Findings:
 
     def _interpolation(self, directory: Path) -> dict[str, Any]:
         """Ways between latents; the yardstick are cross-fades between two real images."""
-        z = sample.walk(self._run.experiment.latent, self._key, _WAYS, 2, _STEPS, closed=False)
-        y = self._labels(_WAYS)
-        z = jax.numpy.swapaxes(z, 0, 1).reshape(_WAYS * _STEPS, -1)
+        count = min(_WAYS, self._judge.samples // 2)
+        z = sample.walk(self._run.experiment.latent, self._key, count, 2, _STEPS, closed=False)
+        z = jax.numpy.swapaxes(z, 0, 1).reshape(count * _STEPS, -1)
+        y = self._labels(count)
         ways = self._run.draw(z, None if y is None else np.repeat(y, _STEPS))
-        start, end = (
-            self._judge.held_out[:_WAYS, None],
-            self._judge.held_out[_WAYS : 2 * _WAYS, None],
-        )
+        start, end = self._judge.held_out[: 2 * count].reshape(2, count, 1, *ways.shape[1:])
         t = np.linspace(0, 1, _STEPS)[:, None, None, None]
         fades = np.round((1 - t) * start + t * end).astype(np.uint8).reshape(ways.shape)
         _save_grid(ways[: 8 * _STEPS], directory / "interpolation.png", columns=_STEPS)
         found, real = (
-            metrics.path_length(self._judge.features(x)[0].reshape(_WAYS, _STEPS, -1))
+            metrics.path_length(self._judge.features(x)[0].reshape(count, _STEPS, -1))
             for x in (ways, fades)
         )
         name = self._judge.network.name
+        titles = {
+            "length": "path length over distance of its ends",
+            "jump": "longest step of a path over its mean step",
+        }
         return {
             "rows": [
                 Row(
-                    f"{name}/path_length",
-                    "path length over distance of its ends",
-                    found.length,
-                    None,
-                    real.length,
-                    None,
-                    "lower",
-                    _WAYS,
-                ),
-                Row(
-                    f"{name}/path_jump",
-                    "longest step of a path over its mean",
-                    found.jump,
-                    None,
-                    real.jump,
-                    None,
-                    "lower",
-                    _WAYS,
-                ),
+                    f"{name}/path_{of}",
+                    title,
+                    getattr(found, of),
+                    count,
+                    real=getattr(real, of),
+                    better="lower",
+                )
+                for of, title in titles.items()
             ]
         }
 
     def _memorisation(self, directory: Path) -> dict[str, Any]:
         """Nearest training images, for samples and for real images that were not trained on."""
         count = min(_QUERIES, self._judge.samples)
-        fake = self._samples[:count]
+        fake, train = self._samples[:count], self._dataset.x
         if self._held_out is not None:
-            real, train, name = self._held_out.x[:count], self._dataset.x, "the test split"
-        else:
-            rows = np.random.default_rng(3).permutation(len(self._dataset.x))
-            real, train = self._dataset.x[rows[:count]], self._dataset.x[rows[count:]]
+            real, rest = self._held_out.x[:count], slice(None)
+            name = "the test split"
+        else:  # one part of the training images against the others
+            order = np.random.default_rng(3).permutation(len(train))
+            real, rest = train[order[:count]], np.sort(order[count:])
             name = "training images against the others"
-        train = np.asarray(train)
-        of = {
-            "pixels/nearest_l1": ("L1, pixels", lambda x: metrics.nearest(x, train, norm="l1")),
-            "pixels/nearest_l2": ("L2, pixels", lambda x: metrics.nearest(x, train)),
+        features, _ = self._judge.features(train)
+        fake_features, real_features = (self._judge.features(x)[0] for x in (fake, real))
+        network = self._judge.network.name
+        found = {
+            "pixels/nearest_l1": [
+                metrics.nearest(fake, train, norm="l1"),
+                metrics.nearest(real, train[rest], norm="l1"),
+            ],
+            "pixels/nearest_l2": [metrics.nearest(fake, train), metrics.nearest(real, train[rest])],
+            f"{network}/nearest_l2": [
+                metrics.nearest(fake_features, features),
+                metrics.nearest(real_features, features[rest]),
+            ],
         }
-        features = self._judge.features(train)[0]
-        of[f"{self._judge.network.name}/nearest_l2"] = (
-            f"L2, features of {self._judge.network.name}",
-            lambda x: metrics.nearest(self._judge.features(x)[0], features),
-        )
-        found = {key: (find(fake), find(real)) for key, (_, find) in of.items()}
         rows = [
             Row(
                 key,
-                f"median distance to the nearest training image, {of[key][0]}",
-                float(np.median(a.distance)),
-                None,
-                float(np.median(b.distance)),
-                None,
-                "",
+                "median distance to the nearest training image",
+                float(np.median(of_fake.distance)),
                 count,
+                real=float(np.median(of_real.distance)),
             )
-            for key, (a, b) in found.items()
+            for key, (of_fake, of_real) in found.items()
         ]
-        a, b = found["pixels/nearest_l2"]
-        rows.append(
-            Row(
-                "pixels/copied",
-                "share nearer to a training image than 99 % of real ones are",
-                float(np.mean(a.distance < np.quantile(b.distance, 0.01))),
-                None,
-                0.01,
-                None,
-                "lower",
-                count,
-            )
-        )
-        self._show_neighbours(directory, fake, train, [pair[0].which for pair in found.values()], a)
+        of_fake, of_real = found["pixels/nearest_l2"]
+        copied = np.mean(of_fake.distance < np.quantile(of_real.distance, 0.01))
+        title = "share nearer to a training image than 99 % of real ones are"
+        rows.append(Row("pixels/copied", title, float(copied), count, real=0.01, better="lower"))
+        self._show_neighbours(directory, fake, [pair[0].which for pair in found.values()], of_fake)
         return {
             "rows": rows,
             "distances": {
-                "fake": _rounded(a.distance),
-                "held_out": _rounded(b.distance),
+                "fake": _rounded(of_fake.distance),
+                "held_out": _rounded(of_real.distance),
                 "held_out_name": name,
                 "unit": "L2 in grey levels",
             },
         }
 
-    def _show_neighbours(self, directory: Path, fake, train, which, by_pixels) -> None:
+    def _show_neighbours(self, directory: Path, fake, which, by_pixels) -> None:
         """The samples nearest to training images, and as many others, above their neighbours."""
         columns = np.r_[np.argsort(by_pixels.distance)[:_COLUMNS], :_COLUMNS]
-        shown = np.concatenate([fake[columns], *(train[index[columns]] for index in which)])
+        neighbours = [self._dataset.x[index[columns]] for index in which]
+        shown = np.concatenate([fake[columns], *neighbours])
         _save_grid(shown, directory / "nearest.png", columns=len(columns))
 
     def _classes(self, directory: Path) -> dict[str, Any]:

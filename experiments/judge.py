@@ -54,21 +54,21 @@ class Row(NamedTuple):
         name: feature network and metric, as `digits/frechet_distance`.
         title: the metric in words.
         value: of the samples.
-        spread: its standard deviation over parts of the samples, where it has parts.
+        samples: how many there were.
         real: what as many real examples get, which the reference does not contain: the floor.
         noise: what as many examples of noise get.
+        spread: standard deviation of the value over parts of the samples, where it has parts.
         better: "lower", "higher" or "".
-        samples: how many there were.
     """
 
     name: str
     title: str
     value: float
-    spread: float | None
-    real: float | None
-    noise: float | None
-    better: str
     samples: int
+    real: float | None = None
+    noise: float | None = None
+    spread: float | None = None
+    better: str = ""
 
 
 def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNetwork:
@@ -150,11 +150,14 @@ class Judge:
         metric = "coverage" if self.network.name == "points" else "frechet_distance"
         return self._name(metric)
 
-    def features(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features `[N, width]` and logits `[N, K]` of images or points."""
+    def features(
+        self, x: np.ndarray, rows: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features `[N, width]` and logits `[N, K]` of images or points, or of these rows of x."""
+        rows = np.arange(len(x)) if rows is None else rows
         parts = []
-        for start in range(0, len(x), _BATCH):
-            part = np.asarray(x[start : start + _BATCH])
+        for start in range(0, len(rows), _BATCH):
+            part = np.asarray(x[rows[start : start + _BATCH]])
             # Padded, so that one program serves all.
             padded = np.concatenate([part, np.repeat(part[:1], _BATCH - len(part), axis=0)])
             parts.append(jax.tree.map(lambda a: np.asarray(a)[: len(part)], self._apply(padded)))  # noqa: B023
@@ -228,7 +231,7 @@ class Judge:
     @cached_property
     def reference_features(self) -> np.ndarray:
         """Features of the reference, `[M, width]`."""
-        return self.features(self.dataset.x[self._reference])[0]
+        return self.features(self.dataset.x, self._reference)[0]
 
     @cached_property
     def _reference_moments(self) -> metrics.Moments:

@@ -1,11 +1,13 @@
 """Pictures of a run: grids of samples, how they changed, and the curves of the metrics."""
 
+import io
 import json
 import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from files import write_whole
 from PIL import Image, ImageDraw
 
 plt.switch_backend("agg")
@@ -84,9 +86,9 @@ def labelled(blocks: list[np.ndarray], labels: list[str], columns: int = 1) -> n
 
 def save(picture: np.ndarray, path: Path) -> None:
     """Write a uint8 `[H, W, 3]` picture, whole or not at all."""
-    temporary = path.with_name(f".{path.name}")
-    Image.fromarray(picture).save(temporary, format="PNG")
-    temporary.replace(path)
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, format="PNG")
+    write_whole(path, content.getvalue())
 
 
 def evolution(directory: Path) -> Path | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from config import Config, ConfigError
+from files import write_whole
 from members import members
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
@@ -207,6 +208,4 @@ def _drop_after(path: Path, step: int) -> None:
     lines = path.read_text().splitlines(keepends=True)
     # A line that the end of the program cut short has no newline.
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text("".join(kept))
-    temporary.replace(path)
+    write_whole(path, "".join(kept))

@@ -9,6 +9,7 @@ from pathlib import Path
 import report_runs
 from absl import app, flags
 from config import ConfigError
+from files import write_whole
 from report_page import page
 
 
@@ -29,15 +30,11 @@ def report(workdirs: list[Path], out: Path | None = None) -> Path:
     runs = report_runs.read(workdirs)
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"--out={out}: there is no directory {out.parent}; make it first")
-    temporary = out.with_name(f".{out.name}")
     try:
         # A lone surrogate, which JSON may hold, is no text; it becomes a question mark.
-        temporary.write_bytes(page(runs).encode(errors="replace"))
-        temporary.replace(out)
+        write_whole(out, page(runs).encode(errors="replace"))
     except OSError as error:
         raise ConfigError(f"--out={out}: {error.strerror}; choose another file") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return out
 
 

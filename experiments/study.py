@@ -25,6 +25,7 @@ import sample
 from absl import app, flags
 from config import Config, ConfigError
 from devices import check_platform
+from files import write_whole
 from judge import Judge, network_for
 from prepare import load
 from sweep import mean_and_deviation
@@ -155,9 +156,7 @@ def result(run: Run, samples: int) -> dict[str, Any]:
             raise SystemExit(128 + ended.stopped_by)
         found["seconds"] = _seconds(run.config)
         found["metrics"] = _measure(run.config, samples)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(found))
-    temporary.replace(path)
+    write_whole(path, json.dumps(found))
     return found
 
 
@@ -204,7 +203,9 @@ def table(dataset: str, results: list[dict[str, Any]], judge: Judge) -> str:
         cells = [_cell([row["metrics"][name] for row in whole]) for name in _SHOWN]
         lost = len(rows) - len(whole)
         seeds = f"{len(rows)}" + (f", {lost} diverged" if lost else "")
-        lines.append([objective, seeds, *cells, _cell([row["seconds"] for row in whole])])
+        # The fastest: what else the machine did is no property of an objective.
+        seconds = f"{min(row['seconds'] for row in whole):.0f}" if whole else "-"
+        lines.append([objective, seeds, *cells, seconds])
     for label, yardstick in zip(("real data", "noise"), judge.yardsticks(_MEASURED), strict=True):
         values = [yardstick[f"{judge.network.name}/{name}"].value for name in _SHOWN]
         lines.append([label, "", *(f"{value:.4g}" for value in values), ""])
@@ -254,7 +255,7 @@ def main(argv: list[str]) -> None:
     except (ConfigError, CheckpointError, DataError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     text = "\n\n".join(told) + "\n"
-    (out / "table.md").write_text(text)
+    write_whole(out / "table.md", text)
     print(text)
 
 

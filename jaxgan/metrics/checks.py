@@ -22,7 +22,7 @@ def check_features(*, of: str = "features", **sets: np.ndarray) -> None:
     for name, features in sets.items():
         if features.ndim != 2 or 0 in features.shape:
             raise MetricError(f"{name} {of} are {features.shape}; expected [N, width]")
-        if not np.isfinite(features).all():
+        if np.issubdtype(features.dtype, np.inexact) and not np.isfinite(features).all():
             rows = np.count_nonzero(~np.isfinite(features).all(axis=1))
             raise MetricError(
                 f"{rows} of {len(features)} {name} {of} are NaN or infinite; "

@@ -12,6 +12,9 @@ from jaxgan.metrics.pairs import over_chunks, squared_distances
 
 __all__ = ["Neighbours", "nearest"]
 
+# What is in memory as float64 at a time: whole data sets of images would not fit.
+_QUERIES, _REFERENCES = 256, 10_000
+
 
 class Neighbours(NamedTuple):
     """The nearest reference of each query.
@@ -54,10 +57,20 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
         )
     queries, references = (a.reshape(len(a), -1) for a in (queries, references))
     check_features(query=queries, reference=references, of="values")
-    if norm == "l1":
-        return Neighbours(*over_chunks(_nearest_l1, queries, references))
-    # One matrix product for many queries, but a slice of the distances has to fit.
-    return Neighbours(*over_chunks(_nearest_l2, queries, references, chunk=256))
+    search = _nearest_l1 if norm == "l1" else _nearest_l2
+    found = None
+    for start in range(0, len(references), _REFERENCES):
+        part = references[start : start + _REFERENCES]
+        distance, which = over_chunks(search, queries, part, chunk=_QUERIES)
+        new = Neighbours(distance, which + start)
+        found = new if found is None else _nearer(found, new)
+    assert found is not None  # there is at least one reference
+    return found
+
+
+def _nearer(a: Neighbours, b: Neighbours) -> Neighbours:
+    closer = b.distance < a.distance
+    return Neighbours(*(np.where(closer, y, x) for x, y in zip(a, b, strict=True)))
 
 
 @jax.jit

@@ -123,7 +123,8 @@ def straight(half_way):
 @pytest.mark.parametrize("parallel", ["auto", pytest.param("shard_map", marks=pytest.mark.slow)])
 def test_two_processes_train_what_one_does_on_two_devices(tmp_path, straight, parallel):
     workdir = tmp_path / "run"
-    codes, outputs = end(start_two(steps=10, workdir=workdir, parallel=parallel))
+    measured = {"eval_every": 10, "eval_samples": 100}
+    codes, outputs = end(start_two(steps=10, workdir=workdir, parallel=parallel, **measured))
     assert codes == [0, 0], outputs
     np.testing.assert_allclose(losses(workdir, 10), losses(straight, 10), rtol=1e-5)
 
@@ -132,11 +133,14 @@ def test_two_processes_train_what_one_does_on_two_devices(tmp_path, straight, pa
     assert outputs[1] == ([], [])
     assert len(list((workdir / "tensorboard").iterdir())) == 1
     assert "coordinator" not in (workdir / "flags.txt").read_text()
+    assert (workdir / "evaluations.jsonl").read_text().count("points/coverage") == 1
+    with Checkpoints(workdir / "best") as best:
+        assert best.steps() == [10]
 
     # One process goes on with the checkpoint that two have written.
     one(workdir, 20, parallel)
     np.testing.assert_allclose(losses(workdir, 20), losses(straight, 20), rtol=1e-5)
-    assert names(workdir) == names(straight)
+    assert names(workdir) == names(straight) | {"best", "evaluations.jsonl"}
 
 
 def test_two_processes_go_on_where_one_was_and_stop_together(tmp_path, half_way, straight):
