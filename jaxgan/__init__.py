@@ -2,8 +2,8 @@
 
 `two_player` makes a GAN of two players, `jaxgan.recipes` has GANs ready-made, and `jit`, `pmap`,
 `shard_map` and `scan` say how to run them, `population` trains many in one program. These need JAX
-and optax only; the modules that need more (`models`, `data`, `checkpoint`) are imported when they
-are first used.
+and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are imported
+when they are first used.
 """
 
 import importlib
@@ -15,11 +15,11 @@ from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, convolution, data, models
+    from jaxgan import checkpoint, convolution, data, metrics, models
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "convolution", "data", "models")
+_WHEN_USED = ("checkpoint", "convolution", "data", "metrics", "models")
 
 __all__ = [
     "GAN",
@@ -35,6 +35,7 @@ __all__ = [
     "jit",
     "latents",
     "losses",
+    "metrics",
     "models",
     "monitor",
     "nets",

@@ -36,6 +36,14 @@ def test_what_the_readme_names_is_there():
         assert known or name in {"flagfile"}, name
 
 
+def test_the_example_of_the_metrics_runs_as_it_stands(tmp_path, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/metrics.md").read_text(), re.DOTALL)
+    path = tmp_path / "metrics.py"
+    path.write_text(code)
+    runpy.run_path(str(path))
+    assert "PrecisionRecall" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("module", ["jaxgan.core", "jaxgan.types", "jaxgan.losses"])
 def test_the_engine_needs_no_network_library(module):
     source = Path(sys.modules["jaxgan"].__file__).parent / f"{module.split('.')[1]}.py"

@@ -3,9 +3,9 @@
 `experiments/train_classifier.py` trains them; their weights are part of the package:
 
     name           trained on                             tested on            accuracy
-    digits         8,000 of the 10,000 shipped digits     the 2,000 others     99.0 %
-    mnist          60,000 images of MNIST's train split   MNIST's test split   99.4 %
-    fashion_mnist  60,000 of Fashion-MNIST's              its test split       92.8 %
+    digits         8,000 of the 10,000 shipped digits     the 2,000 others     99.05 %
+    mnist          60,000 images of MNIST's train split   MNIST's test split   99.36 %
+    fashion_mnist  60,000 of Fashion-MNIST's              its test split       92.79 %
 """
 
 import os
