@@ -145,6 +145,8 @@ class Recorder(Silent):
             file.write(json.dumps({"step": step, **values}) + "\n")
         self._log(step, values)
         self.say(f"step {step}: {text}")
+        # Time that was taken to measure is none of the steps'.
+        self._last = time.perf_counter(), self._last[1]
 
     def evaluations(self) -> list[dict]:
         """All that were recorded."""
