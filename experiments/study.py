@@ -208,7 +208,7 @@ def table(dataset: str, results: list[dict[str, Any]], judge: Judge) -> str:
         lines.append([objective, seeds, *cells, seconds])
     for label, yardstick in zip(("real data", "noise"), judge.yardsticks(_MEASURED), strict=True):
         values = [yardstick[f"{judge.network.name}/{name}"].value for name in _SHOWN]
-        lines.append([label, "", *(f"{value:.4g}" for value in values), ""])
+        lines.append([label, "", *(f"{value:.3g}" for value in values), ""])
     rule = ["---"] * len(lines[0])
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]])
 
@@ -217,7 +217,7 @@ def _cell(values: list[float]) -> str:
     if not values:
         return "-"
     mean, deviation = mean_and_deviation(np.asarray(values))
-    return f"{mean:.4g}" + (f" ± {deviation:.2g}" if len(values) > 1 else "")
+    return f"{mean:.3g}" + (f" ± {deviation:.2g}" if len(values) > 1 else "")
 
 
 def define_flags() -> None:
