@@ -237,7 +237,11 @@ def _nearest(runs: list[Run]) -> Html:
 
     if not any(run.pictures.get("nearest") or run.evaluation.get("distances") for run in runs):
         return _missing("Nearest training images", "none;", runs, _EVALUATE)
-    said = "Samples that are much nearer to the training images than held-out images are copies."
+    said = (
+        "Samples that are much nearer to the training images than held-out images are copies. "
+        "Upper row: on the left the samples that come nearest, on the right others; below each the "
+        "training images nearest to it, by L1 and L2 of pixels and by L2 of features."
+    )
     return _section("Nearest training images", [_note(said), _columns(runs, nearest)])
 
 
@@ -254,7 +258,7 @@ def _truncation(runs: list[Run]) -> Html:
     drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
     if drawn is None:
         return _missing("Truncation", "none;", runs, _EVALUATE)
-    said = "Latents nearer to their mean (a smaller psi) give up recall for precision."
+    said = "Samples of latents times psi: towards their mean, recall is what is given up."
     return _section("Truncation", [_note(said), drawn])
 
 

@@ -45,6 +45,8 @@ def main(argv: list[str]) -> int:
         f"draw others:  python experiments/sample.py --workdir={workdir}{member} --n=64 "
         f"--out=more.png"
     )
+    if not several:
+        print(f"how good they are:         python experiments/evaluate.py --workdir={workdir}")
     print(f"train longer: python experiments/train.py --flagfile={workdir}/flags.txt --steps=N")
     return 0
 
