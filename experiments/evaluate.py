@@ -75,8 +75,8 @@ def evaluate(
         "versions": {"jax": jax.__version__},
         "rows": [],
     }
-    directory = Path(workdir) / "evaluation"
-    directory.mkdir(exist_ok=True)
+    directory = Path(workdir) / "evaluation" / ("" if member is None else f"member_{member}")
+    directory.mkdir(parents=True, exist_ok=True)
     parts = Findings(run, dataset, judge, _test_split(run), seed).parts()
     for name, measure in (bar := tqdm(parts.items(), leave=False, disable=None)):
         bar.set_description(name)

@@ -126,6 +126,8 @@ def run(config: Config) -> Result:
     experiment = build(config, facts(dataset), axis_name=AXIS if synchronised else None)
     batches = feed_of(config, dataset, share_of(devices))
     compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
+    with hosts.together():
+        contest = Contest(config, compiled, dataset) if config.eval_every else None
     task = Task(
         compiled,
         lambda step, count: (batches.source, batches.items(config.seed, step, count)),
@@ -133,7 +135,7 @@ def run(config: Config) -> Result:
         initial_state(config, compiled, jax.random.key(config.seed), dataset),
         _sampler(config, compiled, dataset),
         Watch(config),
-        Contest(config, compiled, dataset) if config.eval_every else None,
+        contest,
     )
     return go(config, task, facts(dataset))
 

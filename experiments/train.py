@@ -14,13 +14,22 @@ from members import is_population
 
 from jaxgan.checkpoint import CheckpointError
 from jaxgan.data import DataError
+from jaxgan.metrics import MetricError
+from jaxgan.metrics.inception import WeightsError
 
 
 def main(argv: list[str]) -> int:
     """Run the settings that the flags give, and say where the result is."""
     del argv
     settings = config.from_flags()
-    agreed = (config.ConfigError, DataError, CheckpointError, loop.DivergedError)
+    agreed = (
+        config.ConfigError,
+        DataError,
+        CheckpointError,
+        MetricError,
+        WeightsError,
+        loop.DivergedError,
+    )
     try:
         hosts.start()
         check_platform()

@@ -15,6 +15,7 @@ from targets import StopRule, stop_rule
 
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.metrics import Estimate
+from jaxgan.metrics.inception import WeightsError
 
 RING = {
     "dataset": "ring",
@@ -176,10 +177,14 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
         ({"stop_when": "fid<3"}, "fid is not measured; choose of density, coverage, modes, good"),
         ({"eval_metrics": "modes"}, "found by points/coverage"),
         ({"eval_samples": 30_000}, "at most half of the 50000 examples"),
+        (
+            {"dataset": "digits", "features": "inception", "inception_weights": "/no/such.pth"},
+            "/no/such.pth cannot be read",
+        ),
     ],
 )
 def test_settings_that_the_data_cannot_serve_leave_nothing_behind(tmp_path, settings, message):
     workdir = tmp_path / "run"
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, WeightsError), match=message):
         loop.run(Config(**RING | settings, steps=10, workdir=str(workdir)))
     assert not workdir.exists()
