@@ -65,12 +65,17 @@ def test_a_second_start_finds_what_the_first_compiled(tmp_path):
             timeout=300,
         )
 
+    def programs():
+        """Those of training: whether a small one takes long enough to be kept is a matter of luck."""
+        names = {path.name for path in directory.iterdir() if path.name.endswith("-cache")}
+        return {name for name in names if name.startswith(("jit_steps", "jit_init", "jit_sample"))}
+
     start("first")
-    entries = {path.name for path in directory.iterdir() if path.name.endswith("-cache")}
+    entries = programs()
     assert any("jit_steps" in name for name in entries), entries
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     start("second")
-    assert {path.name for path in directory.iterdir() if path.name.endswith("-cache")} == entries
+    assert programs() == entries
 
 
 @pytest.fixture
