@@ -66,7 +66,7 @@ def test_a_second_start_finds_what_the_first_compiled(tmp_path):
         )
 
     def programs():
-        """Those of training: whether a small one takes long enough to be kept is a matter of luck."""
+        """Those of training: whether a small one takes long enough to be kept is luck."""
         names = {path.name for path in directory.iterdir() if path.name.endswith("-cache")}
         return {name for name in names if name.startswith(("jit_steps", "jit_init", "jit_sample"))}
 
