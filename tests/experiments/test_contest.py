@@ -117,18 +117,7 @@ def test_measuring_changes_nothing_of_the_run(tmp_path):
 
 
 def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
-    config = Config(
-        model="mlp",
-        width=16,
-        latent_dim=4,
-        parallel="jit",
-        conditional=True,
-        steps=10,
-        eval_every=10,
-        eval_samples=100,
-        steps_per_call=10,
-        workdir=str(tmp_path / "run"),
-    )
+    config = Config(**RING, conditional=True, steps=10, workdir=str(tmp_path / "run"))
     seen = []
     drawing = contest.Contest._draw
 
@@ -143,8 +132,8 @@ def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contest.Contest, "_draw", draw)
         loop.run(config)
-    assert set(np.concatenate(seen)) == set(range(10))
-    assert evaluations(config)[0]["digits/modes"] >= 1
+    assert set(np.concatenate(seen)) == set(range(8))
+    assert len(evaluations(config)) == 1
 
 
 def test_stop_rules():
