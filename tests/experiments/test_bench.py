@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SMALL = [
     "--model=mlp",
@@ -25,6 +27,7 @@ def bench(tmp_path, *flags):
     )
 
 
+@pytest.mark.slow
 def test_a_benchmark_is_a_table_a_file_and_a_comparison(tmp_path):
     path = tmp_path / "numbers.json"
     first = bench(tmp_path, f"--json={path}", f"--profile={tmp_path / 'trace'}")
