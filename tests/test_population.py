@@ -104,8 +104,10 @@ def test_a_member_is_the_run_with_its_settings_alone(optimizers, i):
     assert distance(member(start, i), alone_start) < 1e-6
     alone_state, alone_metrics = alone.train_step(alone_start, SHARED)
     assert distance(member(state, i), alone_state) < 1e-5
-    # The norms are 20 times themselves where they are measured, and so is their rounding.
-    assert distance(jax.tree.map(lambda leaf: leaf[:, i], metrics), alone_metrics) < 1e-4
+    for name in metrics:
+        # The norms are 20 times themselves where they are measured, and so is their rounding.
+        bound = 1e-4 if name.endswith(("grad_norm", "update_ratio")) else 1e-5
+        assert distance(metrics[name][:, i], alone_metrics[name]) < bound, name
     assert distance(alone_start.d.params, alone_state.d.params) > 1e-2
     samples = population(maker(optimizers), SETTINGS).sample(state, KEYS, 5)
     assert distance(samples[i], alone.sample(alone_state, KEYS[i], 5)) < 1e-5

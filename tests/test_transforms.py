@@ -131,10 +131,17 @@ def distance(left, right):
 
 
 def _comparable(tree):
-    """Without the diversity: on each device an example has another neighbour."""
+    """Without the diversity: on each device an example has another neighbour.
+
+    The norms are 20 times themselves where they are measured, and so is their rounding.
+    """
 
     def without(metrics):
-        return {name: leaf for name, leaf in metrics.items() if name != "g_diversity"}
+        return {
+            name: leaf / 20 if name.endswith(("grad_norm", "update_ratio")) else leaf
+            for name, leaf in metrics.items()
+            if name != "g_diversity"
+        }
 
     is_metrics = lambda node: isinstance(node, dict) and "g_diversity" in node  # noqa: E731
     return jax.tree.map(
@@ -157,8 +164,7 @@ def test_several_devices_do_what_one_does(name, ways):
     jax.eval_shape(spread(ways, name).init, KEY, batch())  # where no axis is mapped
     state, history = run(spread(ways, name), start)
     assert distance(state, after[0]) < 1e-6
-    # The norms are 20 times themselves where they are measured, and so is their rounding.
-    assert distance(history, after[1]) < 1e-5
+    assert distance(history, after[1]) < 1e-6
     assert (
         distance(after[0].d.params, start.d.params) > 1e-3
     )  # steps this long do not hide a factor
