@@ -138,7 +138,9 @@ def _comparable(tree):
 
     def without(metrics):
         return {
-            name: leaf / 20 if name.endswith(("grad_norm", "update_ratio")) else leaf
+            name: np.asarray(leaf, float) / 20
+            if name.endswith(("grad_norm", "update_ratio"))
+            else leaf
             for name, leaf in metrics.items()
             if name != "g_diversity"
         }
