@@ -10,7 +10,7 @@ from jax.core import Tracer
 import jaxgan
 from jaxgan import losses, nets, penalties
 from jaxgan.latents import Latent, normal, uniform
-from jaxgan.models import dcgan, mlp
+from jaxgan.models import dcgan, mlp, sizes
 
 
 class Facts(NamedTuple):
@@ -112,7 +112,7 @@ def networks(config: Config, facts: Facts, *, axis_name: str | None = None, dtyp
         if len(facts.shape) != 3 or facts.shape[0] != facts.shape[1]:
             raise ValueError(f"a DCGAN makes square images, the data are {facts.shape}")
         size, _, channels = facts.shape
-        dcgan.check_image_size(size, channels)
+        sizes.check_image_size(size, channels)
         shared |= {"image_size": size, "width": config.width, "axis_name": axis_name}
         generator = dcgan.Generator(channels=channels, upsample=config.upsample, **shared)
         discriminator = dcgan.Discriminator(normalization=config.d_norm, **shared)

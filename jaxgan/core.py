@@ -23,7 +23,7 @@ def two_player(
     *,
     sample: Callable[..., Any],
     d_steps: int = 1,
-    ema_decay: float | jax.Array | None = None,
+    ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] | None = None,
 ) -> GAN:
     """Make a GAN of two players, each of which minimises its own loss over its own parameters.
 
@@ -40,7 +40,8 @@ def two_player(
         ema_decay: decay b in [0, 1) of the generator's running average, per update of G:
             `ema <- b_t ema + (1 - b_t) params` with `b_t = min(b, (1 + t) / (10 + t))`, so that
             short runs are not dominated by their first weights. Float statistics are averaged
-            likewise. None keeps no average.
+            likewise. A function gives b_t of G's step t itself, as the schedules of
+            `jaxgan.schedules` do. None keeps no average.
 
     Returns:
         The GAN. Its steps average over `axis_name` if they are given one. Their metrics are those
@@ -55,7 +56,8 @@ def two_player(
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
     # A traced decay, as in a population, has no value yet that could be looked at.
-    if not isinstance(ema_decay, Tracer | None) and not 0 <= ema_decay < 1:
+    known = not (ema_decay is None or callable(ema_decay) or isinstance(ema_decay, Tracer))
+    if known and not 0 <= ema_decay < 1:
         raise ValueError(f"ema_decay is {ema_decay}; expected 0 <= ema_decay < 1, or None")
 
     def init(key: jax.Array, batch: Batch) -> TrainState:
@@ -173,7 +175,10 @@ def _mean_over_devices(tree, axis_name):
 
 
 def _average(ema: Variables, new: Variables, decay, step: jax.Array) -> Variables:
-    decay_now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+    if callable(decay):
+        decay_now = decay(step)
+    else:
+        decay_now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
 
     def average(old, new):
         if not jnp.issubdtype(new.dtype, jnp.inexact):

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 __all__ = [
     "AdversarialLoss",
     "accuracy",
+    "boundary_seeking",
     "hinge",
     "least_squares",
     "minimax",
@@ -127,6 +128,20 @@ def hinge() -> AdversarialLoss:
     return AdversarialLoss(
         _checked(lambda r, f: -f),
         _checked(lambda r, f: jax.nn.relu(1 - r) + jax.nn.relu(1 + f)),
+    )
+
+
+def boundary_seeking() -> AdversarialLoss:
+    """BGAN on continuous data (Hjelm et al. 2017, arXiv:1702.08431, section 3).
+
+        D: -log sigmoid(r) - log(1 - sigmoid(f))
+        G: (log sigmoid(f) - log(1 - sigmoid(f)))^2 / 2
+
+    The two logarithms differ by the logit, so G minimises f^2 / 2: it draws samples to where D is
+    undecided instead of to where D is most certain that they are real.
+    """
+    return AdversarialLoss(
+        _checked(lambda r, f: jnp.square(f) / 2), *_cross_entropy(label_smoothing=0.0)
     )
 
 

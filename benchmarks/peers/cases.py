@@ -15,7 +15,7 @@ from config import Config
 from torch_training import Trainer
 
 from jaxgan.data import Dataset
-from jaxgan.models.dcgan import IMAGE_SIZES
+from jaxgan.models.sizes import IMAGE_SIZES
 
 _IMAGES = 2048
 

@@ -37,26 +37,13 @@ from jaxgan.models.layers import (
     check_label,
     leaky_relu,
 )
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
-__all__ = ["IMAGE_SIZES", "NORMALIZATIONS", "Discriminator", "Generator", "check_image_size"]
+__all__ = ["NORMALIZATIONS", "Discriminator", "Generator"]
 
-# The side of the coarsest stage and the number of stages, for every size of image.
-IMAGE_SIZES = {28: (7, 2), 32: (4, 3), 56: (7, 3), 64: (4, 4), 112: (7, 4), 128: (4, 5)}
 NORMALIZATIONS = ("batch", "layer", "none")
 
 _normal = nn.initializers.normal(0.02)
-
-
-def check_image_size(image_size: int, channels: int = 1) -> None:
-    """Checks that these networks exist for an image.
-
-    Raises:
-        ValueError: if `image_size` or `channels` is none of the allowed ones, which it names.
-    """
-    if image_size not in IMAGE_SIZES:
-        raise ValueError(f"image_size is one of {sorted(IMAGE_SIZES)}, not {image_size}")
-    if channels not in (1, 3):
-        raise ValueError(f"an image has 1 or 3 channels, not {channels}")
 
 
 class Generator(nn.Module):
@@ -149,11 +136,8 @@ class Discriminator(nn.Module):
             ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
                 none of the allowed.
         """
-        check_image_size(self.image_size, x.shape[-1])
+        check_images(x, self.image_size)
         check_label(y, self.num_classes)
-        if x.shape[1:3] != (self.image_size, self.image_size):
-            height, width = x.shape[1:3]
-            raise ValueError(f"images of {height}x{width} for image_size={self.image_size}")
         normalize, settings = _settings(self, train)
         down = partial(Conv, kernel_size=(4, 4), stride=2)
         _, stages = IMAGE_SIZES[self.image_size]

@@ -10,14 +10,47 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor, penalties
+from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
+from jaxgan.regularizers import Regularizer
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
-__all__ = ["gan"]
+__all__ = ["gan", "players"]
+
+Weight = float | jax.Array | Callable[[jax.Array], jax.Array]
+"""A number, or a function of the player's step."""
 
 
 def gan(
+    generator: Network,
+    discriminator: Network,
+    *,
+    d_steps: int = 1,
+    ema_decay: Weight | None = None,
+    **settings,
+) -> GAN:
+    """Make a GAN: the generator learns p(x) (arXiv:1406.2661), or p(x | y) (arXiv:1411.1784).
+
+    Args:
+        generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
+        discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average, as in `jaxgan.two_player`; None for none.
+        **settings: what the two minimise and how they learn: the keywords of `players`.
+
+    Returns:
+        The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
+
+    Raises:
+        ValueError: when it is initialised or first stepped: labels are missing, or G's output does
+            not look like the data.
+    """
+    g, d, sample = players(generator, discriminator, **settings)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def players(
     generator: Network,
     discriminator: Network,
     *,
@@ -26,23 +59,26 @@ def gan(
     d_optimizer: optax.GradientTransformation,
     loss: losses.AdversarialLoss | None = None,
     penalty: penalties.Penalty | None = None,
-    penalty_weight: float | jax.Array | Callable[[jax.Array], jax.Array] = 10.0,
+    penalty_weight: Weight = 10.0,
     penalty_every: int = 1,
+    regularizer: Regularizer | None = None,
+    regularizer_weight: float | jax.Array = 1.0,
+    augment: Augmentation | None = None,
     conditional: bool = False,
     one_batch: bool = False,
-    d_steps: int = 1,
-    ema_decay: float | jax.Array | None = None,
-) -> GAN:
-    """Make a GAN: the generator learns p(x) (arXiv:1406.2661), or p(x | y) (arXiv:1411.1784).
+) -> tuple[Player, Player, Callable[..., jax.Array]]:
+    """Make the two players of `gan`, for recipes that add to what one of them wants.
 
-        D minimises  mean loss.discriminator(D(x), D(G(z))) + weight * mean penalty
-        G minimises  mean loss.generator(D(x), D(G(z)))
+        D minimises  mean loss.discriminator(D(T(x)), D(T(G(z)))) + weight * mean penalty
+                     + regularizer_weight * mean regularizer
+        G minimises  mean loss.generator(D(T(x)), D(T(G(z))))
 
-    Networks may compute in bfloat16; samples, logits, losses and penalties are float32
+    where T is the augmentation, if there is one. Networks may compute in bfloat16; samples, logits, losses and penalties are float32
     (or float64, where the networks are).
 
     D's metrics are those of `monitor.judgement` (its accuracy on real and on fake examples is near
-    0.5 each at equilibrium) and the weighted penalty; G's is `monitor.diversity`.
+    0.5 each at equilibrium), the weighted penalty and regulariser, and what an augmentation that
+    adapts remembers; G's is `monitor.diversity`.
 
     Args:
         generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
@@ -54,21 +90,25 @@ def gan(
         penalty: of `penalties`, or None.
         penalty_weight: its weight, or a function of D's step.
         penalty_every: pay it in every k-th step, k times as much.
+        regularizer: of `jaxgan.regularizers`: a term on D's logits, or None.
+        regularizer_weight: its weight.
+        augment: of `jaxgan.augment`: how images are changed before D sees them in training, real
+            and fake ones alike, so that few images last longer; None for not at all. Penalties are
+            taken with respect to the images before.
         conditional: whether both networks see `batch.y`.
         one_batch: whether D sees real and fake examples in one batch of 2B instead of two of B when
             it is trained. Without batch norm this is only a matter of speed; with it, the
             statistics of one batch mix both, while G's loss, which always takes two passes, is
             judged by those of the fake examples alone.
-        d_steps: updates of D for each update of G.
-        ema_decay: decay of G's running average; None for none.
 
     Returns:
-        The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
+        Generator, discriminator, and `sample` for `jaxgan.two_player`.
 
     Raises:
-        ValueError: when it is initialised or first stepped: labels are missing, or G's output does
-            not look like the data.
+        ValueError: as in `gan`.
     """
+    if augment is not None:
+        discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss
     pay = None if penalty is None else penalties.lazy(penalty, every=penalty_every)
 
@@ -99,12 +139,20 @@ def gan(
         real_logits, fake_logits = jnp.split(logits, 2)
         return real_logits, fake_logits, state
 
+    def pack(network_state, memory):
+        """D's state: the network's alone, if no regulariser remembers anything beside it."""
+        return network_state if regularizer is None else (network_state, memory)
+
+    def unpack(state):
+        return (state, ()) if regularizer is None else state
+
     def d_loss(params, state, opponent, batch, key, step):
         fake_key, judge_key, penalty_key = jax.random.split(key, 3)
-        own, y = Variables(params, state), labels(batch)
+        network_state, memory = unpack(state)
+        own, y = Variables(params, network_state), labels(batch)
         fake, _ = generate(opponent, fake_key, len(batch.x), y, train=True)
         judge_them = judge_together if one_batch else judge_both
-        real_logits, fake_logits, state = judge_them(own, judge_key, batch.x, fake, y)
+        real_logits, fake_logits, network_state = judge_them(own, judge_key, batch.x, fake, y)
         value = jnp.mean(loss.discriminator(real_logits, fake_logits))
         metrics = monitor.judgement(loss, real_logits, fake_logits)
         if pay is not None:
@@ -116,7 +164,14 @@ def gan(
             per_example = pay(critic, batch.x, fake, penalty_key, step)
             metrics["penalty"] = weight * jnp.mean(per_example)
             value += metrics["penalty"]
-        return value, (state, metrics)
+        if augment is not None:
+            seen = augment.update(network_state["augment"], real_logits, fake_logits)
+            network_state = {**network_state, "augment": seen}
+        if regularizer is not None:
+            per_example, memory = regularizer.apply(memory, real_logits, fake_logits, step)
+            metrics["regularizer"] = regularizer_weight * jnp.mean(per_example)
+            value += metrics["regularizer"]
+        return value, (pack(network_state, memory), metrics)
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
@@ -124,7 +179,8 @@ def gan(
         y = labels(batch)
         fake, state = generate(Variables(params, state), fake_key, len(batch.x), y, train=True)
         # Where the loss does not look at the real logits, XLA removes their forward pass.
-        real_logits, fake_logits, _ = judge_both(opponent, judge_key, batch.x, fake, y)
+        judge_now = opponent._replace(state=unpack(opponent.state)[0])
+        real_logits, fake_logits, _ = judge_both(judge_now, judge_key, batch.x, fake, y)
         # A single example has no neighbour to differ from.
         metrics = {"diversity": monitor.diversity(batch.x, fake)} if len(fake) > 1 else {}
         return jnp.mean(loss.generator(real_logits, fake_logits)), (state, metrics)
@@ -143,19 +199,14 @@ def gan(
         return variables
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
-        return Variables(*discriminator.init(key, batch.x, *labels(batch)))
+        params, network_state = discriminator.init(key, batch.x, *labels(batch))
+        return Variables(params, pack(network_state, regularizer and regularizer.init()))
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
         samples, _ = generate(variables, key, n, labels(Batch(None, y)), train=False)
         return samples
 
-    return two_player(
-        Player(g_init, g_loss, g_optimizer),
-        Player(d_init, d_loss, d_optimizer),
-        sample=sample,
-        d_steps=d_steps,
-        ema_decay=ema_decay,
-    )
+    return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
 
 
 def _at_least_float32(a: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.models import dcgan
+from jaxgan.models import dcgan, sizes
 
 KEY = jax.random.key(0)
 SIZES = [28, 32, 56, 64, 112, 128]
@@ -189,7 +189,7 @@ def test_synchronised_statistics_need_their_axis():
 def test_impossible_images(size, channels):
     named = r"28, 32, 56, 64, 112, 128.*not \d+" if channels < 4 else "1 or 3 channels, not 4"
     with pytest.raises(ValueError, match=named):
-        dcgan.check_image_size(size, channels)
+        sizes.check_image_size(size, channels)
     with pytest.raises(ValueError, match=named):
         shapes_of(dcgan.Generator(size, channels), jnp.ones((1, 8)))
     with pytest.raises(ValueError, match=named):
