@@ -1,0 +1,79 @@
+"""Self-attention between the places of a feature map (SAGAN, Zhang et al. 2018)."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.layers import Conv, Initializer
+
+__all__ = ["SelfAttention", "check_attention"]
+
+
+class SelfAttention(nn.Module):
+    """Every place of a feature map looks at all others (arXiv:1805.08318, section 3).
+
+        o_i = sum_j softmax_j(<query_i, key_j>) value_j,    y = x + gamma W o
+
+    Queries and keys have an eighth of the channels, values half of them. Keys and values are the
+    largest of each 2x2 places, as in the authors' code, which makes four times fewer of them.
+    gamma starts at 0: at first the layer is the identity.
+
+    Attributes:
+        kernel_init: initialiser of the four 1x1 convolutions.
+        dtype: type to compute in; the softmax is at least float32.
+    """
+
+    kernel_init: Initializer = nn.initializers.xavier_uniform()
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, H, W, C]` to `[B, H, W, C]`."""
+        channels = x.shape[-1]
+        narrow, half = max(1, channels // 8), max(1, channels // 2)
+        conv = partial(
+            Conv,
+            kernel_size=(1, 1),
+            use_bias=False,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+        )
+        query = _places(conv(narrow, name="query")(x))
+        key = _places(_max_pool(conv(narrow, name="key")(x)))
+        value = _places(_max_pool(conv(half, name="value")(x)))
+
+        scores = jnp.einsum("bic,bjc->bij", query, key)
+        wide = jnp.promote_types(scores.dtype, jnp.float32)
+        weights = jax.nn.softmax(scores.astype(wide)).astype(value.dtype)
+        attended = jnp.einsum("bij,bjc->bic", weights, value).reshape(*x.shape[:-1], half)
+        gamma = self.param("gamma", nn.initializers.zeros, (), jnp.float32)
+        return x + gamma.astype(x.dtype) * conv(channels, name="output")(attended).astype(x.dtype)
+
+
+def check_attention(attention: int, sides: list[int]) -> None:
+    """Checks that a network has a feature map of the side that is to be attended to.
+
+    Raises:
+        ValueError: if `attention` is neither 0 nor one of `sides`, which it names.
+    """
+    if attention and attention not in sides:
+        raise ValueError(f"attention={attention}: the feature maps have sides {sides}; 0 is for no")
+
+
+def _places(x: Array) -> Array:
+    return x.reshape(x.shape[0], -1, x.shape[-1])
+
+
+def _max_pool(x: Array) -> Array:
+    """The largest of each 2x2 places; where the side is odd, the last ones are narrower.
+
+    By reductions of a reshaped array, whose derivatives of every order are fast in compiled loops.
+    """
+    batch, height, width, channels = x.shape
+    x = jnp.pad(x, [(0, 0), (0, height % 2), (0, width % 2), (0, 0)], mode="edge")
+    x = x.reshape(batch, -(-height // 2), 2, -(-width // 2), 2, channels)
+    return jnp.max(x, axis=(2, 4))

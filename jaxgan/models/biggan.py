@@ -1,0 +1,106 @@
+"""BigGAN (Brock et al. 2018, arXiv:1809.11096): SAGAN's networks, larger, and with more conditions.
+
+Three things are new in the generator, beside orthogonal initial weights. The latent vector is cut
+into chunks: the first one makes the coarsest feature map, and every block sees one of its own
+(skip-z). One embedding of the classes is shared by all blocks. Chunk and embedding together scale
+and shift the batch normalisations of a block.
+
+Blocks, stages and widths are those of `jaxgan.models.resnet`. The paper's network for 128 pixels
+has `width=96`, `attention=64`, 120 latents and spectral norm in both networks
+(`jaxgan.nets.spectral_norm`).
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models import resnet
+from jaxgan.models.attention import SelfAttention, check_attention
+from jaxgan.models.layers import BatchNorm, Conv, check_label
+from jaxgan.models.resnet import UpBlock, stage_widths
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
+
+__all__ = ["Discriminator", "Generator"]
+
+_orthogonal = nn.initializers.orthogonal()
+
+
+class Generator(nn.Module):
+    """BigGAN's generator (arXiv:1809.11096): z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        channels: 1 or 3.
+        width: channels of the finest stage; see the table of `jaxgan.models.resnet`.
+        num_classes: number of classes; None for a generator without labels, whose blocks see their
+            chunks alone.
+        attention: side of the feature map that attends to itself, 0 for none.
+        embedding: components of the shared embedding of the classes.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    image_size: int = 28
+    channels: int = 1
+    width: int = 64
+    num_classes: int | None = None
+    attention: int = 0
+    embedding: int = 128
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Generates images.
+
+        Args:
+            z: latents `[B, latent]`, cut into chunks that differ by one component at most.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Images `[B, image_size, image_size, channels]` in [-1, 1].
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, z has fewer components than there are
+                chunks, or a setting is none of the allowed.
+        """
+        check_image_size(self.image_size, self.channels)
+        check_label(y, self.num_classes)
+        side, doublings = IMAGE_SIZES[self.image_size]
+        check_attention(self.attention, [side * 2**k for k in range(1, doublings + 1)])
+        first_width, *widths = stage_widths(self.image_size, self.width)
+        settings: dict[str, Any] = {"kernel_init": _orthogonal, "dtype": self.dtype}
+        norms: dict[str, Any] = {"train": train, "axis_name": self.axis_name}
+        block = partial(UpBlock, **settings, **norms)
+
+        first, *conditions = _chunks(z, len(widths) + 1)
+        if self.num_classes is not None:
+            embed = nn.Dense(self.embedding, use_bias=False, name="embedding", **settings)
+            embedding = embed(jax.nn.one_hot(y, self.num_classes))
+            conditions = [jnp.concatenate([chunk, embedding], -1) for chunk in conditions]
+
+        h = nn.Dense(side * side * first_width, **settings)(first)
+        h = h.reshape(-1, side, side, first_width)
+        for width, condition in zip(widths, conditions, strict=True):
+            h = block(width)(h, condition)
+            if h.shape[1] == self.attention:
+                h = SelfAttention(**settings)(h)
+        h = nn.relu(BatchNorm(dtype=self.dtype, **norms)(h))
+        return jnp.tanh(Conv(self.channels, (3, 3), **settings)(h))
+
+
+class Discriminator(resnet.Discriminator):
+    """BigGAN's discriminator: that of `resnet`, with orthogonal initial weights."""
+
+    _kernel_init = staticmethod(_orthogonal)
+
+
+def _chunks(z: Array, number: int) -> list[Array]:
+    if z.shape[-1] < number:
+        raise ValueError(f"latents {z.shape} cannot be cut into {number} chunks")
+    return jnp.array_split(z, number, axis=-1)

@@ -1,0 +1,96 @@
+"""How labels enter residual networks: scales and shifts in G, an inner product in D."""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.layers import BatchNorm, Initializer, at_least_float32
+
+__all__ = ["ConditionalBatchNorm", "Projection", "normalize"]
+
+# Not zero: spectral norm, where G has it, divides by the size of these weights.
+_narrow = nn.initializers.normal(0.02)
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Batch normalisation whose scale and shift follow a condition (arXiv:1707.00683).
+
+        (1 + V c) * (x - mean) / std + U c
+
+    With one-hot labels c, V and U are tables with one row per class.
+
+    Attributes:
+        train: normalise by the statistics of the batch and update the running ones.
+        axis_name: device axis to take the statistics over, as in `layers.BatchNorm`.
+        kernel_init: initialiser of V and U.
+        dtype: type of the output; statistics are float32 always.
+    """
+
+    train: bool
+    axis_name: str | None = None
+    kernel_init: Initializer = _narrow
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, condition: Array) -> Array:
+        """Normalises `[B, H, W, C]`, given conditions `[B, N]`."""
+        dense = partial(
+            nn.Dense, x.shape[-1], use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
+        )
+        scale = 1 + dense(name="scale")(condition)
+        shift = dense(name="shift")(condition)
+        x = nn.BatchNorm(
+            use_running_average=not self.train,
+            momentum=0.9,
+            epsilon=1e-5,
+            use_scale=False,
+            use_bias=False,
+            axis_name=self.axis_name,
+            dtype=self.dtype,
+        )(x)
+        return x * scale[:, None, None] + shift[:, None, None]
+
+
+def normalize(
+    x: Array,
+    condition: Array | None,
+    *,
+    train: bool,
+    axis_name: str | None = None,
+    dtype: Any = None,
+) -> Array:
+    """Normalises `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one."""
+    if condition is None:
+        return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
+    return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)
+
+
+class Projection(nn.Module):
+    """The head of the projection discriminator (Miyato and Koyama 2018, arXiv:1802.05637).
+
+        logit(h, y) = w h + b + <embedding(y), h>
+
+    Attributes:
+        num_classes: number of classes, None for a head without labels.
+        kernel_init: initialiser of w and of the embedding.
+        dtype: type to compute in, at least float32.
+    """
+
+    num_classes: int | None = None
+    kernel_init: Initializer = nn.initializers.xavier_uniform()
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, h: Array, y: Array | None = None) -> Array:
+        """Maps features `[B, N]` and labels `[B]` to logits `[B]`."""
+        dense = partial(nn.Dense, kernel_init=self.kernel_init, dtype=at_least_float32(self.dtype))
+        logits = dense(1, name="score")(h).squeeze(-1)
+        if self.num_classes is None:
+            return logits
+        embed = dense(h.shape[-1], use_bias=False, name="embedding")
+        embedding = embed(jax.nn.one_hot(y, self.num_classes))
+        return logits + jnp.sum(embedding * h, axis=-1)

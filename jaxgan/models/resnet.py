@@ -1,0 +1,240 @@
+"""Residual networks: SNGAN with its projection discriminator, and with attention SAGAN.
+
+SNGAN (Miyato et al. 2018, arXiv:1802.05957, appendix B.3) is these networks, with
+`jaxgan.nets.spectral_norm` around the discriminator. Labels scale and shift the generator's batch
+normalisations (arXiv:1707.00683) and are projected on the discriminator's features
+(arXiv:1802.05637). SAGAN (arXiv:1805.08318) has self-attention and spectral norm in both networks.
+
+`width` is the number of channels of the finest stage. Stages, from the coarsest to the finest
+(side: channels in multiples of `width`); the generator starts from the first of them, and the
+discriminator ends in it:
+
+    image
+     28     7: 1      14: 1     28: 1
+     32     4: 1       8: 1     16: 1     32: 1
+     56     7: 8      14: 4     28: 2     56: 1
+     64     4: 16      8: 8     16: 4     32: 2     64: 1
+    112     7: 16     14: 8     28: 4     56: 2    112: 1
+    128     4: 16      8: 16    16: 8     32: 4     64: 2    128: 1
+
+The paper's networks are those for 32 pixels, of width 256 in G and 128 in D, and for 128 pixels, of
+width 64. D has a block for each stage, and all but the last halve the image; for 32 pixels the last
+two do not.
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.convolution import depth_to_space
+from jaxgan.models.attention import SelfAttention, check_attention
+from jaxgan.models.conditional import Projection, normalize
+from jaxgan.models.layers import BatchNorm, Conv, Initializer, check_label
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+
+__all__ = ["Discriminator", "DownBlock", "Generator", "UpBlock", "stage_widths"]
+
+_glorot = nn.initializers.xavier_uniform()
+
+
+class UpBlock(nn.Module):
+    """The generator's residual block: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
+
+        shortcut:  1x1 convolution, double
+        residual:  normalise, ReLU, double, 3x3 convolution, normalise, ReLU, 3x3 convolution
+
+    Attributes:
+        features: channels of the output.
+        train: whether batch normalisation uses and records the statistics of the batch.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        kernel_init: initialiser of the convolutions.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    train: bool
+    axis_name: str | None = None
+    kernel_init: Initializer = _glorot
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+        """Doubles a feature map, normalised by its conditions `[B, N]` if there are any."""
+        norm = partial(
+            normalize,
+            condition=condition,
+            train=self.train,
+            axis_name=self.axis_name,
+            dtype=self.dtype,
+        )
+        conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
+        h = conv((3, 3))(_double(nn.relu(norm(x))))
+        h = conv((3, 3))(nn.relu(norm(h)))
+        # A 1x1 convolution before doubling is the same as one behind it, for a quarter of the work.
+        return h + _double(conv((1, 1))(x))
+
+
+class DownBlock(nn.Module):
+    """The discriminator's residual block: `[B, H, W, C]` to `[B, H/2, W/2, features]`.
+
+        shortcut:  halve, 1x1 convolution
+        residual:  ReLU, 3x3 convolution, ReLU, 3x3 convolution, halve
+
+    Attributes:
+        features: channels of the output.
+        halve: whether to average each 2x2 places; if not, the space stays.
+        first: whether the input is an image, which no ReLU should touch.
+        kernel_init: initialiser of the convolutions.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    halve: bool = True
+    first: bool = False
+    kernel_init: Initializer = _glorot
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps a feature map to the next."""
+        conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
+        halve = _halve if self.halve else lambda h: h
+        h = conv((3, 3))(x if self.first else nn.relu(x))
+        h = halve(conv((3, 3))(nn.relu(h)))
+        is_same = x.shape[-1] == self.features and not self.halve
+        return h + (x if is_same else conv((1, 1))(halve(x)))
+
+
+class Generator(nn.Module):
+    """SNGAN's generator (arXiv:1802.05957): z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        channels: 1 or 3.
+        width: channels of the finest stage; see the table of this module.
+        num_classes: number of classes, None for a generator without labels.
+        attention: side of the feature map that attends to itself, 0 for none.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    image_size: int = 28
+    channels: int = 1
+    width: int = 64
+    num_classes: int | None = None
+    attention: int = 0
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Generates images.
+
+        Args:
+            z: latents `[B, latent]`.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Images `[B, image_size, image_size, channels]` in [-1, 1].
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+        """
+        check_image_size(self.image_size, self.channels)
+        check_label(y, self.num_classes)
+        side, doublings = IMAGE_SIZES[self.image_size]
+        check_attention(self.attention, [side * 2**k for k in range(1, doublings + 1)])
+        first, *widths = stage_widths(self.image_size, self.width)
+        settings: dict[str, Any] = {
+            "train": train,
+            "axis_name": self.axis_name,
+            "dtype": self.dtype,
+        }
+        condition = None if self.num_classes is None else jax.nn.one_hot(y, self.num_classes)
+
+        h = nn.Dense(side * side * first, kernel_init=_glorot, dtype=self.dtype)(z)
+        h = h.reshape(-1, side, side, first)
+        for width in widths:
+            h = UpBlock(width, **settings)(h, condition)
+            if h.shape[1] == self.attention:
+                h = SelfAttention(dtype=self.dtype)(h)
+        h = nn.relu(BatchNorm(**settings)(h))
+        return jnp.tanh(Conv(self.channels, (3, 3), kernel_init=_glorot, dtype=self.dtype)(h))
+
+
+class Discriminator(nn.Module):
+    """SNGAN's discriminator (arXiv:1802.05957): images `[B, H, W, C]` to logits `[B]`.
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        width: channels of the finest stage; see the table of this module.
+        num_classes: number of classes, whose embeddings are projected on the features; None for a
+            discriminator without labels.
+        attention: side of the feature map that attends to itself, 0 for none.
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    image_size: int = 28
+    width: int = 64
+    num_classes: int | None = None
+    attention: int = 0
+    dtype: Any = None
+
+    _kernel_init = staticmethod(_glorot)
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Scores images: high for real ones.
+
+        Args:
+            x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: makes no difference: nothing here looks at the batch.
+
+        Returns:
+            Logits `[B]`, float32.
+
+        Raises:
+            ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
+                none of the allowed.
+        """
+        del train
+        check_images(x, self.image_size)
+        check_label(y, self.num_classes)
+        _, doublings = IMAGE_SIZES[self.image_size]
+        halvings = 2 if self.image_size == 32 else doublings
+        check_attention(self.attention, [self.image_size // 2**k for k in range(1, halvings + 1)])
+        settings: dict[str, Any] = {"kernel_init": self._kernel_init, "dtype": self.dtype}
+
+        h = x
+        for i, width in enumerate(reversed(stage_widths(self.image_size, self.width))):
+            halve = i < halvings
+            h = DownBlock(width, halve=halve, first=i == 0, **settings)(h)
+            if halve and h.shape[1] == self.attention:
+                h = SelfAttention(**settings)(h)
+        h = jnp.sum(nn.relu(h), axis=(1, 2))
+        return Projection(self.num_classes, **settings)(h, y)
+
+
+def stage_widths(image_size: int, width: int) -> list[int]:
+    """Channels of all stages, from the coarsest to the finest; see the table of this module."""
+    _, doublings = IMAGE_SIZES[image_size]
+    if image_size <= 32:
+        return [width] * (doublings + 1)
+    return [width * min(2**stage, 16) for stage in reversed(range(doublings + 1))]
+
+
+def _double(x: Array) -> Array:
+    """Every place four times: `[B, H, W, C]` to `[B, 2H, 2W, C]`."""
+    return depth_to_space(jnp.concatenate([x] * 4, axis=-1), 2)
+
+
+def _halve(x: Array) -> Array:
+    """The mean of each 2x2 places: `[B, H, W, C]` to `[B, H/2, W/2, C]`."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
