@@ -1,0 +1,261 @@
+"""Random changes of pictures, drawn anew for each, differentiable, made in few operations.
+
+Pictures are `[B, H, W, C]` in [-1, 1], where 0 is the grey that fills gaps. `color`, `translation`
+and `cutout` are those of DiffAugment (arXiv:2006.10738), `pipeline` is that of ADA
+(arXiv:2006.06676); `jaxgan.augment` puts them in front of a discriminator.
+"""
+
+from collections.abc import Callable
+from functools import partial, reduce
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+__all__ = ["Distortion", "color", "cutout", "pipeline", "translation"]
+
+Distortion = Callable[[Array, Array, Array | float], Array]
+"""`(key, x, p) -> x`: each of its changes is made to each picture with probability p."""
+
+
+def color(key: Array, x: Array) -> Array:
+    """Change brightness, saturation and contrast, in this order.
+
+        x + U[-1/2, 1/2],    grey + U[0, 2] (x - grey),    mean + U[1/2, 3/2] (x - mean)
+
+    Args:
+        key: random key.
+        x: `[B, H, W, C]`; grey is the mean of its channels, mean that of the picture.
+
+    Returns:
+        Pictures like x; they may leave [-1, 1].
+
+    Raises:
+        ValueError: x is not `[B, H, W, C]`.
+    """
+    _check(x)
+    brightness, saturation, contrast = jax.random.uniform(key, (3, len(x), 1, 1, 1), x.dtype)
+    x = x + (brightness - 0.5)
+    grey = jnp.mean(x, axis=3, keepdims=True)
+    x = grey + 2 * saturation * (x - grey)
+    mean = jnp.mean(x, axis=(1, 2, 3), keepdims=True)
+    return mean + (contrast + 0.5) * (x - mean)
+
+
+def translation(key: Array, x: Array) -> Array:
+    """Shift by whole pixels, by up to an eighth of each side; the gap is 0.
+
+    Args:
+        key: random key.
+        x: `[B, H, W, C]`.
+
+    Returns:
+        Pictures like x.
+
+    Raises:
+        ValueError: x is not `[B, H, W, C]`.
+    """
+    _check(x)
+    n, height, width, _ = x.shape
+    u, v = jax.random.uniform(key, (2, n))
+    x = jnp.einsum("bij,bjwc->biwc", _shift(u, height, x.dtype), x, precision="highest")
+    return jnp.einsum("bij,bhjc->bhic", _shift(v, width, x.dtype), x, precision="highest")
+
+
+def cutout(key: Array, x: Array) -> Array:
+    """Make a rectangle of half the sides 0; it may reach over the edge (arXiv:1708.04552).
+
+    Args:
+        key: random key.
+        x: `[B, H, W, C]`.
+
+    Returns:
+        Pictures like x.
+
+    Raises:
+        ValueError: x is not `[B, H, W, C]`.
+    """
+    _check(x)
+    return _cut(jax.random.uniform(key, (2, len(x))), x)
+
+
+def pipeline(
+    *, blit: float = 1.0, geometry: float = 1.0, color: float = 1.0, cutout: float = 1.0
+) -> Distortion:
+    """ADA's changes, each made with probability p (Karras et al. 2020, arXiv:2006.06676, app. B).
+
+        blit      flip left to right, quarter turns, translation by whole pixels, U[-1/8, 1/8]
+        geometry  scale 2^N(0, 0.2^2), rotation, one side against the other 2^N(0, 0.2^2),
+                  rotation again, translation by N(0, (1/8)^2) of the side
+        color     brightness + N(0, 0.2^2), contrast 2^N(0, 0.5^2), the greys' negative; on three
+                  channels also rotation of the hue, saturation 2^N(0, 1)
+        cutout    a rectangle of half the sides becomes 0
+
+    All of blit and geometry is one affine map, sampled once: bilinearly, with the picture mirrored
+    at its edges (the paper filters at twice the resolution instead). All of color is another. At
+    p = 0 every picture stays as it is, to the last bit.
+
+    Args:
+        blit: factor on p for this group, in [0, 1]; 0 leaves it out.
+        geometry: likewise.
+        color: likewise; R3GAN has 0.5.
+        cutout: likewise.
+
+    Returns:
+        `(key, x, p) -> x` for p in [0, 1], a number or a scalar array. It raises ValueError where x
+        is not `[B, H, W, C]`.
+
+    Raises:
+        ValueError: a factor is outside [0, 1].
+    """
+    for name, factor in {
+        "blit": blit,
+        "geometry": geometry,
+        "color": color,
+        "cutout": cutout,
+    }.items():
+        if not 0 <= factor <= 1:
+            raise ValueError(f"{name}={factor}; a factor on a probability is in [0, 1]")
+
+    def distort(key: Array, x: Array, p: Array | float) -> Array:
+        _check(x)
+        # Few large draws rather than many small ones: random numbers are slow to compile.
+        uniform_key, normal_key = jax.random.split(key)
+        uniform = jax.random.uniform(uniform_key, (24, len(x)))
+        normal = jax.random.normal(normal_key, (7, len(x)))
+        place, shade, cut = jnp.split(uniform, [14, 21])
+        if blit or geometry:
+            x = _resample(x, _affine(place, normal[:4], x.shape, blit * p, geometry * p))
+        if color:
+            x = _recolor(x, shade, normal[4:], color * p)
+        if cutout:
+            x = jnp.where((cut[0] < cutout * p)[:, None, None, None], _cut(cut[1:], x), x)
+        return x
+
+    return distort
+
+
+def _shift(u: Array, side: int, dtype) -> Array:
+    """`[B]` in [0, 1) -> `[B, side, side]`: matrices that shift by up to an eighth of the side.
+
+    A product with them is cheaper than a gather, whose gradient is slow on CPU.
+    """
+    most = round(side / 8)
+    shift = jnp.floor(u * (2 * most + 1)).astype(jnp.int32) - most
+    rows, columns = jnp.arange(side)[:, None], jnp.arange(side)
+    return (rows - columns == shift[:, None, None]).astype(dtype)
+
+
+def _cut(centre: Array, x: Array) -> Array:
+    _, height, width, _ = x.shape
+    rows, columns = _stretch(centre[0], height), _stretch(centre[1], width)
+    return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0, x)
+
+
+def _stretch(u: Array, side: int) -> Array:
+    """`[B]` in [0, 1) -> `[B, side]`: half of the side, around a place in it."""
+    first = jnp.round(u * side).astype(jnp.int32) - side // 4
+    place = jnp.arange(side) - first[:, None]
+    return (place >= 0) & (place < side // 2)
+
+
+def _affine(uniform: Array, normal: Array, shape: tuple[int, ...], p_blit, p_geometry) -> Array:
+    """`[B, 3, 3]`: the place in the old picture of one in the new, as (column, row, 1), centred."""
+    _, height, width, _ = shape
+    sides = jnp.array([width, height])[:, None]
+    # Of two rotations each has the chance that leaves a share of 1 - p without any.
+    p_rotation = 1 - jnp.sqrt(1 - p_geometry)
+    chances = [p_blit] * 3 + [p_geometry, p_rotation, p_geometry, p_rotation, p_geometry]
+    chosen = uniform[:8] < jnp.stack([jnp.float32(chance) for chance in chances])[:, None]
+
+    flip = jnp.where(chosen[0] & (uniform[8] < 0.5), -1, 1)
+    quarter = jnp.where(chosen[1], jnp.floor(4 * uniform[9]), 0) * jnp.pi / 2
+    shift = jnp.where(chosen[2], jnp.round((uniform[10:12] - 0.5) / 4 * sides), 0)
+    scale = jnp.exp2(jnp.where(chosen[3], 0.2 * normal[0], 0))
+    before = jnp.where(chosen[4], 2 * jnp.pi * uniform[12], 0)
+    stretch = jnp.exp2(jnp.where(chosen[5], 0.2 * normal[1], 0))
+    after = jnp.where(chosen[6], 2 * jnp.pi * uniform[13], 0)
+    drift = jnp.where(chosen[7], normal[2:] / 8 * sides, 0)
+    to_source = [
+        _matrix(flip, 0, 0, 1),
+        _matrix(*jnp.round(_rotation(quarter))),
+        _matrix(1, 0, 0, 1, *shift),
+        _matrix(scale, 0, 0, scale),
+        _matrix(*_rotation(before)),
+        _matrix(stretch, 0, 0, 1 / stretch),
+        _matrix(*_rotation(after)),
+        _matrix(1, 0, 0, 1, *drift),
+    ]
+    return reduce(partial(jnp.matmul, precision="highest"), to_source)
+
+
+def _rotation(angle: Array) -> Array:
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    return jnp.stack([cosine, -sine, sine, cosine])
+
+
+def _matrix(a, b, c, d, right=0, down=0) -> Array:
+    """Affine maps (column, row) -> (a column + b row + right, c column + d row + down)."""
+    entries = jnp.broadcast_arrays(*map(jnp.float32, (a, b, right, c, d, down, 0, 0, 1)))
+    return jnp.stack(entries, axis=-1).reshape(*entries[0].shape, 3, 3)
+
+
+def _resample(x: Array, to_source: Array) -> Array:
+    """Bilinear samples of x `[B, H, W, C]` at affinely mapped places, mirrored at the edges."""
+    n, height, width, channels = x.shape
+    row, column = jnp.meshgrid(
+        jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij"
+    )
+    places = jnp.stack([column.ravel(), row.ravel(), jnp.ones(row.size)])
+    source = jnp.matmul(to_source, places, precision="highest")
+    left, right_share = _mirror(source[:, 0] + (width - 1) / 2, width)
+    top, bottom_share = _mirror(source[:, 1] + (height - 1) / 2, height)
+
+    # The four neighbours of a place side by side, to be gathered at once: a quarter of the indices
+    # in the gradient, which is slow on CPU.
+    rows = jnp.concatenate([x[:, :-1], x[:, 1:]], axis=-1)
+    corners = jnp.concatenate([rows[:, :, :-1], rows[:, :, 1:]], axis=-1)
+    index = (top * (width - 1) + left)[..., None]
+    found = jnp.take_along_axis(corners.reshape(n, -1, 4 * channels), index, axis=1)
+    top_left, bottom_left, top_right, bottom_right = jnp.split(found, 4, axis=-1)
+    right, bottom = right_share[..., None], bottom_share[..., None]
+    above = (1 - right) * top_left + right * top_right
+    below = (1 - right) * bottom_left + right * bottom_right
+    return ((1 - bottom) * above + bottom * below).reshape(x.shape).astype(x.dtype)
+
+
+def _mirror(place: Array, side: int) -> tuple[Array, Array]:
+    """The neighbour before a place on an axis mirrored at its ends, and the share of the next."""
+    last = side - 1
+    place = last - jnp.abs(place % (2 * last) - last)
+    first = jnp.minimum(jnp.floor(place), last - 1)
+    return first.astype(jnp.int32), place - first
+
+
+def _recolor(x: Array, uniform: Array, normal: Array, p) -> Array:
+    """All changes of colour as one affine map: a matrix `[B, C, C]` and one offset per picture."""
+    channels = x.shape[-1]
+    chosen = (uniform[:5] < p)[..., None, None]
+    uniform, normal = uniform[5:, :, None, None], normal[..., None, None]
+    identity, grey = jnp.eye(channels), jnp.full((channels, channels), 1 / channels)
+
+    brightness = jnp.where(chosen[0], 0.2 * normal[0], 0)
+    contrast = jnp.exp2(jnp.where(chosen[1], 0.5 * normal[1], 0))
+    # Only the greys are mirrored: what is above or below them keeps its hue.
+    negative = jnp.where(chosen[2] & (uniform[0] < 0.5), 2, 0)
+    matrix = contrast * (identity - negative * grey)
+    offset = brightness * contrast * (1 - negative)
+    if channels == 3:
+        angle = jnp.where(chosen[3], 2 * jnp.pi * uniform[1], 0)
+        saturation = jnp.exp2(jnp.where(chosen[4], normal[2], 0))
+        # Rodrigues' formula: a rotation about the axis of the greys.
+        cross = jnp.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / jnp.sqrt(3.0)
+        turned = jnp.cos(angle) * (identity - grey) + jnp.sin(angle) * cross
+        matrix = jnp.matmul(matrix, grey + saturation * turned, precision="highest")
+    recolored = jnp.einsum("bhwc,bcd->bhwd", x, matrix, precision="highest") + offset[..., None]
+    return recolored.astype(x.dtype)
+
+
+def _check(x: Array) -> None:
+    if x.ndim != 4:
+        raise ValueError(f"only pictures [B, H, W, C] can be augmented, not {x.shape}")
