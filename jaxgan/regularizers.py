@@ -1,13 +1,159 @@
-"""Terms on the discriminator's logits and on the parameters."""
+"""What keeps training steady beside penalties on slopes: of logits, of changes, of weights.
+
+`lecam` looks at D's logits and remembers; `consistency` is a penalty like those of
+`jaxgan.penalties`, and `combine` adds several of them up; `orthogonal` works on the gradients.
+"""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["Regularizer"]
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxgan.augment import Augmentation
+from jaxgan.penalties import Critic, Penalty
+from jaxgan.types import State
+
+__all__ = ["Regularizer", "combine", "consistency", "lecam", "orthogonal"]
 
 
 class Regularizer(NamedTuple):
-    """First version: see the brief of part D."""
+    """A term of D's loss on its logits, with whatever it remembers of the training.
 
-    init: Callable[[], Any]
-    apply: Callable[..., Any]
+    Attributes:
+        init: `() -> state`.
+        apply: `(state, real_logits, fake_logits, step) -> (per example, state)`, where the logits
+            and the terms are all `[B, ...]` and `step` counts D's updates.
+    """
+
+    init: Callable[[], State]
+    apply: Callable[..., tuple[jax.Array, State]]
+
+
+def lecam(*, decay: float = 0.99) -> Regularizer:
+    """LeCam: D's logits are drawn to the other side's (Tseng et al. 2021, arXiv:2104.03310).
+
+        (r - a_f)^2 + (f - a_r)^2,    a_r, a_f = running means of the real and fake logits r and f
+
+    It keeps D from becoming sure, which it does quickly where there are few data.
+
+    Args:
+        decay: of the running means, per update of D, in [0, 1). They start at the first batch's.
+
+    Returns:
+        The regulariser, whose state is `{"real": a_r, "fake": a_f}`.
+
+    Raises:
+        ValueError: `decay` is out of range.
+    """
+    if not 0 <= decay < 1:
+        raise ValueError(f"lecam's decay is {decay}; expected 0 <= decay < 1")
+
+    def apply(anchors, real_logits, fake_logits, step):
+        now = lax.stop_gradient({"real": jnp.mean(real_logits), "fake": jnp.mean(fake_logits)})
+        decay_now = jnp.where(step == 0, 0.0, decay)
+        anchors = jax.tree.map(
+            lambda old, new: (decay_now * old + (1 - decay_now) * new).astype(old.dtype),
+            anchors,
+            now,
+        )
+        to_fake = jnp.square(real_logits - anchors["fake"])
+        return to_fake + jnp.square(fake_logits - anchors["real"]), anchors
+
+    return Regularizer(lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())}, apply)
+
+
+def consistency(
+    change: Augmentation | Callable[[jax.Array, jax.Array], jax.Array], *, fake_weight: float = 0.0
+) -> Penalty:
+    """CR-GAN: D judges a picture as it does the picture changed (arXiv:1910.12027).
+
+        (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2
+
+    With `fake_weight=1` it is balanced, bCR of arXiv:2002.04724, without which G may draw traces of
+    the changes.
+
+    Args:
+        change: T, an augmentation in its first state or `(key, x) -> x`.
+        fake_weight: weight of the generated pictures beside the real ones, >= 0.
+
+    Returns:
+        `(critic, real, fake, key) -> [B]`, >= 0, a penalty for `recipes.gan`. The papers' weight
+        is 10.
+
+    Raises:
+        ValueError: `fake_weight` is negative.
+    """
+    if fake_weight < 0:
+        raise ValueError(f"fake_weight is {fake_weight}; expected at least 0")
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        def squared_change(key, x):
+            if isinstance(change, Augmentation):
+                changed = change.apply(change.init(), key, x)
+            else:
+                changed = change(key, x)
+            difference = jnp.square(critic(x) - critic(changed))
+            return jnp.mean(difference.reshape(len(x), -1), axis=1)
+
+        real_key, fake_key = jax.random.split(key)
+        value = squared_change(real_key, real)
+        return value + fake_weight * squared_change(fake_key, fake) if fake_weight else value
+
+    return penalty
+
+
+def combine(*terms: tuple[Penalty, float]) -> Penalty:
+    """Several penalties as one: the sum of weight * penalty, each with a key of its own.
+
+    Args:
+        *terms: pairs of a penalty and its weight.
+
+    Returns:
+        `(critic, real, fake, key) -> [B]`. In `recipes.gan` its `penalty_weight` is 1, then.
+    """
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        keys = jax.random.split(key, len(terms))
+        parts = [
+            weight * term(critic, real, fake, term_key)
+            for (term, weight), term_key in zip(terms, keys, strict=True)
+        ]
+        return jnp.sum(jnp.stack(parts), axis=0)
+
+    return penalty
+
+
+def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformation:
+    """Keep the filters of each layer orthogonal (BigGAN, arXiv:1809.11096, equation 3).
+
+        ||W^T W * (1 - I)||_F^2,    of which the gradient is  4 W (W^T W * (1 - I))
+
+    Their lengths are left free. W is a kernel taken as the matrix of its last axis (flax's outputs)
+    against all others; embeddings (`nn.Embed`) and parameters of one axis are left alone. Chain it
+    before the optimiser: `optax.chain(orthogonal(1e-4), optax.adam(2e-4))`.
+
+    Args:
+        strength: what the term is multiplied with; the paper's is 1e-4.
+
+    Returns:
+        A transformation that adds `strength` times that gradient to the gradients. It raises
+        ValueError where it is used without parameters.
+    """
+
+    def add(path, update, kernel):
+        if kernel.ndim < 2 or "embedding" in jax.tree_util.keystr(path):
+            return update
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        products = matrix.T @ matrix
+        between = products - jnp.diag(jnp.diag(products))
+        return update + strength * 4 * (matrix @ between).reshape(kernel.shape)
+
+    def update(updates, state, params=None):
+        if params is None:
+            raise ValueError("orthogonal needs the parameters: call update(grads, state, params)")
+        return jax.tree_util.tree_map_with_path(add, updates, params), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
