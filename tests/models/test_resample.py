@@ -62,7 +62,7 @@ def test_numbers_written_out():
 
 
 def test_adjoint_to_each_other():
-    x, y = (RANDOM.normal(size=(1, n, n, 2)).astype(np.float32) for n in (4, 8))
+    x, y = (jnp.float32(RANDOM.normal(size=(1, n, n, 2))) for n in (4, 8))
     left = jnp.vdot(upsample(x), y)
     np.testing.assert_allclose(left, 4 * jnp.vdot(x, downsample(y)), rtol=1e-4)
 
