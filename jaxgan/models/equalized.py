@@ -1,0 +1,163 @@
+"""What progressive growing and StyleGAN are built of (arXiv:1710.10196, sections 3 and 4).
+
+Equalised learning rate: weights start from N(0, 1) and are scaled when they are used, by the
+constant that He et al. (arXiv:1502.01852) start from. An optimiser such as Adam, whose steps do not
+depend on the scale of a gradient, then moves all layers at one relative speed.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+from jax import Array
+
+from jaxgan import convolution
+
+__all__ = [
+    "EqualizedConv",
+    "EqualizedDense",
+    "equalized",
+    "minibatch_stddev",
+    "pixel_norm",
+    "select_logit",
+]
+
+
+class EqualizedDense(nn.Module):
+    """A dense layer with equalised learning rate: `[..., N]` to `[..., features]`.
+
+        y = x W gain lr_multiplier / sqrt(N) + b lr_multiplier
+
+    Attributes:
+        features: channels of the output.
+        gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
+        lr_multiplier: how much slower (below 1) than other layers this one learns, as
+            StyleGAN's mapping network does (arXiv:1812.04948, appendix C).
+        bias_init: what the bias b lr_multiplier is at first.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    gain: float = 1.0
+    lr_multiplier: float = 1.0
+    bias_init: float = 0.0
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[..., N]` to `[..., features]`."""
+        shape = (x.shape[-1], self.features)
+        kernel = equalized(self, shape, self.gain, self.lr_multiplier)
+        start = nn.initializers.constant(self.bias_init / self.lr_multiplier)
+        bias = self.lr_multiplier * self.param("bias", start, (self.features,), jnp.float32)
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        return x @ kernel + bias
+
+
+class EqualizedConv(nn.Module):
+    """A convolution with equalised learning rate: `[B, H, W, C]` to `[B, H', W', features]`.
+
+    Attributes:
+        features: channels of the output.
+        kernel_size: window, one number per spatial axis.
+        gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
+        use_bias: whether to add one learned number per channel.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (3, 3)
+    gain: float = 1.0
+    use_bias: bool = True
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Maps `[B, H, W, C]` to `[B, H, W, features]`."""
+        kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features), self.gain)
+        bias = None
+        if self.use_bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        y = convolution.conv(x, kernel)
+        return y if bias is None else y + bias
+
+
+def equalized(
+    module: nn.Module, shape: Sequence[int], gain: float = 1.0, lr_multiplier: float = 1.0
+) -> Array:
+    """A module's parameter "kernel", as it is used: W gain lr_multiplier / sqrt(fan_in).
+
+    W starts from N(0, 1 / lr_multiplier^2), so that the multiplier changes only how fast it learns.
+
+    Args:
+        module: the module that it belongs to, in its compact call.
+        shape: of the kernel; fan_in is the product of all axes but the last.
+        gain: standard deviation of the outputs for inputs of variance 1.
+        lr_multiplier: see `EqualizedDense`.
+    """
+    start = nn.initializers.normal(1 / lr_multiplier)
+    kernel = module.param("kernel", start, tuple(shape), jnp.float32)
+    return kernel * (gain * lr_multiplier / math.sqrt(math.prod(shape[:-1])))
+
+
+def pixel_norm(x: Array, *, epsilon: float = 1e-8) -> Array:
+    """Brings the vector of channels of every pixel to a mean square of 1 (arXiv:1710.10196, 4.2).
+
+        x / sqrt(mean_c x^2 + epsilon)
+
+    Args:
+        x: `[..., C]`.
+        epsilon: keeps the derivative at 0 finite.
+
+    Returns:
+        `[..., C]`, of the type of `x`.
+    """
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    scale = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
+    return (wide * scale).astype(x.dtype)
+
+
+def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) -> Array:
+    """Appends how much the examples of a group differ, as one more channel (arXiv:1710.10196, 3).
+
+        mean over h, w, c of sqrt(var over the group of x[:, h, w, c] + epsilon)
+
+    So a discriminator sees where a generator makes the same of everything. Groups are of
+    neighbours in the batch, gcd(B, group_size) in each.
+
+    Args:
+        x: `[B, H, W, C]`.
+        group_size: examples that are compared with one another.
+        epsilon: keeps the derivative at 0 finite.
+
+    Returns:
+        `[B, H, W, C + 1]`, of the type of `x`.
+    """
+    batch, height, width, _ = x.shape
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    groups = wide.reshape(-1, math.gcd(batch, group_size), *x.shape[1:])
+    deviation = jnp.sqrt(jnp.var(groups, axis=1) + epsilon)
+    per_group = jnp.mean(deviation, axis=(1, 2, 3))
+    per_example = jnp.repeat(per_group, groups.shape[1], total_repeat_length=batch)
+    plane = jnp.broadcast_to(per_example[:, None, None, None], (batch, height, width, 1))
+    return jnp.concatenate([x, plane.astype(x.dtype)], axis=-1)
+
+
+def select_logit(logits: Array, y: Array | None) -> Array:
+    """The logit that counts: that of an image's class (Mescheder et al. 2018, arXiv:1801.04406).
+
+    Args:
+        logits: `[B, num_classes]`, or `[B, 1]` without labels.
+        y: labels int32 `[B]`, or None.
+
+    Returns:
+        `[B]`.
+    """
+    if y is None:
+        return logits.squeeze(1)
+    return jnp.take_along_axis(logits, y[:, None], axis=1).squeeze(1)

@@ -1,0 +1,228 @@
+"""The growing networks of ProGAN (Karras et al. 2017, arXiv:1710.10196, section 2 and appendix A).
+
+Both networks begin at the coarsest resolution and double it, block by block. A network for a small
+`resolution` is the first part of the one for the whole image: it has some of its parameters, under
+the same names. While a new block fades in, `alpha` goes from 0 to 1:
+
+    G   image = (1 - alpha) up(to_rgb_old(h)) + alpha to_rgb_new(block(h))
+    D   h     = (1 - alpha) from_rgb_old(down(x)) + alpha block(from_rgb_new(x))
+
+`alpha` is an input, so one compiled program serves all of them.
+
+`width` is the number of channels at the finest resolution; every coarser one has twice as many, up
+to eight times. The paper's network has 16 at 1024 pixels, and at most 512.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.equalized import (
+    EqualizedConv,
+    EqualizedDense,
+    minibatch_stddev,
+    pixel_norm,
+    select_logit,
+)
+from jaxgan.models.layers import append_label, at_least_float32, check_label, leaky_relu
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
+
+__all__ = ["Discriminator", "Generator", "box_downsample", "nearest_upsample", "resolutions"]
+
+_HE = math.sqrt(2)  # the gain of layers that a leaky ReLU follows
+_MOST = 8  # times `width`
+
+
+def resolutions(image_size: int) -> tuple[int, ...]:
+    """The sides that a network for an image grows through, such as (7, 14, 28).
+
+    Raises:
+        ValueError: if no network is made for this size.
+    """
+    check_image_size(image_size)
+    side, doublings = IMAGE_SIZES[image_size]
+    return tuple(side * 2**k for k in range(doublings + 1))
+
+
+class Generator(nn.Module):
+    """The generator of arXiv:1710.10196: z `[B, latent]` to images `[B, R, R, C]`.
+
+    Its last layer is linear, as in the paper: images are in [-1, 1] as far as it has learnt that.
+
+    Attributes:
+        image_size: height and width when it has grown up: 28, 56, 112 or 32, 64, 128.
+        channels: 1 or 3.
+        width: channels of the finest resolution; see this module.
+        resolution: R, how far it has grown: one of `resolutions(image_size)`; None is all the way,
+            which is also what it has to be initialised with.
+        num_classes: number of classes, None for a generator without labels.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    image_size: int = 28
+    channels: int = 1
+    width: int = 16
+    resolution: int | None = None
+    num_classes: int | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(
+        self, z: Array, y: Array | None = None, alpha: Array | float = 1.0, *, train: bool = True
+    ) -> Array:
+        """Generates images.
+
+        Args:
+            z: latents `[B, latent]`; their length does not matter.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            alpha: share of the newest block, in [0, 1].
+            train: not used; training and sampling are the same.
+
+        Returns:
+            Images `[B, R, R, channels]`.
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+        """
+        del train
+        check_image_size(self.image_size, self.channels)
+        sides = _sides(self.image_size, self.resolution)
+        widths = _widths(self.image_size, self.width)
+
+        h = pixel_norm(append_label(z, y, self.num_classes))
+        images = []  # XLA leaves out those that nothing comes of
+        for side in sides:
+            h = _Block(widths[side], side, self.dtype, name=f"block_{side}")(h)
+            to_rgb = EqualizedConv(self.channels, (1, 1), dtype=self.dtype, name=f"to_rgb_{side}")
+            images.append(to_rgb(h))
+        if len(images) == 1:
+            return images[0]
+        return _fade(nearest_upsample(images[-2]), images[-1], alpha)
+
+
+class _Block(nn.Module):
+    """To `[B, side, side, features]`, from half of that or, at first, from latents `[B, N]`."""
+
+    features: int
+    side: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, h: Array) -> Array:
+        conv = partial(EqualizedConv, self.features, gain=_HE, dtype=self.dtype)
+        if h.ndim == 2:
+            # A 4x4 window on a single pixel, as the paper has it; its gain is a quarter of He's.
+            area = self.side**2
+            h = EqualizedDense(area * self.features, gain=_HE / 4, dtype=self.dtype)(h)
+            h = h.reshape(-1, self.side, self.side, self.features)
+        else:
+            h = conv()(nearest_upsample(h))
+        h = pixel_norm(leaky_relu(h))
+        return pixel_norm(leaky_relu(conv()(h)))
+
+
+class Discriminator(nn.Module):
+    """The discriminator of arXiv:1710.10196: images `[B, R, R, C]` to logits `[B]`.
+
+    Its last block sees how much the images of a group of 4 differ (`minibatch_stddev`).
+
+    Attributes:
+        image_size: height and width when it has grown up: 28, 56, 112 or 32, 64, 128.
+        width: channels of the finest resolution; see this module.
+        resolution: R, how far it has grown: one of `resolutions(image_size)`; None is all the way,
+            which is also what it has to be initialised with.
+        num_classes: number of classes, None for a discriminator without labels. With labels it has
+            one logit for each class, of which that of `y` counts (arXiv:1801.04406).
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    image_size: int = 28
+    width: int = 16
+    resolution: int | None = None
+    num_classes: int | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(
+        self, x: Array, y: Array | None = None, alpha: Array | float = 1.0, *, train: bool = True
+    ) -> Array:
+        """Scores images: high for real ones.
+
+        Args:
+            x: images `[B, R, R, C]`, C 1 or 3.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            alpha: share of the newest block, in [0, 1].
+            train: not used; training and sampling are the same.
+
+        Returns:
+            Logits `[B]`, float32.
+
+        Raises:
+            ValueError: if `x` is of another size, or `y` does not fit `num_classes`.
+        """
+        del train
+        check_image_size(self.image_size, x.shape[-1])
+        check_label(y, self.num_classes)
+        sides = _sides(self.image_size, self.resolution)
+        if x.shape[1:3] != (sides[-1], sides[-1]):
+            height, width = x.shape[1:3]
+            raise ValueError(f"images of {height}x{width} for resolution={sides[-1]}")
+        widths = _widths(self.image_size, self.width)
+        conv = partial(EqualizedConv, gain=_HE, dtype=self.dtype)
+
+        def from_rgb(x, side):
+            return leaky_relu(conv(widths[side], (1, 1), name=f"from_rgb_{side}")(x))
+
+        h = from_rgb(x, sides[-1])
+        for fine, coarse in zip(reversed(sides), reversed(sides[:-1]), strict=False):
+            h = leaky_relu(conv(widths[fine], name=f"conv_{fine}")(h))
+            h = leaky_relu(conv(widths[coarse], name=f"widen_{fine}")(h))
+            h, x = box_downsample(h), box_downsample(x)
+            old = from_rgb(x, coarse)  # left out by XLA at all but the newest block
+            if fine == sides[-1]:
+                h = _fade(old, h, alpha)
+        h = leaky_relu(conv(widths[sides[0]], name="conv")(minibatch_stddev(h)))
+        h = h.reshape(len(h), -1)
+        h = leaky_relu(EqualizedDense(widths[sides[0]], gain=_HE, dtype=self.dtype)(h))
+        dtype = at_least_float32(self.dtype)
+        return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
+
+
+def nearest_upsample(x: Array, factor: int = 2) -> Array:
+    """Every pixel becomes a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`."""
+    batch, height, width, channels = x.shape
+    shape = (batch, height, factor, width, factor, channels)
+    x = jnp.broadcast_to(x[:, :, None, :, None], shape)
+    return x.reshape(batch, factor * height, factor * width, channels)
+
+
+def box_downsample(x: Array, factor: int = 2) -> Array:
+    """Every square becomes its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`."""
+    batch, height, width, channels = x.shape
+    return jnp.mean(
+        x.reshape(batch, height // factor, factor, width // factor, factor, channels), axis=(2, 4)
+    )
+
+
+def _fade(old: Array, new: Array, alpha: Array | float) -> Array:
+    # A traced alpha is float32 and makes the sum float32 too: in bfloat16 it would move in steps.
+    return ((1 - alpha) * old + alpha * new).astype(new.dtype)
+
+
+def _sides(image_size: int, resolution: int | None) -> tuple[int, ...]:
+    """From the coarsest to `resolution`."""
+    sides = resolutions(image_size)
+    if resolution is None:
+        return sides
+    if resolution not in sides:
+        raise ValueError(f"resolution={resolution} is none of those of the image, {sides}")
+    return sides[: sides.index(resolution) + 1]
+
+
+def _widths(image_size: int, width: int) -> dict[int, int]:
+    """Channels by side."""
+    return {side: width * min(_MOST, image_size // side) for side in resolutions(image_size)}

@@ -1,0 +1,315 @@
+"""The networks of StyleGAN2 (Karras et al. 2019, arXiv:1912.04958, section 2 and appendix B).
+
+The generator draws nothing from z itself. A mapping network turns z into a style w; layer by layer,
+w says how strong each channel is (modulation), and every layer brings its output back to unit
+variance (demodulation). Details come from noise. Every resolution adds its part to the image.
+
+`width` is the number of channels at the finest resolution; every coarser one has twice as many, up
+to eight times. The paper's network has 32 at 1024 pixels, and at most 512.
+"""
+
+import math
+from functools import partial, reduce
+from itertools import pairwise
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+from jax import Array, lax
+
+from jaxgan import convolution
+from jaxgan.models.equalized import (
+    EqualizedConv,
+    EqualizedDense,
+    equalized,
+    minibatch_stddev,
+    pixel_norm,
+    select_logit,
+)
+from jaxgan.models.layers import at_least_float32, check_label, leaky_relu
+from jaxgan.models.resample import downsample, upsample
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+
+__all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "Synthesis"]
+
+_MOST = 8  # times `width`
+_W_MEAN_DECAY = 0.995  # as in the authors' code
+
+
+class Generator(nn.Module):
+    """The generator of arXiv:1912.04958: z `[B, latent]` to images `[B, H, W, C]`.
+
+    Its last layers are linear, as in the paper: images are in [-1, 1] as far as it has learnt that.
+
+    It draws from the random streams "noise" and, in training, "mixing". Its collection "averages"
+    holds the running mean of w, and that of the path lengths for `recipes.stylegan2`.
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        channels: 1 or 3.
+        width: channels of the finest resolution; see this module.
+        w_dim: length of a style w.
+        mapping_layers: layers between z and w.
+        mixing: share of images in training whose finer layers, from a random one on, have the style
+            of another latent (arXiv:1812.04948, section 3.1).
+        truncation: psi; when not trained, w is brought to `mean + psi (w - mean)`
+            (arXiv:1812.04948, appendix B): 1 changes nothing, at 0 all images have one style.
+        num_classes: number of classes, None for a generator without labels.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    image_size: int = 28
+    channels: int = 1
+    width: int = 16
+    w_dim: int = 64
+    mapping_layers: int = 8
+    mixing: float = 0.9
+    truncation: float = 1.0
+    num_classes: int | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(
+        self, z: Array, y: Array | None = None, shift: Array | None = None, *, train: bool
+    ) -> Array:
+        """Generates images.
+
+        Args:
+            z: latents `[B, latent]`; their length does not matter.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            shift: `[B, w_dim]`, added to w: the derivative of the images with respect to it, at 0,
+                is that with respect to w.
+            train: whether styles are mixed and their mean is recorded, or w is truncated.
+
+        Returns:
+            Images `[B, image_size, image_size, channels]`.
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+        """
+        check_image_size(self.image_size, self.channels)
+        check_label(y, self.num_classes)
+        mapping = Mapping(self.w_dim, self.mapping_layers, self.num_classes, name="mapping")
+        synthesis = Synthesis(
+            self.image_size, self.channels, self.width, self.dtype, name="synthesis"
+        )
+        mean = self.variable("averages", "w", jnp.zeros, (self.w_dim,))
+        # Only the recipe knows path lengths; it keeps their mean here, so that it is saved along.
+        self.variable("averages", "path_length", jnp.zeros, ())
+
+        w = mapping(z, y)
+        if not train:
+            w = mean.value + self.truncation * (w - mean.value)
+        elif not self.is_initializing():
+            batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
+            mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
+        styles = jnp.broadcast_to(w[:, None], (len(w), synthesis.layers, self.w_dim))
+        if train and self.mixing > 0:
+            key, z_key = jax.random.split(self.make_rng("mixing"))
+            other = mapping(jax.random.normal(z_key, z.shape, z.dtype), y)
+            styles = _mix(key, styles, other, self.mixing)
+        if shift is not None:
+            styles = styles + shift[:, None]
+        return synthesis(styles)
+
+
+def _mix(key: Array, styles: Array, other: Array, probability: float) -> Array:
+    """Gives some images another style `[B, W]` from a random layer on: `[B, layers, W]`."""
+    batch, layers, _ = styles.shape
+    chosen_key, layer_key = jax.random.split(key)
+    crossover = jax.random.randint(layer_key, (batch, 1), 1, layers)
+    chosen = jax.random.bernoulli(chosen_key, probability, (batch, 1))
+    replaced = chosen & (jnp.arange(layers) >= crossover)
+    return jnp.where(replaced[..., None], other[:, None], styles)
+
+
+class Mapping(nn.Module):
+    """The mapping network: latents z `[B, latent]` to styles w `[B, features]`, float32.
+
+    Its layers learn at a hundredth of the speed of others.
+
+    Attributes:
+        features: length of w, and of all layers.
+        layers: how many there are.
+        num_classes: number of classes, None without labels. A label's learned vector is appended
+            to z.
+    """
+
+    features: int
+    layers: int = 8
+    num_classes: int | None = None
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array | None = None) -> Array:
+        """Maps `[B, latent]` and labels `[B]` to `[B, features]`."""
+        if self.num_classes is not None:
+            start = nn.initializers.normal(1.0)
+            table = self.param("label", start, (self.num_classes, z.shape[-1]), jnp.float32)
+            z = jnp.concatenate([z, table[y]], axis=-1)
+        w = pixel_norm(z)
+        for _ in range(self.layers):
+            w = _activate(EqualizedDense(self.features, lr_multiplier=0.01)(w))
+        return w
+
+
+class Synthesis(nn.Module):
+    """The synthesis network with output skips: styles `[B, layers, W]` to images `[B, H, W, C]`.
+
+    Attributes:
+        image_size: height and width.
+        channels: of the image.
+        width: channels of the finest resolution.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    image_size: int
+    channels: int
+    width: int
+    dtype: Any = None
+
+    @property
+    def layers(self) -> int:
+        """How many styles an image has: two for each resolution."""
+        return 2 * len(_widths(self.image_size, self.width))
+
+    @nn.compact
+    def __call__(self, styles: Array) -> Array:
+        """Maps `[B, layers, W]` to `[B, image_size, image_size, channels]`."""
+        widths = _widths(self.image_size, self.width)
+        side, _ = IMAGE_SIZES[self.image_size]
+        layer = partial(StyledConv, dtype=self.dtype)
+
+        constant = self.param("constant", nn.initializers.normal(1.0), (side, side, widths[0]))
+        h = jnp.broadcast_to(constant, (len(styles), *constant.shape))
+        images = []
+        for k, width in enumerate(widths):
+            # As in the authors' code, an image's layer shares its style with the next resolution.
+            first, second, last = (
+                styles[:, max(0, 2 * k - 1)],
+                styles[:, 2 * k],
+                styles[:, 2 * k + 1],
+            )
+            if k > 0:
+                h = layer(width)(upsample(h), first)
+            h = layer(width)(h, second)
+            to_rgb = ModulatedConv(self.channels, (1, 1), demodulate=False, dtype=self.dtype)
+            images.append(to_rgb(h, last))
+        return reduce(lambda image, part: upsample(image) + part, images)
+
+
+class StyledConv(nn.Module):
+    """A layer of the synthesis network: modulated convolution, noise, bias, activation.
+
+    Attributes:
+        features: channels of the output.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, w: Array) -> Array:
+        """Maps `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
+        y = ModulatedConv(self.features, dtype=self.dtype)(x, w)
+        strength = self.param("noise_strength", nn.initializers.zeros, ())
+        noise = jax.random.normal(self.make_rng("noise"), (*y.shape[:3], 1))
+        return _activate(y + (strength * noise).astype(y.dtype))
+
+
+class ModulatedConv(nn.Module):
+    """A convolution whose weights depend on the style (arXiv:1912.04958, equations 1 and 3).
+
+        W'[i, f] = s[i] W[i, f],    s = affine(w)
+        W''[i, f] = W'[i, f] / sqrt(sum over the window and i of W'[i, f]^2 + 1e-8)
+
+    Every image has other weights, yet one ordinary convolution is enough: s can as well scale the
+    channels of its input, and the root those of its output.
+
+    Attributes:
+        features: channels of the output.
+        kernel_size: window, one number per spatial axis.
+        demodulate: whether to divide by the root.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    features: int
+    kernel_size: tuple[int, int] = (3, 3)
+    demodulate: bool = True
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, w: Array) -> Array:
+        """Maps `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
+        s = EqualizedDense(x.shape[-1], bias_init=1.0, name="style")(w)
+        kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        norm = jnp.square(s) @ jnp.sum(jnp.square(kernel), axis=(0, 1))
+        scale = lax.rsqrt(norm + 1e-8) if self.demodulate else jnp.ones_like(norm)
+        x, s, kernel, scale, bias = promote_dtype(x, s, kernel, scale, bias, dtype=self.dtype)
+        y = convolution.conv(x * s[:, None, None], kernel)
+        return y * scale[:, None, None] + bias
+
+
+class Discriminator(nn.Module):
+    """The residual discriminator of arXiv:1912.04958: images `[B, H, W, C]` to logits `[B]`.
+
+    Its last block sees how much the images of a group of 4 differ (`equalized.minibatch_stddev`).
+
+    Attributes:
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        width: channels of the finest resolution; see this module.
+        num_classes: number of classes, None for a discriminator without labels. With labels it has
+            one logit for each class, of which that of `y` counts (arXiv:1801.04406).
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    image_size: int = 28
+    width: int = 16
+    num_classes: int | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool = True) -> Array:
+        """Scores images: high for real ones.
+
+        Args:
+            x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: not used; training and sampling are the same.
+
+        Returns:
+            Logits `[B]`, float32.
+
+        Raises:
+            ValueError: if `x` is of another size, or `y` does not fit `num_classes`.
+        """
+        del train
+        check_images(x, self.image_size)
+        check_label(y, self.num_classes)
+        conv = partial(EqualizedConv, dtype=self.dtype)
+        widths = _widths(self.image_size, self.width)[::-1]
+
+        h = _activate(conv(widths[0], (1, 1))(x))
+        for fine, coarse in pairwise(widths):
+            skip = conv(coarse, (1, 1), use_bias=False)(downsample(h))
+            h = _activate(conv(fine)(h))
+            h = _activate(downsample(conv(coarse)(h)))
+            h = (h + skip) / math.sqrt(2)
+        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(len(h), -1)
+        h = _activate(EqualizedDense(widths[-1], dtype=self.dtype)(h))
+        dtype = at_least_float32(self.dtype)
+        return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
+
+
+def _activate(x: Array) -> Array:
+    """A leaky ReLU that keeps the variance of a normal input, nearly."""
+    return math.sqrt(2) * leaky_relu(x)
+
+
+def _widths(image_size: int, width: int) -> list[int]:
+    """Channels by resolution, the coarsest first."""
+    _, doublings = IMAGE_SIZES[image_size]
+    return [width * min(_MOST, 2**k) for k in reversed(range(doublings + 1))]

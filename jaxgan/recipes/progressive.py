@@ -1,0 +1,263 @@
+"""Progressive growing (Karras et al. 2017, arXiv:1710.10196): small images first, then larger ones.
+
+One run and one state: the parameters of all resolutions are there from the start, and what a step
+does follows from the step's number alone, so a checkpoint of any phase goes on like any other. Each
+resolution is one branch of the same compiled program.
+"""
+
+from collections.abc import Callable, Collection
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxgan import losses, penalties
+from jaxgan.core import two_player
+from jaxgan.models.progressive import box_downsample, nearest_upsample
+from jaxgan.recipes.gan import players
+from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
+
+__all__ = ["Grown", "Growth", "grown", "progressive", "restarting"]
+
+
+class Growth(NamedTuple):
+    """When a GAN grows, in updates of G.
+
+    Every resolution but the first fades in over `fade_steps`; each then stays for `stable_steps`,
+    the last one for ever.
+
+    Attributes:
+        resolutions: sides of the images, each twice the one before, the last that of the data.
+        fade_steps: updates in which a new block fades in, at least 0.
+        stable_steps: updates between two such times, at least 1.
+    """
+
+    resolutions: tuple[int, ...]
+    fade_steps: int
+    stable_steps: int
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The first update at each resolution."""
+        length = self.fade_steps + self.stable_steps
+        return tuple(max(0, k * length - self.fade_steps) for k in range(len(self.resolutions)))
+
+    def stage(self, step: jax.Array) -> jax.Array:
+        """Which of the resolutions a step belongs to, int32."""
+        return jnp.sum(step >= jnp.asarray(self.starts[1:], jnp.int32), dtype=jnp.int32)
+
+    def alpha(self, stage: int, step: jax.Array) -> jax.Array:
+        """Share of the newest block in a step: it rises in equal steps within (0, 1), then is 1."""
+        if stage == 0:
+            return jnp.ones(())
+        return jnp.clip((step - self.starts[stage] + 1) / (self.fade_steps + 1), 0, 1)
+
+
+def progressive(
+    generator: Callable[[int], Network],
+    discriminator: Callable[[int], Network],
+    *,
+    growth: Growth,
+    g_optimizer: optax.GradientTransformation,
+    d_optimizer: optax.GradientTransformation,
+    loss: losses.AdversarialLoss | None = None,
+    penalty: penalties.Penalty | None = penalties.gradient_penalty,
+    drift: float = 0.001,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make a GAN that grows.
+
+    At every resolution R it is the GAN of `recipes.gan` on images of R pixels a side. Real images
+    are brought to that by means of squares and, while a block fades in, fade with it:
+
+        x <- (1 - alpha) up(down(x)) + alpha x
+
+    The optimisers start afresh whenever layers are added (`restarting`), as in the authors' code.
+    Samples have the full size at any time.
+
+    Args:
+        generator: `resolution -> Network` called with z `[B, latent]`, y (None without labels) and
+            alpha; gives `[B, R, R, C]`. The networks of all resolutions share the parameters of the
+            last. `models.progressive` has such networks.
+        discriminator: `resolution -> Network` called with x `[B, R, R, C]`, y and alpha.
+        growth: the resolutions, and when each begins.
+        g_optimizer: optimiser of G; the paper's is Adam(1e-3, b1=0, b2=0.99) for both.
+        d_optimizer: optimiser of D.
+        loss: the pair of losses; `losses.wasserstein()` if None, as in the paper.
+        penalty: of `penalties`, or None; the paper's is `gradient_penalty` with the weight 10.
+        drift: weight of the paper's term that keeps D's logits of real images near 0, mean D(x)^2.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none. The paper's is 0.999.
+        **settings: further keywords of `recipes.players`, `latent` among them.
+
+    Returns:
+        The GAN.
+
+    Raises:
+        ValueError: the growth is impossible; or as `recipes.gan`, when it is initialised.
+    """
+    _check(growth)
+    settings |= {
+        "loss": _with_drift(losses.wasserstein() if loss is None else loss, drift),
+        "penalty": penalty,
+        "g_optimizer": restarting(g_optimizer, growth.starts[1:]),
+        "d_optimizer": restarting(d_optimizer, [d_steps * start for start in growth.starts[1:]]),
+    }
+    whole = _faded(discriminator(growth.resolutions[-1]), 1.0)
+    whole_g, whole_d, sample = players(grown(generator, growth), whole, **settings)
+
+    def stage(k: int) -> GAN:
+        resolution = growth.resolutions[k]
+
+        def now(step: jax.Array, batch: Batch) -> tuple[Player, Player, Batch]:
+            """The GAN of this resolution, and what it sees of the data, at a step of G."""
+            alpha = growth.alpha(k, step)
+            d_network = _faded(discriminator(resolution), alpha)
+            g, d, _ = players(_stage(generator, growth, k), d_network, **settings)
+            return g, d, batch._replace(x=_real(batch.x, growth, k, alpha))
+
+        def g_loss(params, state, opponent, batch, key, step):
+            g, _, batch = now(state.step, batch)
+            return g.loss(params, state, opponent, batch, key, step)
+
+        def d_loss(params, state, opponent, batch, key, step):
+            _, d, batch = now(opponent.state.step, batch)
+            return d.loss(params, state, opponent, batch, key, step)
+
+        return two_player(
+            whole_g._replace(loss=g_loss),
+            whole_d._replace(loss=d_loss),
+            sample=sample,
+            d_steps=d_steps,
+            ema_decay=ema_decay,
+        )
+
+    stages = [stage(k) for k in range(len(growth.resolutions))]
+
+    def at_any(name: str) -> Callable[..., tuple[TrainState, Metrics]]:
+        def step(state: TrainState, batch: Batch, *, axis_name=None):
+            # Around whole steps: a gradient through the choice would keep what all branches need.
+            steps = [partial(getattr(gan, name), axis_name=axis_name) for gan in stages]
+            return lax.switch(growth.stage(state.g.step), steps, state, batch)
+
+        return step
+
+    return stages[-1]._replace(
+        **{name: at_any(name) for name in ("d_step", "g_step", "train_step")}
+    )
+
+
+class Grown(NamedTuple):
+    """State of a growing generator: that of its network, and how many updates it has had."""
+
+    network: State
+    step: jax.Array
+
+
+def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
+    """The generator as far as it has grown, with images of the full size: what samples are made by.
+
+    Args:
+        generator: as for `progressive`.
+        growth: likewise.
+
+    Returns:
+        Called with z `[B, latent]`, and y; gives `[B, H, W, C]`, with equal squares for pixels
+        while the resolution is smaller. Its state is `Grown`.
+    """
+
+    def init(key, *inputs):
+        params, state = generator(growth.resolutions[-1]).init(key, *inputs)
+        return params, Grown(state, jnp.zeros((), jnp.int32))
+
+    def apply(params, state, key, *inputs, train):
+        def paint(k):
+            images, new = _stage(generator, growth, k).apply(
+                params, state, key, *inputs, train=train
+            )
+            return nearest_upsample(images, growth.resolutions[-1] // growth.resolutions[k]), new
+
+        stages = [partial(paint, k) for k in range(len(growth.resolutions))]
+        return lax.switch(growth.stage(state.step), stages)
+
+    return Network(init, apply)
+
+
+def restarting(
+    optimizer: optax.GradientTransformation, at_steps: Collection[int]
+) -> optax.GradientTransformation:
+    """Let an optimiser forget everything at certain steps: its state is made anew before them.
+
+    Args:
+        optimizer: any; its schedules begin anew too.
+        at_steps: which of its updates, counted from 0.
+
+    Raises:
+        ValueError: when it is used without parameters.
+    """
+
+    def init(params):
+        return _Restarting(jnp.zeros((), jnp.int32), optimizer.init(params))
+
+    def update(updates, state, params=None):
+        if params is None:
+            raise ValueError("restarting needs the parameters: call update(grads, state, params)")
+        anew = jnp.any(state.step == jnp.asarray(list(at_steps), jnp.int32))
+        inner = lax.cond(anew, lambda: optimizer.init(params), lambda: state.inner)
+        updates, inner = optimizer.update(updates, inner, params)
+        return updates, _Restarting(state.step + 1, inner)
+
+    return optax.GradientTransformation(init, update)
+
+
+class _Restarting(NamedTuple):
+    step: jax.Array
+    inner: optax.OptState
+
+
+def _stage(generator: Callable[[int], Network], growth: Growth, k: int) -> Network:
+    """The generator at one resolution, with the state of the grown one."""
+    resolution = growth.resolutions[k]
+
+    def apply(params, state, key, *inputs, train):
+        network = _faded(generator(resolution), growth.alpha(k, state.step))
+        images, inner = network.apply(params, state.network, key, *inputs, train=train)
+        return images, Grown(inner, state.step + int(train))
+
+    return Network(generator(resolution).init, apply)
+
+
+def _faded(network: Network, alpha: jax.Array | float) -> Network:
+    def apply(params, state, key, x, y=None, *, train):
+        return network.apply(params, state, key, x, y, alpha, train=train)
+
+    return Network(network.init, apply)
+
+
+def _real(x: jax.Array, growth: Growth, k: int, alpha: jax.Array) -> jax.Array:
+    x = box_downsample(x, growth.resolutions[-1] // growth.resolutions[k])
+    return x if k == 0 else (1 - alpha) * nearest_upsample(box_downsample(x)) + alpha * x
+
+
+def _with_drift(loss: losses.AdversarialLoss, weight: float) -> losses.AdversarialLoss:
+    def discriminator(real_logits, fake_logits):
+        drift = weight * jnp.square(real_logits)
+        return loss.discriminator(real_logits, fake_logits) + drift
+
+    return loss._replace(discriminator=discriminator)
+
+
+def _check(growth: Growth) -> None:
+    sides, fade_steps, stable_steps = growth
+    if not sides or any(2 * small != large for small, large in pairwise(sides)):
+        raise ValueError(f"a GAN cannot grow through {sides}; expected that each is twice the last")
+    if fade_steps < 0 or stable_steps < 1:
+        raise ValueError(
+            f"fade_steps={fade_steps}, stable_steps={stable_steps}; expected >= 0 and >= 1"
+        )

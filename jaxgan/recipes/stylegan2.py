@@ -1,0 +1,125 @@
+"""StyleGAN2 (Karras et al. 2019, arXiv:1912.04958): the GAN whose generator is kept smooth too."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgan import penalties
+from jaxgan.core import two_player
+from jaxgan.recipes.gan import players
+from jaxgan.types import GAN, Batch, Network, Variables
+
+__all__ = ["path_lengths", "stylegan2"]
+
+
+def stylegan2(
+    generator: Network,
+    discriminator: Network,
+    *,
+    latent: Any,
+    path_weight: float = 2.0,
+    path_every: int = 4,
+    path_decay: float = 0.01,
+    conditional: bool = False,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make a StyleGAN2: non-saturating loss, R1 for D and path lengths for G, both lazily.
+
+        D minimises  that of `recipes.gan` + gamma R1, in every 16th step
+        G minimises  that of `recipes.gan` + path_weight mean (|J_w^T noise| - a)^2, in every 4th
+
+    where J_w is the Jacobian of an image with respect to its style w, and a the running mean of
+    |J_w^T noise|: a step in w is to change the image by the same amount everywhere (section 3.2).
+    It is taken over half a batch of new latents, as in the authors' code.
+
+    G's further metrics are `path_length`, the running mean, and `path_penalty`, as it is weighted.
+
+    Args:
+        generator: `models.stylegan2.Generator`, or another network that is called with z, y (None
+            without labels) and a shift of w, and has the same `averages` in its state.
+        discriminator: called with x, and y if conditional; the paper's is in the same module.
+        latent: sampler of z.
+        path_weight: the paper's gamma_pl; 0 for no regularisation.
+        path_every: regularise G in every k-th of its steps, k times as much.
+        path_decay: share of the new lengths in their running mean.
+        conditional: whether both networks see `batch.y`.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
+        **settings: further keywords of `recipes.players`; by default the penalty is `r1` with
+            weight 10 in every 16th step. The paper's optimisers are Adam(2e-3, b1=0, b2=0.99), G's
+            with the learning rate times c and b2 to the power of c for c = 4/5, D's for c = 16/17,
+            since they take more steps because of the lazy terms.
+
+    Returns:
+        The GAN; to sample with truncation, apply a generator with another `truncation` to the
+        variables of this one.
+
+    Raises:
+        ValueError: `path_every` is below 1; or as in `recipes.gan`.
+    """
+    if path_every < 1:
+        raise ValueError(f"path lengths every {path_every} steps; expected at least 1")
+    settings = {"penalty": penalties.r1, "penalty_every": 16} | settings
+    g, d, sample = players(
+        generator, discriminator, latent=latent, conditional=conditional, **settings
+    )
+
+    def g_loss(params, state, opponent, batch: Batch, key, step):
+        base_key, latent_key, path_key = jax.random.split(key, 3)
+        value, (state, metrics) = g.loss(params, state, opponent, batch, base_key, step)
+        mean = state["averages"]["path_length"]
+
+        def measure():
+            n = max(1, len(batch.x) // 2)
+            z, y = latent(latent_key, n), batch.y[:n] if conditional else None
+            lengths = path_lengths(generator, Variables(params, state), path_key, z, y)
+            new = mean + path_decay * (lax.stop_gradient(jnp.mean(lengths)) - mean)
+            return path_every * jnp.mean(jnp.square(lengths - new)), new
+
+        def wait():
+            # An empty sum rather than a constant: under shard_map it varies as the data do.
+            nothing = jnp.sum(batch.x[:0], dtype=value.dtype)
+            return nothing, mean + nothing
+
+        penalty, mean = lax.cond(step % path_every == 0, measure, wait)
+        metrics |= {"path_length": mean, "path_penalty": path_weight * penalty}
+        state = {**state, "averages": {**state["averages"], "path_length": mean}}
+        return value + path_weight * penalty, (state, metrics)
+
+    return two_player(
+        g._replace(loss=g_loss), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay
+    )
+
+
+def path_lengths(
+    generator: Network, variables: Variables, key: jax.Array, z: jax.Array, y: Any = None
+) -> jax.Array:
+    """How much an image changes with its style, in one random direction (arXiv:1912.04958, eq. 4).
+
+        |J_w^T noise|_2 / sqrt(H W),    noise ~ N(0, I) like the image
+
+    Args:
+        generator: called with z, y and a shift of w; see `stylegan2`.
+        variables: its variables.
+        key: random key.
+        z: latents `[B, latent]`.
+        y: labels `[B]`, or None.
+
+    Returns:
+        `[B]`, >= 0.
+    """
+    network_key, noise_key = jax.random.split(key)
+
+    def project(shift):
+        images, _ = generator.apply(*variables, network_key, z, y, shift, train=True)
+        images = images.astype(shift.dtype)
+        noise = jax.random.normal(noise_key, images.shape, images.dtype)
+        return jnp.sum(images * noise) / jnp.sqrt(images.shape[1] * images.shape[2])
+
+    w_mean = variables.state["averages"]["w"]
+    gradient = jax.grad(project)(jnp.zeros((len(z), *w_mean.shape), w_mean.dtype))
+    return jnp.sqrt(jnp.sum(jnp.square(gradient), axis=1) + 1e-12)
