@@ -3,11 +3,13 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from networks import compilation, mlp
 from scipy import ndimage
 
-from jaxgan import augment, distortions, penalties
+import jaxgan
+from jaxgan import Batch, augment, data, distortions, penalties, recipes
 from jaxgan.nets import stateless
 
 KEY = jax.random.key(0)
@@ -312,6 +314,43 @@ def test_adaptive_p_moves_by_the_pictures_seen_and_stays_in_0_to_1():
         p = update(p, real, fake)
         seen.append(float(p))
     np.testing.assert_allclose(seen, [0.9, 1.0, 1.0, 0.6, 0.2, 0.0, 0.0], atol=1e-6)
+
+
+def test_adaptive_p_rises_where_d_learns_100_pictures_by_heart_and_stays_low_on_plenty():
+    digits = np.asarray(data.load("digits").x, np.float32) / 127.5 - 1
+    digits = digits.reshape(-1, 7, 4, 7, 4, 1).mean((2, 4))
+    known, other = digits[::2], jnp.asarray(digits[1::2])
+    steps, size = 400, 32
+    # A perfect generator draws other digits: what D can tell apart, it has learnt by heart.
+    perfect = stateless(
+        lambda key, u: jnp.zeros(()),
+        lambda params, u: other[(len(other) * u[:, 0]).astype(jnp.int32)] + params,
+    )
+    gan = jaxgan.scan(
+        recipes.gan(
+            perfect,
+            mlp(width=128),
+            latent=lambda key, n: jax.random.uniform(key, (n, 1)),
+            g_optimizer=optax.sgd(0.0),
+            d_optimizer=optax.adam(0.01),
+            augment=augment.adaptive(
+                distortions.pipeline(geometry=0, color=0),
+                batch_size=size,
+                target=0.3,
+                images=200 * size,
+            ),
+        )
+    )
+
+    def strength(index, key):
+        state = gan.init(key, Batch(known[:size]))
+        state, _ = gan.d_step(state, Batch(jnp.asarray(known)[index]))
+        return state.d.state["augment"]
+
+    indices = np.stack([RNG.integers(0, pool, (steps, size)) for pool in (100, len(known))])
+    few, plenty = jax.jit(jax.vmap(strength))(indices, jax.random.split(KEY, 2))
+    assert few > 0.2
+    assert plenty < 0.1
 
 
 def test_scheduled_p_is_a_function_of_the_discriminators_step():
