@@ -1,23 +1,21 @@
-"""From settings to functions: the networks and the GAN of a run."""
+"""From settings to functions: the GAN of a run."""
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import optax
+from architectures import Facts, Pair, networks
 from config import SMOOTHED, Config, ConfigError
 from jax.core import Tracer
 
 import jaxgan
-from jaxgan import losses, nets, penalties
+from jaxgan import augment, losses, nets, penalties, recipes, regularizers, schedules
 from jaxgan.latents import Latent, normal, uniform
-from jaxgan.models import dcgan, mlp, sizes
+from jaxgan.models.progressive import resolutions
+
+__all__ = ["Experiment", "Facts", "build"]
 
 
-class Facts(NamedTuple):
-    """What the networks have to know about the data, and what a checkpoint notes about them."""
-
-    shape: tuple[int, ...]
-    class_names: tuple[str, ...] = ()
+_STREAMS = {"stylegan2": ("mixing", "noise")}  # what the networks draw from; dropout for others
 
 
 class Experiment(NamedTuple):
@@ -28,95 +26,78 @@ class Experiment(NamedTuple):
     latent: Latent
 
 
-def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Experiment:
+def build(
+    config: Config, facts: Facts, *, axis_name: str | None = None, truncation: float = 1.0
+) -> Experiment:
     """Make the GAN that the settings describe.
 
     Args:
         config: the settings, checked. Those that `members.SWEEPABLE` names may be traced.
         facts: shape and classes of the data.
         axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
+        truncation: how far StyleGAN2's generator goes from the mean style, when it samples.
 
     Raises:
         ConfigError: the networks cannot make or judge data of this shape.
     """
     try:
-        generator, discriminator = map(
-            nets.from_linen, networks(config, facts, axis_name=axis_name)
-        )
+        modules = networks(config, facts, axis_name=axis_name, truncation=truncation)
     except ValueError as error:
         raise ConfigError(f"--model={config.model}, --image_size: {error}") from error
-    if config.spectral_norm:
-        discriminator = nets.spectral_norm(discriminator)
     latent = {"normal": normal, "uniform": uniform}[config.latent](config.latent_dim)
-    d_optimizer = _optimizer(config, config.d_lr)
-    if _is_on(config.clip_weights):
-        d_optimizer = optax.chain(d_optimizer, penalties.clip_weights(config.clip_weights))
-    gan = jaxgan.recipes.gan(
-        generator,
-        discriminator,
-        latent=latent,
-        g_optimizer=_optimizer(config, config.g_lr),
-        d_optimizer=d_optimizer,
-        loss=_loss(config),
-        penalty=None if config.penalty == "none" else getattr(penalties, config.penalty),
-        penalty_weight=config.penalty_weight,
-        penalty_every=config.penalty_every,
-        conditional=config.conditional,
-        one_batch=config.one_batch,
-        d_steps=config.d_steps,
-        ema_decay=config.ema_decay if _is_on(config.ema_decay) else None,
+    settings = {
+        "latent": latent,
+        "g_optimizer": _optimizer(config, config.g_lr),
+        "d_optimizer": _d_optimizer(config),
+        "loss": _loss(config),
+        **_penalty(config),
+        "regularizer": regularizers.lecam() if config.lecam else None,
+        "regularizer_weight": config.lecam,
+        "augment": _augmentation(config),
+        "conditional": config.conditional,
+        "one_batch": config.one_batch,
+        "d_steps": config.d_steps,
+        "ema_decay": _ema_decay(config),
+    }
+    match config.recipe:
+        case "progressive":
+            return _progressive(config, modules, settings)
+        case "stylegan2":
+            settings |= {"path_weight": config.path_weight, "path_every": config.path_every}
+            recipe = recipes.stylegan2
+        case _:
+            recipe = recipes.gan
+    generator = _network(config, modules[0], spectral_norm=config.g_spectral_norm)
+    discriminator = _network(config, modules[1], spectral_norm=config.spectral_norm)
+    return Experiment(recipe(generator, discriminator, **settings), generator, latent)
+
+
+def _progressive(config: Config, modules: Pair, settings: dict[str, Any]) -> Experiment:
+    generator, discriminator = (
+        lambda resolution, module=module: _network(
+            config, module.clone(resolution=resolution), spectral_norm=False
+        )
+        for module in modules
     )
-    return Experiment(gan, generator, latent)
+    growth = recipes.Growth(
+        resolutions(modules[0].image_size), config.fade_steps, config.stable_steps
+    )
+    gan = recipes.progressive(generator, discriminator, growth=growth, **settings)
+    return Experiment(gan, recipes.grown(generator, growth), settings["latent"])
 
 
-def _thrifty(config: Config, network: jaxgan.Network) -> jaxgan.Network:
+def _network(config: Config, module: Any, *, spectral_norm: bool) -> jaxgan.Network:
+    network = nets.from_linen(module, rngs=_STREAMS.get(config.model, ("dropout",)))
     if config.remat:
         network = nets.remat(network)
-    return nets.microbatch(network, config.microbatch) if config.microbatch else network
+    if config.microbatch:
+        network = nets.microbatch(network, config.microbatch)
+    return nets.spectral_norm(network) if spectral_norm else network
 
 
 def _is_on(value: Any) -> bool:
     """0 is for no; a traced value is never 0 (`members` sees to that)."""
     return isinstance(value, Tracer) or bool(value)
-
-
-def networks(config: Config, facts: Facts, *, axis_name: str | None = None, dtype: Any = None):
-    """The generator and the discriminator, as flax modules.
-
-    Args:
-        config: the settings, checked.
-        facts: shape and classes of the data.
-        axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
-        dtype: type to compute in; the one of `config.precision` if None.
-
-    Raises:
-        ValueError: they cannot make or judge data of this shape.
-    """
-    dtype = dtype or {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
-    shared = {
-        "num_classes": len(facts.class_names) if config.conditional else None,
-        "dtype": dtype,
-    }
-    if config.model == "mlp":
-        width = config.width
-        generator = mlp.Generator(
-            shape=facts.shape,
-            widths=(width, 2 * width),
-            output="tanh" if len(facts.shape) == 3 else "linear",
-            **shared,
-        )
-        discriminator = mlp.Discriminator(
-            widths=(2 * width, width), dropout=config.dropout, **shared
-        )
-    else:
-        if len(facts.shape) != 3 or facts.shape[0] != facts.shape[1]:
-            raise ValueError(f"a DCGAN makes square images, the data are {facts.shape}")
-        size, _, channels = facts.shape
-        sizes.check_image_size(size, channels)
-        shared |= {"image_size": size, "width": config.width, "axis_name": axis_name}
-        generator = dcgan.Generator(channels=channels, upsample=config.upsample, **shared)
-        discriminator = dcgan.Discriminator(normalization=config.d_norm, **shared)
-    return generator, discriminator
 
 
 def _loss(config: Config) -> losses.AdversarialLoss:
@@ -126,11 +107,73 @@ def _loss(config: Config) -> losses.AdversarialLoss:
     return pair()
 
 
-def _optimizer(config: Config, learning_rate: float) -> optax.GradientTransformation:
+def _penalty(config: Config) -> dict[str, Any]:
+    penalty = None if config.penalty == "none" else getattr(penalties, config.penalty)
+    weight = _moving(config, config.penalty_weight, config.penalty_weight_end)
+    if config.consistency:
+        shifted = regularizers.consistency(augment.differentiable(("translation",)), fake_weight=1)
+        terms = [(shifted, config.consistency)] + ([(penalty, weight)] if penalty else [])
+        penalty, weight = regularizers.combine(*terms), 1.0
+    return {
+        "penalty": penalty,
+        "penalty_weight": weight,
+        "penalty_every": config.penalty_every,
+    }
+
+
+def _augmentation(config: Config) -> augment.Augmentation | None:
+    match config.augment:
+        case "diffaugment":
+            return augment.differentiable(tuple(config.augment_policy.split(",")))
+        case "ada":
+            threshold = _loss(config).threshold
+            assert threshold is not None  # `checks` sees to that
+            return augment.adaptive(
+                batch_size=config.batch_size,
+                target=config.ada_target,
+                images=config.ada_images,
+                threshold=threshold,
+            )
+    return None
+
+
+def _optimizer(config: Config, learning_rate: Any) -> optax.GradientTransformation:
+    learning_rate = _moving(config, learning_rate, config.lr_end)
+    beta2 = config.beta2
+    if config.beta2_end:
+        beta2 = _moving(config, beta2, config.beta2_end / beta2)
     match config.optimizer:
         case "adam":
-            return optax.adam(learning_rate, b1=config.beta1, b2=config.beta2)
+            # With schedules, these are injected; without, the state stays Adam's own.
+            make = optax.inject_hyperparams(optax.adam) if callable(beta2) else optax.adam
+            optimizer = make(learning_rate, b1=config.beta1, b2=beta2)
         case "rmsprop":
-            return optax.rmsprop(learning_rate)
+            optimizer = optax.rmsprop(learning_rate)
         case _:
-            return optax.sgd(learning_rate)
+            optimizer = optax.sgd(learning_rate)
+    if config.orthogonal:
+        optimizer = optax.chain(regularizers.orthogonal(config.orthogonal), optimizer)
+    return optimizer
+
+
+def _d_optimizer(config: Config) -> optax.GradientTransformation:
+    optimizer = _optimizer(config, config.d_lr)
+    if _is_on(config.clip_weights):
+        return optax.chain(optimizer, penalties.clip_weights(config.clip_weights))
+    return optimizer
+
+
+def _moving(config: Config, start: Any, share: float) -> Any:
+    """A setting that moves from its start to a share of it while the GAN burns in."""
+    if not config.burn_in or share == 1:
+        return start
+    return schedules.cosine(start, share * start, config.burn_in, batch_size=config.batch_size)
+
+
+def _ema_decay(config: Config) -> Any:
+    if config.ema_half_life:
+        half_life = schedules.cosine(
+            0, config.ema_half_life, config.burn_in, batch_size=config.batch_size
+        )
+        return schedules.ema_decay(half_life, batch_size=config.batch_size)
+    return config.ema_decay if _is_on(config.ema_decay) else None

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from config import SMOOTHED, Config, ConfigError, load
+from config import SMOOTHED, UNANCHORED, Config, ConfigError, load
 from devices import devices_of_members, mode_and_devices
 from members import is_population, members
 from record import check_wandb
 from targets import chosen_metrics, stop_rule
 
 from jaxgan import data
+from jaxgan.augment import POLICY
 
 
 def check(config: Config) -> None:
@@ -72,10 +73,56 @@ def _check_values(config: Config) -> None:
         raise ConfigError(f"--label_smoothing={config.label_smoothing}: expected 0 <= s < 1")
     if config.label_smoothing and config.loss not in SMOOTHED:
         raise ConfigError(f"--label_smoothing: --loss is one of {', '.join(SMOOTHED)} with it")
+    _check_recipe(config)
+    _check_augmentation(config)
     if config.penalty != "none" and config.model == "dcgan" and config.d_norm == "batch":
         raise ConfigError(
             f"--penalty={config.penalty}: no example has its own gradient with --d_norm=batch; "
             f"choose --d_norm=layer or --d_norm=none"
+        )
+
+
+def _check_recipe(config: Config) -> None:
+    own = [name for name in (config.recipe, config.model) if name in ("progressive", "stylegan2")]
+    if own and config.recipe != config.model:
+        raise ConfigError(
+            f"--recipe={config.recipe} --model={config.model}: "
+            f"give both as {own[0]}, which goes with nothing else"
+        )
+    if config.recipe == "progressive" and (
+        config.spectral_norm or config.g_spectral_norm or config.microbatch
+    ):
+        raise ConfigError(
+            "--recipe=progressive: its weights are equalised and its batches whole; leave "
+            "--spectral_norm, --g_spectral_norm and --microbatch out"
+        )
+    if config.attention and config.model not in ("resnet", "biggan"):
+        raise ConfigError(f"--attention={config.attention}: --model is resnet or biggan with it")
+    moves = {"lr_end": 1.0, "penalty_weight_end": 1.0, "beta2_end": 0.0}
+    for name, still in moves.items():
+        if not config.burn_in and getattr(config, name) != still:
+            raise ConfigError(
+                f"--{name}={getattr(config, name)}: nothing moves with --burn_in=0; "
+                f"give the number of images that it takes"
+            )
+
+
+def _check_augmentation(config: Config) -> None:
+    if config.consistency and config.penalty_weight_end != 1:
+        raise ConfigError(
+            "--penalty_weight_end: not with --consistency, whose weight beside it stays the same"
+        )
+    if config.augment == "diffaugment":
+        unknown = sorted(set(config.augment_policy.split(",")) - set(POLICY))
+        if unknown:
+            raise ConfigError(
+                f"--augment_policy={config.augment_policy}: expected some of {','.join(POLICY)}, "
+                f"separated by commas"
+            )
+    if config.augment == "ada" and config.loss in UNANCHORED:
+        raise ConfigError(
+            f"--augment=ada: with --loss={config.loss} the sign of a logit says nothing; "
+            f"choose another loss, or --augment=diffaugment"
         )
 
 
@@ -107,5 +154,8 @@ def check_against_data(config: Config, dataset: data.Dataset) -> None:
         )
     if config.conditional and dataset.y is None:
         raise ConfigError(f"--conditional: --dataset={config.dataset} has no labels")
+    for flag in ("augment", "consistency"):
+        if getattr(config, flag) not in ("none", 0.0) and dataset.x.ndim != 4:
+            raise ConfigError(f"--{flag}: --dataset={config.dataset} has points, not images")
     if config.flip and dataset.x.ndim != 4:
         raise ConfigError(f"--flip: --dataset={config.dataset} has points, not images")

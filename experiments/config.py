@@ -14,7 +14,11 @@ LOSSES = (
     "wasserstein",
     "relativistic_paired",
     "relativistic_average",
+    "boundary_seeking",
 )
+RECIPES = ("gan", "progressive", "stylegan2")
+MODELS = ("dcgan", "mlp", "resnet", "biggan", "progressive", "stylegan2", "r3gan")
+UNANCHORED = ("wasserstein", "relativistic_paired", "relativistic_average")
 SMOOTHED = ("non_saturating", "minimax", "least_squares")
 METRICS = (
     "frechet_distance",
@@ -25,6 +29,7 @@ METRICS = (
     "modes",
 )
 FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
+AUGMENTS = ("none", "diffaugment", "ada")
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
 
 
@@ -45,8 +50,8 @@ _share: dict[str, Any] = {"lower_bound": 0.0, "upper_bound": 1.0}
 class Config:
     """Everything that a run depends on."""
 
-    recipe: str = _flag("gan", "which game is played", enum_values=["gan"])
-    model: str = _flag("dcgan", "networks", enum_values=["dcgan", "mlp"])
+    recipe: str = _flag("gan", "which game is played", enum_values=list(RECIPES))
+    model: str = _flag("dcgan", "networks", enum_values=list(MODELS))
     loss: str = _flag("non_saturating", "pair of losses", enum_values=list(LOSSES))
     label_smoothing: float = _flag(0.0, "D's target for real examples is 1 minus this", **_share)
     penalty: str = _flag("none", "what keeps D smooth", enum_values=list(PENALTIES))
@@ -54,6 +59,22 @@ class Config:
     penalty_every: int = _flag(1, "pay the penalty every k-th step, k times as much", **_positive)
     clip_weights: float = _flag(0.0, "keep D's weights within +-this; 0 for no", lower_bound=0.0)
     spectral_norm: bool = _flag(False, "divide D's kernels by their largest singular value")
+    g_spectral_norm: bool = _flag(False, "divide G's kernels by their largest singular value")
+    orthogonal: float = _flag(
+        0.0, "strength of BigGAN's orthogonal regularisation of both; 0 for no", lower_bound=0.0
+    )
+    consistency: float = _flag(
+        0.0, "weight of D's consistency under augmentation; 0 for no", lower_bound=0.0
+    )
+    lecam: float = _flag(0.0, "weight of the LeCam regulariser; 0 for no", lower_bound=0.0)
+    augment: str = _flag(
+        "none", "what D sees is changed, to make do with few images", enum_values=list(AUGMENTS)
+    )
+    augment_policy: str = _flag(
+        "color,translation,cutout", "what DiffAugment changes, separated by commas"
+    )
+    ada_target: float = _flag(0.6, "how sure of real images D may be before ADA augments", **_share)
+    ada_images: float = _flag(500_000, "images over which ADA can go from 0 to 1", lower_bound=1.0)
     one_batch: bool = _flag(False, "show D real and fake examples in one batch, not in two")
     conditional: bool = _flag(False, "show both players the labels")
 
@@ -79,6 +100,14 @@ class Config:
         "how the DCGAN generator doubles the image",
         enum_values=["transposed", "nearest", "bilinear", "pixel_shuffle"],
     )
+    attention: int = _flag(
+        0, "side of the feature maps with self-attention; 0 for none", lower_bound=0
+    )
+    mixing: float = _flag(0.9, "share of StyleGAN's images with two styles", **_share)
+    path_weight: float = _flag(2.0, "weight of StyleGAN2's path lengths", lower_bound=0.0)
+    path_every: int = _flag(4, "pay it in every k-th step, k times as much", **_positive)
+    stable_steps: int = _flag(600, "progressive: updates of G at each resolution", **_positive)
+    fade_steps: int = _flag(300, "progressive: updates of G while one fades in", **_positive)
     d_norm: str = _flag("batch", "normalisation in D", enum_values=["batch", "layer", "none"])
     dropout: float = _flag(0.0, "dropout in the dense D", lower_bound=0.0, upper_bound=0.99)
 
@@ -87,6 +116,19 @@ class Config:
     d_lr: float = _flag(1e-3, "learning rate of D", lower_bound=0.0)
     beta1: float = _flag(0.5, "Adam's decay of the mean", **_share)
     beta2: float = _flag(0.999, "Adam's decay of the variance", **_share)
+    burn_in: float = _flag(
+        0.0,
+        "images over which the settings below move to their ends, along a cosine; 0 for never",
+        lower_bound=0.0,
+    )
+    lr_end: float = _flag(1.0, "both learning rates after that, as a share", lower_bound=0.0)
+    penalty_weight_end: float = _flag(
+        1.0, "weight of the penalty after that, as a share", lower_bound=0.0
+    )
+    beta2_end: float = _flag(0.0, "beta2 after that; 0 for the same", **_share)
+    ema_half_life: float = _flag(
+        0.0, "images in place of --ema_decay, from 0 on; 0 for --ema_decay", lower_bound=0.0
+    )
     batch_size: int = _flag(64, "examples per update, over all devices", **_positive)
     d_steps: int = _flag(1, "updates of D per update of G", **_positive)
     ema_decay: float = _flag(0.998, "decay of G's running average; 0 for none", **_share)

@@ -59,8 +59,13 @@ class Findings:
         return parts
 
     def _draw(self, n: int, psi: float = 1.0) -> np.ndarray:
-        z = psi * self._run.experiment.latent(self._key, n)
-        return self._run.draw(z, self._labels(n))
+        """Samples, the more typical the smaller psi: z -> psi z, or StyleGAN2's own way."""
+        run, z = self._run, self._run.experiment.latent(self._key, n)
+        if run.config.recipe == "stylegan2":
+            run = sample.truncated(run, psi)
+        else:
+            z = psi * z
+        return run.draw(z, self._labels(n))
 
     def _labels(self, n: int) -> np.ndarray | None:
         """Labels as frequent as in the data."""
@@ -74,7 +79,7 @@ class Findings:
         return {"rows": self._judge.rows(self._samples, METRICS)}
 
     def _truncation(self, directory: Path) -> dict[str, Any]:
-        """Precision against recall, with latents drawn towards their mean: z -> psi z."""
+        """Precision against recall, with latents or styles drawn towards their mean."""
         del directory
         count = min(_CURVE, self._judge.samples)
         real = self._judge.reference_features[:count]

@@ -129,17 +129,21 @@ def labels(run: Run, n: int, label: int | None) -> np.ndarray | None:
     return np.full(n, label)
 
 
-def latent(run: Run, truncation: float | None) -> latents.Latent:
-    """The distribution that samples are drawn from.
+def truncated(run: Run, truncation: float | None) -> Run:
+    """The run with more typical samples: StyleGAN2's styles are drawn towards their mean by the
+    share `truncation`; of other generators, components of z stay within +-`truncation`.
 
     Raises:
         ConfigError: this distribution cannot be truncated.
     """
     if truncation is None:
-        return run.experiment.latent
+        return run
+    if run.config.recipe == "stylegan2":
+        return run._replace(experiment=build(run.config, run.facts, truncation=truncation))
     if run.config.latent != "normal":
         raise ConfigError("--truncation: the run was trained with uniform latents, not normal ones")
-    return latents.truncated(run.config.latent_dim, truncation)
+    latent = latents.truncated(run.config.latent_dim, truncation)
+    return run._replace(experiment=run.experiment._replace(latent=latent))
 
 
 def walk(sample: latents.Latent, key: jax.Array, n: int, stops: int, frames: int, closed: bool):
@@ -152,7 +156,7 @@ def walk(sample: latents.Latent, key: jax.Array, n: int, stops: int, frames: int
     return jnp.concatenate(legs)
 
 
-def make(run: Run, sample: latents.Latent, key: jax.Array, n: int, label, interpolate: int):
+def make(run: Run, key: jax.Array, n: int, label, interpolate: int):
     """Samples `[n, ...]` and their labels; with `interpolate`, in rows from a latent to another.
 
     Raises:
@@ -160,19 +164,19 @@ def make(run: Run, sample: latents.Latent, key: jax.Array, n: int, label, interp
     """
     if not interpolate:
         y = labels(run, n, label)
-        return run.draw(sample(key, n), y), y
+        return run.draw(run.experiment.latent(key, n), y), y
     if interpolate < 2 or n % interpolate:
         raise ConfigError(
             f"--interpolate={interpolate}: expected 2 or more, and a divisor of --n={n}"
         )
     rows = n // interpolate
-    z = walk(sample, key, rows, stops=2, frames=interpolate, closed=False)
+    z = walk(run.experiment.latent, key, rows, stops=2, frames=interpolate, closed=False)
     y = labels(run, rows, label)
     y = None if y is None else np.repeat(y, interpolate)
     return run.draw(jnp.swapaxes(z, 0, 1).reshape(n, -1), y), y
 
 
-def write(path: Path, run: Run, sample: latents.Latent, key, n: int, label, interpolate: int):
+def write(path: Path, run: Run, key: jax.Array, n: int, label, interpolate: int):
     """Write what the ending of `path` asks for.
 
     Raises:
@@ -180,17 +184,18 @@ def write(path: Path, run: Run, sample: latents.Latent, key, n: int, label, inte
     """
     is_images = len(run.facts.shape) == 3
     if path.suffix == ".npz":
-        samples, y = make(run, sample, key, n, label, interpolate)
+        samples, y = make(run, key, n, label, interpolate)
         arrays: dict[str, Any] = {"samples": samples} | ({} if y is None else {"labels": y})
         np.savez_compressed(path, **arrays)
     elif path.suffix == ".png":
-        samples, _ = make(run, sample, key, n, label, interpolate)
+        samples, _ = make(run, key, n, label, interpolate)
         columns = interpolate or None
         picture = pictures.grid(samples, columns) if is_images else pictures.scatter(samples)
         pictures.save(picture, path)
     elif path.suffix == ".gif":
         y = labels(run, n, label)
-        frames = walk(sample, key, n, _STOPS, interpolate or _FRAMES, closed=True)
+        latent = run.experiment.latent
+        frames = walk(latent, key, n, _STOPS, interpolate or _FRAMES, closed=True)
         drawn = [run.draw(z, y) for z in frames]
         drawing = pictures.grid if is_images else pictures.scatter
         pictures.animate([drawing(samples) for samples in drawn], path, hold=1)
@@ -207,7 +212,10 @@ def define_flags() -> None:
         "label", None, "class to draw; all in turn if it is not given", lower_bound=0
     )
     flags.DEFINE_float(
-        "truncation", None, "keep each component of z within +-this", lower_bound=1e-3
+        "truncation",
+        None,
+        "keep each component of z within +-this; StyleGAN2: share of the way from the mean style",
+        lower_bound=1e-3,
     )
     flags.DEFINE_integer("interpolate", 0, "pictures from one latent to the next", lower_bound=0)
     flags.DEFINE_integer("step", None, "checkpoint to use; the newest if it is not given")
@@ -225,9 +233,9 @@ def main(argv: list[str]) -> None:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}")
         run = restore(values.workdir, values.step, values.member, best=values.best)
-        sample = latent(run, values.truncation)
+        run = truncated(run, values.truncation)
         key = jax.random.key(values.seed)
-        write(path, run, sample, key, values.n, values.label, values.interpolate)
+        write(path, run, key, values.n, values.label, values.interpolate)
     except (ConfigError, CheckpointError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
     print(f"{values.n} samples after {run.step} steps: {path}")

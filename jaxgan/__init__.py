@@ -9,7 +9,20 @@ when they are first used.
 import importlib
 from typing import TYPE_CHECKING
 
-from jaxgan import latents, losses, monitor, nets, parallel, penalties, population, recipes, types
+from jaxgan import (
+    augment,
+    latents,
+    losses,
+    monitor,
+    nets,
+    parallel,
+    penalties,
+    population,
+    recipes,
+    regularizers,
+    schedules,
+    types,
+)
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
@@ -29,6 +42,7 @@ __all__ = [
     "PlayerState",
     "TrainState",
     "Variables",
+    "augment",
     "checkpoint",
     "convolution",
     "data",
@@ -44,7 +58,9 @@ __all__ = [
     "pmap",
     "population",
     "recipes",
+    "regularizers",
     "scan",
+    "schedules",
     "shard_map",
     "two_player",
     "types",

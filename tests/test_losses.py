@@ -66,6 +66,11 @@ CASES = {
         lambda r, f: -f,
         lambda r, f: np.maximum(0, 1 - r) + np.maximum(0, 1 + f),
     ),
+    "boundary_seeking": (
+        losses.boundary_seeking(),
+        lambda r, f: 0.5 * (np.log(expit(f)) - np.log(expit(-f))) ** 2,
+        cross_entropy,
+    ),
     "wasserstein": (
         losses.wasserstein(),
         lambda r, f: -f,

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import torch
 import torch_networks as peers
-from build import networks
+from architectures import networks
 
 import jaxgan
 from jaxgan import Batch, losses, nets, penalties

@@ -1,5 +1,6 @@
 """GANs by name: each function makes one, as two losses on top of `jaxgan.two_player`."""
 
 from jaxgan.recipes.gan import gan, players
+from jaxgan.recipes.progressive import Growth, grown, progressive
 
-__all__ = ["gan", "players"]
+__all__ = ["Growth", "gan", "grown", "players", "progressive"]

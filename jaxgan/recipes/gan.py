@@ -77,8 +77,8 @@ def players(
     (or float64, where the networks are).
 
     D's metrics are those of `monitor.judgement` (its accuracy on real and on fake examples is near
-    0.5 each at equilibrium), the weighted penalty and regulariser, and what an augmentation that
-    adapts remembers; G's is `monitor.diversity`.
+    0.5 each at equilibrium), the weighted penalty and regulariser, and the strength of an
+    augmentation that has one; G's is `monitor.diversity`.
 
     Args:
         generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
@@ -167,6 +167,8 @@ def players(
         if augment is not None:
             seen = augment.update(network_state["augment"], real_logits, fake_logits)
             network_state = {**network_state, "augment": seen}
+            if isinstance(seen, jax.Array) and jnp.issubdtype(seen.dtype, jnp.inexact):
+                metrics["augment"] = seen
         if regularizer is not None:
             per_example, memory = regularizer.apply(memory, real_logits, fake_logits, step)
             metrics["regularizer"] = regularizer_weight * jnp.mean(per_example)

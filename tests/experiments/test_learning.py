@@ -31,7 +31,7 @@ def draw(preset, workdir, n):
     values(["train", f"--flagfile={path}", f"--workdir={workdir}", "--parallel=jit"])
     loop.run(config.from_flags(values))
     run = sample.restore(workdir)
-    return sample.make(run, sample.latent(run, None), jax.random.key(1), n, None, 0)
+    return sample.make(run, jax.random.key(1), n, None, 0)
 
 
 @pytest.mark.slow

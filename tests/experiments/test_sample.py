@@ -37,8 +37,8 @@ def runs(tmp_path_factory):
 
 
 def write(run, path, *, n=8, seed=0, label=None, truncation=None, interpolate=0):
-    latent = sample.latent(run, truncation)
-    sample.write(path, run, latent, jax.random.key(seed), n, label, interpolate)
+    run = sample.truncated(run, truncation)
+    sample.write(path, run, jax.random.key(seed), n, label, interpolate)
     return path
 
 
@@ -79,7 +79,7 @@ def test_the_label_that_is_asked_for_is_drawn(runs, tmp_path):
 
 def test_truncation_bounds_the_latents(runs):
     run = sample.restore(runs / "labels")
-    z = sample.latent(run, 0.5)(jax.random.key(0), 100)
+    z = sample.truncated(run, 0.5).experiment.latent(jax.random.key(0), 100)
     assert np.abs(z).max() <= 0.5
 
 

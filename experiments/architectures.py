@@ -1,0 +1,117 @@
+"""From settings to the two networks of a run, as flax modules."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from config import Config
+
+from jaxgan.models import biggan, dcgan, mlp, progressive, r3gan, resnet, sizes, stylegan2
+
+
+class Facts(NamedTuple):
+    """What the networks have to know about the data, and what a checkpoint notes about them."""
+
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...] = ()
+
+
+Pair = tuple[nn.Module, nn.Module]
+
+
+def networks(
+    config: Config,
+    facts: Facts,
+    *,
+    axis_name: str | None = None,
+    dtype: Any = None,
+    truncation: float = 1.0,
+) -> Pair:
+    """The generator and the discriminator.
+
+    Args:
+        config: the settings, checked.
+        facts: shape and classes of the data.
+        axis_name: the axis to synchronise batch norm over, under pmap or shard_map.
+        dtype: type to compute in; the one of `config.precision` if None.
+        truncation: how far StyleGAN2's generator goes from the mean style, when it samples.
+
+    Raises:
+        ValueError: they cannot make or judge data of this shape.
+    """
+    shared = {
+        "num_classes": len(facts.class_names) if config.conditional else None,
+        "dtype": dtype or {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision],
+    }
+    if config.model == "mlp":
+        return _dense(config, facts, shared)
+    if len(facts.shape) != 3 or facts.shape[0] != facts.shape[1]:
+        raise ValueError(f"--model={config.model} makes square images, the data are {facts.shape}")
+    size, _, channels = facts.shape
+    sizes.check_image_size(size, channels)
+    shared |= {"image_size": size}
+    if config.model == "stylegan2":
+        return _stylegan2(config, channels, truncation, shared)
+    return _MODELS[config.model](config, channels, axis_name, shared)
+
+
+def _dense(config: Config, facts: Facts, shared: dict[str, Any]) -> Pair:
+    width = config.width
+    generator = mlp.Generator(
+        shape=facts.shape,
+        widths=(width, 2 * width),
+        output="tanh" if len(facts.shape) == 3 else "linear",
+        **shared,
+    )
+    return generator, mlp.Discriminator(widths=(2 * width, width), dropout=config.dropout, **shared)
+
+
+def _dcgan(config: Config, channels: int, axis_name: str | None, shared: dict[str, Any]) -> Pair:
+    shared = shared | {"width": config.width, "axis_name": axis_name}
+    return (
+        dcgan.Generator(channels=channels, upsample=config.upsample, **shared),
+        dcgan.Discriminator(normalization=config.d_norm, **shared),
+    )
+
+
+def _resnet(config: Config, channels: int, axis_name: str | None, shared: dict[str, Any]) -> Pair:
+    module = {"resnet": resnet, "biggan": biggan}[config.model]
+    shared = shared | {"width": config.width, "attention": config.attention}
+    return (
+        module.Generator(channels=channels, axis_name=axis_name, **shared),
+        module.Discriminator(**shared),
+    )
+
+
+def _stylegan2(config: Config, channels: int, truncation: float, shared: dict[str, Any]) -> Pair:
+    shared = shared | {"width": config.width}
+    styles = {"w_dim": config.latent_dim, "mixing": config.mixing, "truncation": truncation}
+    return (
+        stylegan2.Generator(channels=channels, **styles, **shared),
+        stylegan2.Discriminator(**shared),
+    )
+
+
+def _progressive(
+    config: Config, channels: int, axis_name: str | None, shared: dict[str, Any]
+) -> Pair:
+    del axis_name  # no batch norm
+    shared = shared | {"width": config.width}
+    return progressive.Generator(channels=channels, **shared), progressive.Discriminator(**shared)
+
+
+def _r3gan(config: Config, channels: int, axis_name: str | None, shared: dict[str, Any]) -> Pair:
+    del axis_name  # no batch norm
+    _, doublings = sizes.IMAGE_SIZES[shared["image_size"]]
+    shared = shared | {"widths": (config.width,) * (doublings + 1)}
+    return r3gan.Generator(channels=channels, **shared), r3gan.Discriminator(**shared)
+
+
+_MODELS: dict[str, Callable[..., Pair]] = {
+    "dcgan": _dcgan,
+    "resnet": _resnet,
+    "biggan": _resnet,
+    "progressive": _progressive,
+    "r3gan": _r3gan,
+}
