@@ -42,9 +42,10 @@ class SelfAttention(nn.Module):
             kernel_init=self.kernel_init,
             dtype=self.dtype,
         )
+        pool = partial(nn.max_pool, window_shape=(2, 2), strides=(2, 2), padding="SAME")
         query = _places(conv(narrow, name="query")(x))
-        key = _places(_max_pool(conv(narrow, name="key")(x)))
-        value = _places(_max_pool(conv(half, name="value")(x)))
+        key = _places(pool(conv(narrow, name="key")(x)))
+        value = _places(pool(conv(half, name="value")(x)))
 
         scores = jnp.einsum("bic,bjc->bij", query, key)
         wide = jnp.promote_types(scores.dtype, jnp.float32)
@@ -66,14 +67,3 @@ def check_attention(attention: int, sides: list[int]) -> None:
 
 def _places(x: Array) -> Array:
     return x.reshape(x.shape[0], -1, x.shape[-1])
-
-
-def _max_pool(x: Array) -> Array:
-    """The largest of each 2x2 places; where the side is odd, the last ones are narrower.
-
-    By reductions of a reshaped array, whose derivatives of every order are fast in compiled loops.
-    """
-    batch, height, width, channels = x.shape
-    x = jnp.pad(x, [(0, 0), (0, height % 2), (0, width % 2), (0, 0)], mode="edge")
-    x = x.reshape(batch, -(-height // 2), 2, -(-width // 2), 2, channels)
-    return jnp.max(x, axis=(2, 4))
