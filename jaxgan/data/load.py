@@ -28,6 +28,8 @@ def load(
         `mnist`, `fashion_mnist`, `kmnist`: through tensorflow-datasets, without TensorFlow.
         `stacked_digits`, `stacked_mnist`: three of these digits as one picture's colours, 128,000
             of 1000 classes; split `train`, see `jaxgan.data.stacked`.
+        `emoji`: the 3926 colour pictures of Debian's package fonts-noto-color-emoji, where it is
+            installed; split `train`, see `jaxgan.data.emoji`.
         `folder:DIRECTORY`: the image files below a directory; split `train`.
         `ring`, `grid`: 2-D mixtures of 8 and 25 Gaussians, see `jaxgan.data.toys`; split `train`.
         Any image set of tensorflow-datasets, such as `cifar10` or `cycle_gan/horse2zebra`: if it
@@ -75,6 +77,10 @@ def load(
             cache_dir=cache_dir,
         )
         return load_stacked(name, split, image_size, single)
+    if name == "emoji":
+        from jaxgan.data.emoji import load_emoji  # imports Pillow
+
+        return load_emoji(split, image_size, cache_root)
     if name.startswith("folder:"):
         if split != "train":
             raise DataError(f"a folder has no split {split!r} (--split): its one split is 'train'")

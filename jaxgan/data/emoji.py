@@ -1,0 +1,101 @@
+"""The colour pictures of an emoji font, where one is installed.
+
+Google's Noto Color Emoji, as Debian's package `fonts-noto-color-emoji` has it, holds 3926 pictures
+of 136x128 pixels as PNG files in its table CBDT (the pictures are under the Apache licence 2.0).
+Other builds of the font draw theirs from curves, which this does not do.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from jaxgan.data.cache import Decoded, cached
+from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
+from jaxgan.data.images import decode
+from jaxgan.data.stack import stack
+
+FONT = "NotoColorEmoji.ttf"
+
+
+def load_emoji(split: str, image_size: int | None, cache_root: Path) -> Dataset:
+    """Loads the pictures of the emoji font, in the order of its glyphs, on white, without labels.
+
+    The font is looked for in the user's folder of fonts and in the system's.
+
+    Args:
+        split: `train`.
+        image_size: Side to resize to; None is the short side of the pictures, 128.
+        cache_root: Folder of the cache.
+
+    Returns:
+        uint8 images `[N, H, W, 3]`.
+
+    Raises:
+        DataError: for another split, without such a font or without fontTools to read it.
+    """
+    if split != "train":
+        raise DataError(f"emoji has no split {split!r} (--split): its one split is 'train'")
+    font = find_font(_font_folders())
+    status = font.stat()
+    return cached(
+        cache_root,
+        "emoji",
+        {"font": [os.fspath(font), status.st_size, status.st_mtime_ns], "image_size": image_size},
+        lambda directory: _decode(font, image_size, directory),
+    )
+
+
+def find_font(folders: Sequence[Path]) -> Path:
+    """Returns the first emoji font in or below the folders.
+
+    Raises:
+        DataError: if there is none.
+    """
+    for folder in folders:
+        for font in sorted(folder.rglob(FONT)):
+            return font.absolute()
+    raise DataError(
+        f"the data set emoji is made of a font, and there is no {FONT} below "
+        f"{', '.join(map(str, folders))}: apt-get install fonts-noto-color-emoji"
+    )
+
+
+def _font_folders() -> list[Path]:
+    own = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "fonts"
+    return [own, Path.home() / ".fonts", Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
+
+
+def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decoded:
+    encoded = list(pictures(font))
+    if not encoded:
+        raise DataError(
+            f"{str(font)!r} has no pictures in a table CBDT, as the data set emoji needs: "
+            "apt-get install fonts-noto-color-emoji has them"
+        )
+    if image_size is None:
+        with Image.open(io.BytesIO(encoded[0])) as image:
+            image_size = min(image.size)
+    examples = ((decode(io.BytesIO(picture), 3, image_size), None) for picture in encoded)
+    x, y = stack(examples, len(encoded), directory)
+    return Decoded(Dataset(x, y, "emoji"))
+
+
+def pictures(font: Path) -> Iterator[bytes]:
+    """Yields the PNG files in a font, in the order of its glyphs."""
+    try:
+        from fontTools.ttLib import TTFont
+    except ImportError as error:
+        raise DataError(
+            'the data set emoji is read from a font by fontTools: pip install "jaxgan[emoji]"'
+        ) from error
+    with TTFont(font, lazy=True) as tables:
+        if "CBDT" not in tables:
+            return
+        (*_, largest) = tables["CBDT"].strikeData
+        for glyph in sorted(largest, key=tables.getGlyphID):
+            if hasattr(largest[glyph], "imageData"):  # others have no PNG
+                yield largest[glyph].imageData
