@@ -2,5 +2,17 @@
 
 from jaxgan.recipes.gan import gan, players
 from jaxgan.recipes.progressive import Growth, grown, progressive
+from jaxgan.recipes.r3gan import SETTINGS as R3GAN_SETTINGS
+from jaxgan.recipes.r3gan import r3gan
+from jaxgan.recipes.stylegan2 import stylegan2
 
-__all__ = ["Growth", "gan", "grown", "players", "progressive"]
+__all__ = [
+    "R3GAN_SETTINGS",
+    "Growth",
+    "gan",
+    "grown",
+    "players",
+    "progressive",
+    "r3gan",
+    "stylegan2",
+]
