@@ -50,19 +50,18 @@ def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize("num_classes", [None, 10])
+@pytest.mark.parametrize(("channels", "num_classes"), [(1, None), (3, 10)])
 @pytest.mark.parametrize(("size", "doublings"), SIZES.items())
-def test_shapes(size, doublings, num_classes):
+def test_shapes(size, doublings, channels, num_classes):
     y = () if num_classes is None else (Y,)
-    for channels in (1, 3):
-        generator = resnet.Generator(size, channels, 4, num_classes)
-        x, variables = shapes_of(generator, jnp.ones((2, 8)), *y)
-        assert x.shape == (2, size, size, channels)
-        assert sum(name.startswith("UpBlock") for name in variables["params"]) == doublings
-        discriminator = resnet.Discriminator(size, 4, num_classes)
-        logits, variables = shapes_of(discriminator, jnp.ones(x.shape), *y)
-        assert logits.shape == (2,)
-        assert "batch_stats" not in variables
+    generator = resnet.Generator(size, channels, 4, num_classes)
+    x, variables = shapes_of(generator, jnp.ones((2, 8)), *y)
+    assert x.shape == (2, size, size, channels)
+    assert sum(name.startswith("UpBlock") for name in variables["params"]) == doublings
+    discriminator = resnet.Discriminator(size, 4, num_classes)
+    logits, variables = shapes_of(discriminator, jnp.ones(x.shape), *y)
+    assert logits.shape == (2,)
+    assert "batch_stats" not in variables
 
 
 def test_parameter_counts_are_those_of_the_paper_s_tables():
