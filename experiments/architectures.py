@@ -104,7 +104,8 @@ def _progressive(
 def _r3gan(config: Config, channels: int, axis_name: str | None, shared: dict[str, Any]) -> Pair:
     del axis_name  # no batch norm
     _, doublings = sizes.IMAGE_SIZES[shared["image_size"]]
-    shared = shared | {"widths": (config.width,) * (doublings + 1)}
+    # All stages but the coarsest compute in --precision, as in the paper.
+    shared = shared | {"widths": (config.width,) * (doublings + 1), "low_stages": doublings}
     return r3gan.Generator(channels=channels, **shared), r3gan.Discriminator(**shared)
 
 
