@@ -95,7 +95,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(resnet.Discriminator):
-    """BigGAN's discriminator: that of `resnet`, with orthogonal initial weights."""
+    """BigGAN's discriminator: that of `resnet`, attributes and all, from orthogonal weights."""
 
     _kernel_init = staticmethod(_orthogonal)
 
