@@ -1,12 +1,15 @@
 """Small networks that several tests share."""
 
 import contextlib
+import itertools
 import math
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxgan import Network
+from jaxgan.models.progressive import box_downsample, nearest_upsample
 from jaxgan.nets import stateless
 
 
@@ -81,6 +84,73 @@ def first_only(network):
             params, state, key, first, train=train
         ),
     )
+
+
+def growing(sides):
+    """Linear networks that grow: `resolution -> Network`, for G and for D, `[B, side, side, 1]`."""
+
+    def noise(key, shape, resolution):
+        known = [side for side in sides if side <= resolution]
+        values = jax.random.normal(key, (*shape, sum(side**2 for side in known)))
+        ends = itertools.accumulate(side**2 for side in known[:-1])
+        return dict(zip(map(str, known), jnp.split(values, list(ends), axis=-1), strict=True))
+
+    def generator(resolution):
+        """A picture for each side up to `resolution`, the last of which fades in."""
+
+        def init(key, z, y=None, alpha=1.0):
+            return noise(key, z.shape[-1:], resolution)
+
+        def apply(params, z, y, alpha):
+            def paint(side):
+                return (z @ params[str(side)]).reshape(-1, side, side, 1)
+
+            new = paint(resolution)
+            if resolution == sides[0]:
+                return new
+            return (1 - alpha) * nearest_upsample(paint(resolution // 2)) + alpha * new
+
+        return stateless(init, apply)
+
+    def discriminator(resolution):
+        def init(key, x, y=None, alpha=1.0):
+            return noise(key, (), resolution)
+
+        def apply(params, x, y, alpha):
+            def score(x):
+                return jnp.tanh(x.reshape(len(x), -1)) @ params[str(x.shape[1])]
+
+            new = score(x)
+            if resolution == sides[0]:
+                return new
+            return (1 - alpha) * score(box_downsample(x)) + alpha * new
+
+        return stateless(init, apply)
+
+    return generator, discriminator
+
+
+def styled(network, w_dim=3):
+    """The network behind a linear map to styles w, with the state that StyleGAN2's recipe reads."""
+
+    def init(key, z, y=None, shift=None):
+        map_key, network_key = jax.random.split(key)
+        mapping = jax.random.normal(map_key, (z.shape[-1], w_dim))
+        params, _ = network.init(network_key, z @ mapping)
+        averages = {"w": jnp.zeros(w_dim), "path_length": jnp.zeros(())}
+        return {"mapping": mapping, "synthesis": params}, {"averages": averages}
+
+    def apply(params, state, key, z, y=None, shift=None, *, train):
+        w = z @ params["mapping"]
+        images, _ = network.apply(
+            params["synthesis"], (), key, w if shift is None else w + shift, train=train
+        )
+        if train:
+            mean = 0.9 * state["averages"]["w"] + 0.1 * lax.stop_gradient(jnp.mean(w, axis=0))
+            state = {"averages": {**state["averages"], "w": mean}}
+        return images, state
+
+    return Network(init, apply)
 
 
 @contextlib.contextmanager

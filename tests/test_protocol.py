@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks import compilation, counting, mlp
+from networks import compilation, counting, growing, mlp, styled
 
 import jaxgan
-from jaxgan import Batch, latents, losses, nets, penalties, recipes
+from jaxgan import Batch, augment, latents, losses, nets, penalties, recipes, regularizers
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -78,10 +78,64 @@ TABLE = {
     ),
     "r3gan": (
         partial(
+            recipes.r3gan,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            recipes.R3GAN_SETTINGS["cifar10"]._replace(burn_in=2 * SIZE, batch_size=SIZE),
+            conditional=True,
+        ),
+        LABELLED,
+    ),
+    "bgan": (
+        partial(gan, loss=losses.boundary_seeking(), ema_decay=lambda step: 0.5 + 0.1 * step),
+        UNLABELLED,
+    ),
+    "diffaugment": (
+        partial(
             gan,
-            loss=losses.relativistic_paired(),
-            penalty=penalties.r1_r2,
-            penalty_weight=optax.linear_schedule(1.0, 0.1, 10),
+            augment=augment.differentiable(),
+            penalty=regularizers.combine(
+                (penalties.r1, 0.5),
+                (regularizers.consistency(augment.differentiable(("translation",))), 10.0),
+            ),
+            one_batch=True,
+        ),
+        UNLABELLED,
+    ),
+    "ada_lecam": (
+        partial(
+            gan,
+            augment=augment.adaptive(batch_size=SIZE, images=4 * SIZE, initial=0.5),
+            regularizer=regularizers.lecam(),
+            regularizer_weight=0.3,
+            d_optimizer=optax.chain(regularizers.orthogonal(), optax.sgd(0.1)),
+        ),
+        UNLABELLED,
+    ),
+    "progressive": (
+        partial(
+            recipes.progressive,
+            *growing((1, 2)),
+            growth=recipes.Growth((1, 2), fade_steps=1, stable_steps=1),
+            latent=latents.normal(3),
+            g_optimizer=optax.adam(1e-2, b1=0.0),
+            d_optimizer=optax.adam(1e-2, b1=0.0),
+            ema_decay=0.9,
+            d_steps=2,
+        ),
+        UNLABELLED,
+    ),
+    "stylegan2": (
+        partial(
+            recipes.stylegan2,
+            styled(mlp(2, 2, 1)),
+            counting(mlp()),
+            latent=latents.normal(2),
+            g_optimizer=optax.adam(1e-2, b1=0.0),
+            d_optimizer=optax.adam(1e-2, b1=0.0),
+            penalty_every=2,
+            path_every=2,
+            ema_decay=0.9,
         ),
         UNLABELLED,
     ),
@@ -204,3 +258,16 @@ def test_vmap_and_sampling_give_the_shapes_they_promise(name):
     labels = None if batch.y is None else batch.y[:5]
     samples = jax.eval_shape(lambda s: made.sample(s, KEY, 5, labels), one)
     assert samples.shape == (5, *X.shape[2:])
+
+
+@each_gan
+def test_a_step_over_several_devices_gives_the_state_back(name):
+    gan, batches = jaxgan.pmap(TABLE[name][0]()), TABLE[name][1]
+    batch = jax.tree.map(  # as much for each device as there was for one
+        lambda leaf: jax.ShapeDtypeStruct((jax.device_count() * SIZE, *leaf.shape[2:]), leaf.dtype),
+        batches,
+    )
+    start = jax.eval_shape(gan.init, KEY, batch)
+    state, metrics = jax.eval_shape(gan.train_step, start, batch)
+    assert kinds(state) == kinds(start)
+    assert set(metrics) == set(ran(name)["train_steps"][1])
