@@ -49,7 +49,6 @@ def cosine(start: float, end: float, images: float, *, batch_size: int) -> Sched
         ValueError: `images` is negative, or `batch_size` is below 1.
     """
     progress = _progress(images, batch_size)
-    # As a share of the way, so that both ends are met to the bit.
     return lambda step: start + (1 - jnp.cos(jnp.pi * progress(step))) / 2 * (end - start)
 
 
@@ -89,6 +88,6 @@ def _progress(images: float, batch_size: int) -> Schedule:
 
 def _check(images: float, batch_size: int) -> None:
     if images < 0:
-        raise ValueError(f"a schedule over {images} images; expected 0 or more")
+        raise ValueError(f"{images} images; expected 0 or more")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; expected at least 1")
