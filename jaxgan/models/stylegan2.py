@@ -32,7 +32,7 @@ from jaxgan.models.layers import at_least_float32, check_label, leaky_relu
 from jaxgan.models.resample import downsample, upsample
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
-__all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "Synthesis"]
+__all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "StyledConv", "Synthesis"]
 
 _MOST = 8  # times `width`
 _W_MEAN_DECAY = 0.995  # as in the authors' code

@@ -120,6 +120,7 @@ def path_lengths(
         noise = jax.random.normal(noise_key, images.shape, images.dtype)
         return jnp.sum(images * noise) / jnp.sqrt(images.shape[1] * images.shape[2])
 
-    w_mean = variables.state["averages"]["w"]
-    gradient = jax.grad(project)(jnp.zeros((len(z), *w_mean.shape), w_mean.dtype))
-    return jnp.sqrt(jnp.sum(jnp.square(gradient), axis=1) + 1e-12)
+    # Zeros that vary over devices as z does: if they did not, under shard_map their gradient would
+    # be the sum over all devices.
+    still = 0 * z[:, :1] + jnp.zeros_like(variables.state["averages"]["w"])
+    return jnp.sqrt(jnp.sum(jnp.square(jax.grad(project)(still)), axis=1) + 1e-12)
