@@ -104,8 +104,12 @@ def _progressive(
 def _r3gan(config: Config, channels: int, axis_name: str | None, shared: dict[str, Any]) -> Pair:
     del axis_name  # no batch norm
     _, doublings = sizes.IMAGE_SIZES[shared["image_size"]]
-    # All stages but the coarsest compute in --precision, as in the paper.
-    shared = shared | {"widths": (config.width,) * (doublings + 1), "low_stages": doublings}
+    widths = tuple(map(int, config.widths.split(","))) if config.widths else ()
+    shared = shared | {
+        "widths": widths or (config.width,) * (doublings + 1),
+        "blocks": config.blocks,
+        "low_stages": doublings,  # all but the coarsest compute in --precision, as in the paper
+    }
     return r3gan.Generator(channels=channels, **shared), r3gan.Discriminator(**shared)
 
 

@@ -1,5 +1,6 @@
 """What is refused before anything is compiled or written."""
 
+import re
 from pathlib import Path
 
 from config import SMOOTHED, UNANCHORED, Config, ConfigError, load
@@ -98,6 +99,12 @@ def _check_recipe(config: Config) -> None:
         )
     if config.attention and config.model not in ("resnet", "biggan"):
         raise ConfigError(f"--attention={config.attention}: --model is resnet or biggan with it")
+    if config.widths and (
+        config.model != "r3gan" or not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", config.widths)
+    ):
+        raise ConfigError(
+            f"--widths={config.widths}: expected channels such as 48,24,8, and --model=r3gan"
+        )
     moves = {"lr_end": 1.0, "penalty_weight_end": 1.0, "beta2_end": 0.0}
     for name, still in moves.items():
         if not config.burn_in and getattr(config, name) != still:

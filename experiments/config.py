@@ -78,7 +78,7 @@ class Config:
     one_batch: bool = _flag(False, "show D real and fake examples in one batch, not in two")
     conditional: bool = _flag(False, "show both players the labels")
 
-    dataset: str = _flag("digits", "digits, ring, grid, any TFDS name, or folder:PATH")
+    dataset: str = _flag("digits", "digits, emoji, ring, grid, any TFDS name, or folder:PATH")
     split: str = _flag("train", "split of the data set")
     image_size: int = _flag(0, "height and width to bring images to; 0 for as they are")
     flip: bool = _flag(False, "let every image also occur mirrored")
@@ -95,6 +95,12 @@ class Config:
     width: int = _flag(
         32, "channels of the widest-image convolution, or units per layer", **_positive
     )
+    widths: str = _flag(
+        "",
+        "R3GAN's channels, from the coarsest stage to the finest, as 48,24,8; --width for all if "
+        "empty",
+    )
+    blocks: int = _flag(2, "R3GAN's residual blocks of each stage", **_positive)
     upsample: str = _flag(
         "transposed",
         "how the DCGAN generator doubles the image",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jaxgan import (
     augment,
+    distortions,
     latents,
     losses,
     monitor,
@@ -46,6 +47,7 @@ __all__ = [
     "checkpoint",
     "convolution",
     "data",
+    "distortions",
     "jit",
     "latents",
     "losses",

@@ -47,9 +47,7 @@ def test_the_term_is_the_one_of_the_formula(example):
     z, x = (np.abs(np.subtract(*np.split(np.asarray(a), 2))).mean(axis=1) for a in (z, x))
     expected = np.mean(z / (x + 1e-5))
     np.testing.assert_allclose(metrics["g_sameness"], expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        metrics["g_loss"], without["g_loss"] + 0.5 * expected, rtol=1e-5
-    )
+    np.testing.assert_allclose(metrics["g_loss"], without["g_loss"] + 0.5 * expected, rtol=1e-5)
 
 
 def test_what_the_page_names_is_there():

@@ -122,6 +122,8 @@ MISTAKES = {
         "model": "progressive",
         "spectral_norm": True,
     },
+    "--widths=8,x: expected": {"model": "r3gan", "widths": "8,x"},
+    "--widths=8: expected": {"widths": "8"},
     "--attention=14": {"attention": 14},
     "--lr_end=0.5: nothing moves": {"lr_end": 0.5},
     "--augment_policy=colour": {"augment": "diffaugment", "augment_policy": "colour"},
