@@ -139,14 +139,14 @@ def _augmentation(config: Config) -> augment.Augmentation | None:
 
 def _optimizer(config: Config, learning_rate: Any) -> optax.GradientTransformation:
     learning_rate = _moving(config, learning_rate, config.lr_end)
-    beta2 = config.beta2
-    if config.beta2_end:
+    beta2: Any = config.beta2
+    adam: Any = optax.adam
+    if config.burn_in and config.beta2_end:
         beta2 = _moving(config, beta2, config.beta2_end / beta2)
+        adam = optax.inject_hyperparams(adam, static_args=("b1", "eps", "eps_root"))
     match config.optimizer:
         case "adam":
-            # With schedules, these are injected; without, the state stays Adam's own.
-            make = optax.inject_hyperparams(optax.adam) if callable(beta2) else optax.adam
-            optimizer = make(learning_rate, b1=config.beta1, b2=beta2)
+            optimizer = adam(learning_rate, b1=config.beta1, b2=beta2)
         case "rmsprop":
             optimizer = optax.rmsprop(learning_rate)
         case _:

@@ -130,8 +130,10 @@ def labels(run: Run, n: int, label: int | None) -> np.ndarray | None:
 
 
 def truncated(run: Run, truncation: float | None) -> Run:
-    """The run with more typical samples: StyleGAN2's styles are drawn towards their mean by the
-    share `truncation`; of other generators, components of z stay within +-`truncation`.
+    """The run, with more typical samples.
+
+    StyleGAN2's styles are drawn towards their mean, to the share `truncation` of the way; of other
+    generators, components of z stay within +-`truncation`.
 
     Raises:
         ConfigError: this distribution cannot be truncated.

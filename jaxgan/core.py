@@ -56,8 +56,8 @@ def two_player(
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
     # A traced decay, as in a population, has no value yet that could be looked at.
-    known = not (ema_decay is None or callable(ema_decay) or isinstance(ema_decay, Tracer))
-    if known and not 0 <= ema_decay < 1:
+    is_number = not (callable(ema_decay) or isinstance(ema_decay, Tracer | None))
+    if is_number and not 0 <= float(ema_decay) < 1:  # pyright: ignore[reportArgumentType]
         raise ValueError(f"ema_decay is {ema_decay}; expected 0 <= ema_decay < 1, or None")
 
     def init(key: jax.Array, batch: Batch) -> TrainState:
@@ -174,11 +174,9 @@ def _mean_over_devices(tree, axis_name):
     return jax.tree.unflatten(structure, leaves)
 
 
-def _average(ema: Variables, new: Variables, decay, step: jax.Array) -> Variables:
-    if callable(decay):
-        decay_now = decay(step)
-    else:
-        decay_now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
+def _average(ema: Variables, new: Variables, decay: Any, step: jax.Array) -> Variables:
+    warm_up = (1.0 + step) / (10.0 + step)
+    decay_now: Any = decay(step) if callable(decay) else jnp.minimum(decay, warm_up)
 
     def average(old, new):
         if not jnp.issubdtype(new.dtype, jnp.inexact):

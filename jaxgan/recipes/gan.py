@@ -73,8 +73,8 @@ def players(
                      + regularizer_weight * mean regularizer
         G minimises  mean loss.generator(D(T(x)), D(T(G(z))))
 
-    where T is the augmentation, if there is one. Networks may compute in bfloat16; samples, logits, losses and penalties are float32
-    (or float64, where the networks are).
+    where T is the augmentation, if there is one. Networks may compute in bfloat16; samples, logits,
+    losses and penalties are float32 (or float64, where the networks are).
 
     D's metrics are those of `monitor.judgement` (its accuracy on real and on fake examples is near
     0.5 each at equilibrium), the weighted penalty and regulariser, and the strength of an
