@@ -21,6 +21,7 @@ from jaxgan import (
     population,
     recipes,
     regularizers,
+    resample,
     schedules,
     types,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "population",
     "recipes",
     "regularizers",
+    "resample",
     "scan",
     "schedules",
     "shard_map",

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import Network
-from jaxgan.models.progressive import box_downsample, nearest_upsample
 from jaxgan.nets import stateless
+from jaxgan.resample import box_downsample, nearest_upsample
 
 
 def mlp(*shape, width=8, classes=3):

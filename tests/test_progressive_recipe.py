@@ -7,13 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks import compilation
+from networks import compilation, growing
 
 import jaxgan
 from jaxgan import Batch, latents, losses, penalties, recipes
 from jaxgan.checkpoint import Checkpoints, digest
-from jaxgan.models.progressive import box_downsample, nearest_upsample
-from jaxgan.nets import stateless
 from jaxgan.recipes.progressive import Growth, grown, progressive, restarting
 
 KEY = jax.random.key(0)
@@ -33,42 +31,7 @@ def _compile_quickly():
         yield
 
 
-def generator(resolution, calls=None):
-    """A linear picture for each side up to `resolution`, added up as they grow."""
-    sides = [side for side in SIDES if side <= resolution]
-
-    def init(key, z, y=None, alpha=1.0):
-        noise = jax.random.normal(key, (z.shape[-1], sum(side**2 for side in sides)))
-        ends = np.cumsum([side**2 for side in sides])[:-1]
-        return dict(zip(map(str, sides), jnp.split(noise, ends, axis=1), strict=True))
-
-    def apply(params, z, y, alpha):
-        if calls is not None:
-            calls.append(resolution)
-        *_, old, new = [None] + [
-            (z @ params[str(side)]).reshape(-1, side, side, 1) for side in sides
-        ]
-        return new if old is None else (1 - alpha) * nearest_upsample(old) + alpha * new
-
-    return stateless(init, apply)
-
-
-def discriminator(resolution):
-    sides = [side for side in SIDES if side <= resolution]
-
-    def init(key, x, y=None, alpha=1.0):
-        noise = jax.random.normal(key, (sum(side**2 for side in sides),))
-        ends = np.cumsum([side**2 for side in sides])[:-1]
-        return dict(zip(map(str, sides), jnp.split(noise, ends), strict=True))
-
-    def apply(params, x, y, alpha):
-        def score(x):
-            return jnp.tanh(x.reshape(len(x), -1)) @ params[str(x.shape[1])]
-
-        new = score(x)
-        return new if len(sides) == 1 else (1 - alpha) * score(box_downsample(x)) + alpha * new
-
-    return stateless(init, apply)
+generator, discriminator = growing(SIDES)
 
 
 def make(generator=generator, **settings):
@@ -168,7 +131,17 @@ def test_a_step_is_that_of_an_ordinary_gan_on_smaller_images(step):
 
 def test_every_resolution_is_compiled_once():
     calls = []
-    gan = make(functools.partial(generator, calls=calls))
+
+    def counted(resolution):
+        network = generator(resolution)
+
+        def apply(*args, **settings):
+            calls.append(resolution)
+            return network.apply(*args, **settings)
+
+        return network._replace(apply=apply)
+
+    gan = make(counted)
     state = jax.jit(gan.init)(KEY, Batch(X[0]))
     calls.clear()
     step = jax.jit(gan.train_step)

@@ -12,6 +12,7 @@ from jax import Array
 
 from jaxgan import convolution
 from jaxgan.convolution import Padding, depth_to_space
+from jaxgan.resample import nearest_upsample
 
 __all__ = [
     "UPSAMPLE_METHODS",
@@ -109,18 +110,12 @@ class Upsample(nn.Module):
             case "transposed":
                 return ConvTranspose(self.features, (4, 4), stride=2, **settings)(x)
             case "nearest":
-                return Conv(self.features, (3, 3), **settings)(_nearest(x))
+                return Conv(self.features, (3, 3), **settings)(nearest_upsample(x))
             case "bilinear":
                 return Conv(self.features, (3, 3), **settings)(_bilinear(x))
             case "pixel_shuffle":
                 return depth_to_space(Conv(4 * self.features, (3, 3), **settings)(x), 2)
         raise ValueError(f"upsampling is one of {UPSAMPLE_METHODS}, not {self.method!r}")
-
-
-def _nearest(x: Array) -> Array:
-    batch, height, width, channels = x.shape
-    x = jnp.broadcast_to(x[:, :, None, :, None], (batch, height, 2, width, 2, channels))
-    return x.reshape(batch, 2 * height, 2 * width, channels)
 
 
 def _bilinear(x: Array) -> Array:

@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.models.equalized import (
@@ -30,8 +29,9 @@ from jaxgan.models.equalized import (
 )
 from jaxgan.models.layers import append_label, at_least_float32, check_label, leaky_relu
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
+from jaxgan.resample import box_downsample, nearest_upsample
 
-__all__ = ["Discriminator", "Generator", "box_downsample", "nearest_upsample", "resolutions"]
+__all__ = ["Discriminator", "Generator", "resolutions"]
 
 _HE = math.sqrt(2)  # the gain of layers that a leaky ReLU follows
 _MOST = 8  # times `width`
@@ -190,22 +190,6 @@ class Discriminator(nn.Module):
         h = leaky_relu(EqualizedDense(widths[sides[0]], gain=_HE, dtype=self.dtype)(h))
         dtype = at_least_float32(self.dtype)
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
-
-
-def nearest_upsample(x: Array, factor: int = 2) -> Array:
-    """Every pixel becomes a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`."""
-    batch, height, width, channels = x.shape
-    shape = (batch, height, factor, width, factor, channels)
-    x = jnp.broadcast_to(x[:, :, None, :, None], shape)
-    return x.reshape(batch, factor * height, factor * width, channels)
-
-
-def box_downsample(x: Array, factor: int = 2) -> Array:
-    """Every square becomes its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`."""
-    batch, height, width, channels = x.shape
-    return jnp.mean(
-        x.reshape(batch, height // factor, factor, width // factor, factor, channels), axis=(2, 4)
-    )
 
 
 def _fade(old: Array, new: Array, alpha: Array | float) -> Array:

@@ -24,7 +24,7 @@ from jax import Array
 
 from jaxgan.models.grouped import GroupedConv
 from jaxgan.models.layers import Initializer, at_least_float32, check_label, leaky_relu
-from jaxgan.models.resample import downsample, upsample
+from jaxgan.resample import downsample, upsample
 
 __all__ = ["Block", "Discriminator", "Generator"]
 

@@ -30,11 +30,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.convolution import depth_to_space
 from jaxgan.models.attention import SelfAttention, check_attention
 from jaxgan.models.conditional import Projection, normalize
 from jaxgan.models.layers import BatchNorm, Conv, Initializer, check_label
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.resample import box_downsample, nearest_upsample
 
 __all__ = ["Discriminator", "DownBlock", "Generator", "UpBlock", "stage_widths"]
 
@@ -72,10 +72,10 @@ class UpBlock(nn.Module):
             dtype=self.dtype,
         )
         conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
-        h = conv((3, 3))(_double(nn.relu(norm(x))))
+        h = conv((3, 3))(nearest_upsample(nn.relu(norm(x))))
         h = conv((3, 3))(nn.relu(norm(h)))
         # A 1x1 convolution before doubling is the same as one behind it, for a quarter of the work.
-        return h + _double(conv((1, 1))(x))
+        return h + nearest_upsample(conv((1, 1))(x))
 
 
 class DownBlock(nn.Module):
@@ -102,7 +102,7 @@ class DownBlock(nn.Module):
     def __call__(self, x: Array) -> Array:
         """Maps a feature map to the next."""
         conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
-        halve = _halve if self.halve else lambda h: h
+        halve = box_downsample if self.halve else lambda h: h
         h = conv((3, 3))(x if self.first else nn.relu(x))
         h = halve(conv((3, 3))(nn.relu(h)))
         is_same = x.shape[-1] == self.features and not self.halve
@@ -227,14 +227,3 @@ def stage_widths(image_size: int, width: int) -> list[int]:
     if image_size <= 32:
         return [width] * (doublings + 1)
     return [width * min(2**stage, 16) for stage in reversed(range(doublings + 1))]
-
-
-def _double(x: Array) -> Array:
-    """Every place four times: `[B, H, W, C]` to `[B, 2H, 2W, C]`."""
-    return depth_to_space(jnp.concatenate([x] * 4, axis=-1), 2)
-
-
-def _halve(x: Array) -> Array:
-    """The mean of each 2x2 places: `[B, H, W, C]` to `[B, H/2, W/2, C]`."""
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))

@@ -29,8 +29,8 @@ from jaxgan.models.equalized import (
     select_logit,
 )
 from jaxgan.models.layers import at_least_float32, check_label, leaky_relu
-from jaxgan.models.resample import downsample, upsample
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.resample import downsample, upsample
 
 __all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "StyledConv", "Synthesis"]
 

@@ -17,8 +17,8 @@ from jax import lax
 
 from jaxgan import losses, penalties
 from jaxgan.core import two_player
-from jaxgan.models.progressive import box_downsample, nearest_upsample
 from jaxgan.recipes.gan import players
+from jaxgan.resample import box_downsample, nearest_upsample
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
 
 __all__ = ["Grown", "Growth", "grown", "progressive", "restarting"]

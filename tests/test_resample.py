@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import compilation
 
-from jaxgan.models.resample import downsample, upsample
+from jaxgan.resample import downsample, upsample
 
 RANDOM = np.random.default_rng(0)
 KERNELS = [(1, 3, 3, 1), (1, 2, 1), (1, 1), (1, 3, 5, 2), (1, 4, 6, 4, 1), (1,)]

@@ -1,8 +1,8 @@
-"""Doubling and halving of images by a short filter that lets no checkerboards through.
+"""Larger and smaller images: by squares of pixels, or by a filter that leaves no checkerboards.
 
-Both are the resampling of StyleGAN2 (Karras et al. 2019, arXiv:1912.04958, section 2), which goes
-back to Zhang 2019, arXiv:1904.11486. They are sums of shifted images: as fast inside compiled loops
-as outside, on every backend, and with derivatives of every order.
+`upsample` and `downsample` are the resampling of StyleGAN2 (Karras et al. 2019, arXiv:1912.04958,
+section 2), which goes back to Zhang 2019, arXiv:1904.11486. They are sums of shifted images: as
+fast inside compiled loops as outside, on every backend, and with derivatives of every order.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,23 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import Array, lax
 
-__all__ = ["downsample", "upsample"]
+__all__ = ["box_downsample", "downsample", "nearest_upsample", "upsample"]
+
+
+def nearest_upsample(x: Array, factor: int = 2) -> Array:
+    """Every pixel becomes a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`."""
+    batch, height, width, channels = x.shape
+    shape = (batch, height, factor, width, factor, channels)
+    x = jnp.broadcast_to(x[:, :, None, :, None], shape)
+    return x.reshape(batch, factor * height, factor * width, channels)
+
+
+def box_downsample(x: Array, factor: int = 2) -> Array:
+    """Every square becomes its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`."""
+    batch, height, width, channels = x.shape
+    return jnp.mean(
+        x.reshape(batch, height // factor, factor, width // factor, factor, channels), axis=(2, 4)
+    )
 
 
 def upsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
