@@ -219,7 +219,9 @@ def test_both_optimizers_restart_with_each_resolution():
         assert state.d.step == 3 * number
 
 
-@pytest.mark.parametrize("parallel", [jaxgan.pmap, jaxgan.shard_map])
+@pytest.mark.parametrize(
+    "parallel", [jaxgan.shard_map, pytest.param(jaxgan.pmap, marks=pytest.mark.slow)]
+)
 def test_all_phases_run_on_several_devices(parallel):
     gan = parallel(make(penalty=None), donate=False)  # half of the time to compile
     state = gan.init(KEY, Batch(X[0]))

@@ -1,4 +1,4 @@
-"""Doubling and halving by a filter, against zeros inserted and convolutions made in NumPy."""
+"""Resampling against what NumPy makes: squares, zeros inserted, convolutions."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import compilation
 
-from jaxgan.resample import downsample, upsample
+from jaxgan.resample import box_downsample, downsample, nearest_upsample, upsample
 
 RANDOM = np.random.default_rng(0)
 KERNELS = [(1, 3, 3, 1), (1, 2, 1), (1, 1), (1, 3, 5, 2), (1, 4, 6, 4, 1), (1,)]
@@ -71,3 +71,16 @@ def test_bfloat16_stays_and_odd_sides_are_rounded_down():
     x = jnp.ones((1, 7, 7, 1), jnp.bfloat16)
     assert upsample(x).dtype == downsample(x).dtype == jnp.bfloat16
     assert downsample(x).shape == (1, 3, 3, 1)
+
+
+def test_squares_against_numpy():
+    x = RANDOM.normal(size=(2, 4, 6, 3)).astype(np.float32)
+    np.testing.assert_allclose(
+        box_downsample(jnp.asarray(x)),
+        x.reshape(2, 2, 2, 3, 2, 3).mean(axis=(2, 4)),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    np.testing.assert_array_equal(
+        nearest_upsample(jnp.asarray(x), 3), x.repeat(3, axis=1).repeat(3, axis=2)
+    )

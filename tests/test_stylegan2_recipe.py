@@ -151,6 +151,7 @@ def test_by_default_r1_is_due_in_every_sixteenth_step():
     np.testing.assert_array_equal(np.flatnonzero(metrics["d_penalty"]), [0, 16])
 
 
+@pytest.mark.slow
 def test_the_regulariser_pulls_path_lengths_together():
     z = latents.normal(2)(KEY, 256)
     batch = Batch(X[0])
@@ -182,7 +183,9 @@ def test_the_regulariser_pulls_path_lengths_together():
     assert jnp.mean(spreads(2.0)) < 0.6 * jnp.mean(spreads(0.0))
 
 
-@pytest.mark.parametrize("parallel", [jaxgan.pmap, jaxgan.shard_map])
+@pytest.mark.parametrize(
+    "parallel", [jaxgan.shard_map, pytest.param(jaxgan.pmap, marks=pytest.mark.slow)]
+)
 def test_it_runs_on_several_devices(parallel):
     gan = parallel(make(ema_decay=0.9, penalty=None), donate=False)
     state = gan.init(KEY, Batch(X[0]))
