@@ -8,7 +8,16 @@ from config import SMOOTHED, Config, ConfigError
 from jax.core import Tracer
 
 import jaxgan
-from jaxgan import augment, losses, nets, penalties, recipes, regularizers, schedules
+from jaxgan import (
+    augment,
+    distortions,
+    losses,
+    nets,
+    penalties,
+    recipes,
+    regularizers,
+    schedules,
+)
 from jaxgan.latents import Latent, normal, uniform
 from jaxgan.models.progressive import resolutions
 
@@ -134,6 +143,11 @@ def _augmentation(config: Config) -> augment.Augmentation | None:
                 images=config.ada_images,
                 threshold=threshold,
             )
+        case "scheduled":
+            probability = schedules.cosine(
+                0, config.augment_end, config.burn_in, batch_size=config.batch_size
+            )
+            return augment.scheduled(probability, distortions.pipeline(color=0.5))
     return None
 
 

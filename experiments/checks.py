@@ -126,6 +126,11 @@ def _check_augmentation(config: Config) -> None:
                 f"--augment_policy={config.augment_policy}: expected some of {','.join(POLICY)}, "
                 f"separated by commas"
             )
+    if (config.augment == "scheduled") != bool(config.augment_end):
+        raise ConfigError(
+            f"--augment={config.augment} --augment_end={config.augment_end}: "
+            f"the probability that --augment=scheduled rises to is above 0, and for it alone"
+        )
     if config.augment == "ada" and config.loss in UNANCHORED:
         raise ConfigError(
             f"--augment=ada: with --loss={config.loss} the sign of a logit says nothing; "

@@ -29,7 +29,7 @@ METRICS = (
     "modes",
 )
 FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
-AUGMENTS = ("none", "diffaugment", "ada")
+AUGMENTS = ("none", "diffaugment", "ada", "scheduled")
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
 
 
@@ -131,6 +131,7 @@ class Config:
     penalty_weight_end: float = _flag(
         1.0, "weight of the penalty after that, as a share", lower_bound=0.0
     )
+    augment_end: float = _flag(0.0, "probability of --augment=scheduled after that", **_share)
     beta2_end: float = _flag(0.0, "beta2 after that; 0 for the same", **_share)
     ema_half_life: float = _flag(
         0.0, "images in place of --ema_decay, from 0 on; 0 for --ema_decay", lower_bound=0.0

@@ -98,6 +98,9 @@ def test_settings_move_while_the_gan_burns_in():
 
 
 def test_what_is_remembered_for_the_logits_is_in_ds_state():
+    planned = of(augment="scheduled", augment_end=0.5, burn_in=400, d_norm="none")
+    check_settings(planned)
+    assert traced(planned)[1].d.state["augment"].dtype == jnp.int32
     _, state, metrics = traced(of(lecam=0.3, augment="ada", consistency=10.0, d_norm="none"))
     network, memory = state.d.state
     assert set(memory) == {"real", "fake"}
@@ -127,6 +130,7 @@ MISTAKES = {
     "--attention=14": {"attention": 14},
     "--lr_end=0.5: nothing moves": {"lr_end": 0.5},
     "--augment_policy=colour": {"augment": "diffaugment", "augment_policy": "colour"},
+    "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},
     "--augment=ada: with --loss=wasserstein": {"augment": "ada", "loss": "wasserstein"},
     "--penalty_weight_end: not with": {
         "consistency": 1.0,
