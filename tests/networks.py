@@ -1,11 +1,13 @@
 """Small networks that several tests share."""
 
 import contextlib
+import inspect
 import itertools
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxgan import Network
@@ -151,6 +153,31 @@ def styled(network, w_dim=3):
         return images, state
 
     return Network(init, apply)
+
+
+def shapes_of(module, *inputs, train=True):
+    """Output and variables of a flax module, as shapes alone."""
+    settings = {"train": train} if "train" in inspect.signature(module.__call__).parameters else {}
+    return jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), *inputs, **settings))
+
+
+def drawn(shapes, deviation=0.3):
+    """Variables of these shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    random = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: random.normal(0, deviation, leaf.shape), shapes["params"])
+    statistics = jax.tree.map(
+        lambda leaf: random.uniform(0.5, 1.5, leaf.shape), shapes.get("batch_stats", {})
+    )
+    return jax.tree.map(jnp.float32, {"params": params, "batch_stats": statistics})
+
+
+def variables_of(module, *inputs):
+    return drawn(shapes_of(module, *inputs)[1])
+
+
+def count(tree):
+    """How many numbers a tree of arrays, or of their shapes, has."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 @contextlib.contextmanager

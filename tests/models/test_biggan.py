@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import compilation
+from networks import compilation, count, shapes_of, variables_of
 
 from jaxgan.models import biggan
 from jaxgan.models.resnet import UpBlock
@@ -18,24 +18,6 @@ Y = jnp.array([0, 2])
 def _compile_quickly():
     with compilation(optimised=False):
         yield
-
-
-def shapes_of(network, *inputs):
-    """Output and variables, as shapes alone."""
-    return jax.eval_shape(lambda: network.init_with_output(KEY, *inputs, train=True))
-
-
-def variables_of(network, *inputs):
-    """Variables of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
-    random = np.random.default_rng(0)
-    _, shapes = shapes_of(network, *inputs)
-    params = jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape), shapes["params"])
-    statistics = jax.tree.map(lambda leaf: np.ones(leaf.shape), shapes.get("batch_stats", {}))
-    return jax.tree.map(jnp.float32, {"params": params, "batch_stats": statistics})
-
-
-def count(tree):
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(1, None), (3, 10)])

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import compilation
+from networks import compilation, shapes_of
 
 from jaxgan.models.progressive import Discriminator, Generator, resolutions
 from jaxgan.resample import box_downsample, nearest_upsample
@@ -18,11 +18,6 @@ SIZES = [28, 32, 56, 64, 112, 128]
 def _compile_quickly():
     with compilation(optimised=False):
         yield
-
-
-def shapes_of(network, *inputs):
-    """Output and variables, as shapes alone."""
-    return jax.eval_shape(lambda: network.init_with_output(KEY, *inputs, train=True))
 
 
 def params_of(network, *inputs):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from networks import compilation
+from networks import compilation, count, shapes_of
 
 from jaxgan.models import r3gan
 from jaxgan.models.grouped import GroupedConv, grouped_conv
@@ -24,20 +24,11 @@ def _compile_quickly():
         yield
 
 
-def shapes_of(network, *inputs, **options):
-    """Output and variables, as shapes alone."""
-    return jax.eval_shape(lambda: network.init_with_output(KEY, *inputs, **options))
-
-
 def params_of(network, *inputs):
     """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
     _, shapes = shapes_of(network, *inputs, train=True)
     draw = lambda leaf: jnp.float32(RANDOM.normal(0, 0.3, leaf.shape))  # noqa: E731
     return jax.tree.map(draw, shapes)
-
-
-def count(tree):
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 def both(settings, channels, num_classes=None):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks import compilation
+from networks import compilation, count, drawn, shapes_of, variables_of
 
 import jaxgan
 from jaxgan import Batch, Network, latents, losses, nets, recipes
@@ -25,29 +25,6 @@ Y = jnp.array([0, 2])
 def _compile_quickly():
     with compilation(optimised=False):
         yield
-
-
-def shapes_of(network, *inputs, train=True):
-    """Output and variables, as shapes alone."""
-    return jax.eval_shape(lambda: network.init_with_output(KEY, *inputs, train=train))
-
-
-def variables_of(network, *inputs):
-    """Variables of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
-    return drawn(shapes_of(network, *inputs)[1])
-
-
-def drawn(shapes):
-    random = np.random.default_rng(0)
-    params = jax.tree.map(lambda leaf: random.normal(0, 0.3, leaf.shape), shapes["params"])
-    statistics = jax.tree.map(
-        lambda leaf: random.uniform(0.5, 1.5, leaf.shape), shapes.get("batch_stats", {})
-    )
-    return jax.tree.map(jnp.float32, {"params": params, "batch_stats": statistics})
-
-
-def count(tree):
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(1, None), (3, 10)])
