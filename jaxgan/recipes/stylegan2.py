@@ -45,7 +45,7 @@ def stylegan2(
         latent: sampler of z.
         path_weight: the paper's gamma_pl; 0 for no regularisation.
         path_every: regularise G in every k-th of its steps, k times as much.
-        path_decay: share of the new lengths in their running mean.
+        path_decay: share of the new lengths in their running mean, which starts at the first ones.
         conditional: whether both networks see `batch.y`.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
@@ -77,7 +77,9 @@ def stylegan2(
             n = max(1, len(batch.x) // 2)
             z, y = latent(latent_key, n), batch.y[:n] if conditional else None
             lengths = path_lengths(generator, Variables(params, state), path_key, z, y)
-            new = mean + path_decay * (lax.stop_gradient(jnp.mean(lengths)) - mean)
+            # From 0 it would take hundreds of steps to rise, in which G would be made constant.
+            share = jnp.where(step == 0, 1.0, path_decay).astype(mean.dtype)
+            new = mean + share * (lax.stop_gradient(jnp.mean(lengths)) - mean)
             return path_every * jnp.mean(jnp.square(lengths - new)), new
 
         def wait():
