@@ -226,6 +226,7 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
             if u is None:
                 return kernel
             matrix = kernel.reshape(-1, kernel.shape[-1])
+            u = _unit(u)  # in a running average of states it is shorter
             v = lax.stop_gradient(_unit(u @ matrix.T))
             return kernel / jnp.maximum(v @ matrix @ u, 1e-12).astype(kernel.dtype)
 

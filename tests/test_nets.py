@@ -308,6 +308,19 @@ def test_spectral_norm_follows_the_kernel_by_one_iteration_per_call_in_training(
     np.testing.assert_allclose(abs(vectors["conv"] @ right), 1, rtol=1e-3)
 
 
+def test_spectral_norm_takes_vectors_that_a_running_average_has_shortened():
+    # An average of unit vectors that turned meanwhile is shorter than they are.
+    network = nets.spectral_norm(echo(kernels), iterations=8)
+    params, state = network.init(KEY, X)
+    _, (inner, vectors) = network.apply(params, state, KEY, X, train=True)
+    shortened = (inner, jax.tree.map(lambda u: 0.1 * u, vectors))
+    normalised, _ = jax.jit(network.apply, static_argnames="train")(
+        params, shortened, KEY, X, train=False
+    )
+    for name in ("dense", "conv"):
+        np.testing.assert_allclose(largest_singular_value(normalised[name]), 1, rtol=1e-3)
+
+
 def test_the_gradient_goes_through_the_singular_value():
     # f(W) = W / sigma(W) does not change with the length of W, so its derivative along W is 0.
     network = nets.spectral_norm(echo(kernels), iterations=8)
