@@ -77,17 +77,18 @@ def test_a_preset_parses_and_says_what_it_gave(path):
     head = [line for line in path.read_text().splitlines() if line.startswith("#")]
     for word in ("Command", "Machine", "Time", "Result"):
         assert any(line.startswith(f"# {word}:") for line in head), f"no {word} in {path}"
-    assert f"experiments/presets/{path.name}" in "\n".join(head)
+    text = "\n".join(head)
+    assert f"experiments/presets/{path.name}" in text
+    picture = Path(f"docs/gallery/{path.stem}.png")
+    if "not run here" not in text:
+        assert str(picture) in text
+        assert (PRESETS[0].parents[2] / picture).is_file()
+        assert f"({picture})" in (PRESETS[0].parents[2] / "README.md").read_text()
 
 
 def test_there_is_a_preset_for_each_way_in():
-    expected = {
-        "dcgan_digits",
-        "cgan_digits",
-        "gan_digits",
-        "gan_ring",
-        "dcgan_mnist",
-        "dcgan_fashion_mnist",
-        "wgan_gp_digits",
+    expected = {"gan_ring", "wgan_ring", "dcgan_mnist", "dcgan_fashion_mnist"} | {
+        f"{name}_digits"
+        for name in ["gan", "dcgan", "cgan", "lsgan", "wgan_gp", "dragan", "hinge", "ragan", "rpgan", "bgan", "r1", "r1_r2", "sngan", "sagan", "biggan", "progressive", "stylegan2", "r3gan"]
     }
     assert expected <= {path.stem for path in PRESETS}
