@@ -89,6 +89,25 @@ def test_a_preset_parses_and_says_what_it_gave(path):
 def test_there_is_a_preset_for_each_way_in():
     expected = {"gan_ring", "wgan_ring", "dcgan_mnist", "dcgan_fashion_mnist"} | {
         f"{name}_digits"
-        for name in ["gan", "dcgan", "cgan", "lsgan", "wgan_gp", "dragan", "hinge", "ragan", "rpgan", "bgan", "r1", "r1_r2", "sngan", "sagan", "biggan", "progressive", "stylegan2", "r3gan"]
+        for name in [
+            "gan",
+            "dcgan",
+            "cgan",
+            "lsgan",
+            "wgan_gp",
+            "dragan",
+            "hinge",
+            "ragan",
+            "rpgan",
+            "bgan",
+            "r1",
+            "r1_r2",
+            "sngan",
+            "sagan",
+            "biggan",
+            "progressive",
+            "stylegan2",
+            "r3gan",
+        ]
     }
     assert expected <= {path.stem for path in PRESETS}
