@@ -186,9 +186,9 @@ MEAN = np.float32([1.5, -0.5])
     ("generator", "discriminator"),
     [
         ("linen", "nnx"),
-        ("nnx", "haiku"),
+        pytest.param("nnx", "haiku", marks=pytest.mark.slow),
         ("haiku", "equinox"),
-        ("equinox", "linen"),
+        pytest.param("equinox", "linen", marks=pytest.mark.slow),
         ("equinox_without_state", "spectral_norm"),
     ],
 )

@@ -19,6 +19,7 @@ def test_the_loop_of_the_readme_runs_as_it_stands(tmp_path, capsys):
     assert "nan" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_example_trains_one_seed_and_then_eight(capsys):
     modes = own_loop.main(steps=500)
     assert modes.shape == (8,)

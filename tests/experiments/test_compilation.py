@@ -30,7 +30,10 @@ def compiled(caplog):
         yield lambda: COMPILED.findall("\n".join(record.getMessage() for record in caplog.records))
 
 
-@pytest.mark.parametrize("mode", ["jit", "pmap", "shard_map", "population", "streaming"])
+@pytest.mark.parametrize(
+    "mode",
+    ["jit", "pmap", pytest.param("shard_map", marks=pytest.mark.slow), "population", "streaming"],
+)
 def test_the_steps_of_a_run_are_compiled_once(tmp_path, compiled, mode):
     settings = {"parallel": mode}
     if mode == "population":
@@ -45,6 +48,7 @@ def test_the_steps_of_a_run_are_compiled_once(tmp_path, compiled, mode):
     assert compiled().count(steps) == 1, compiled()
 
 
+@pytest.mark.slow
 def test_a_second_start_finds_what_the_first_compiled(tmp_path):
     directory = tmp_path / "cache" / "compiled"
     command = [
