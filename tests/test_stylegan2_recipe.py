@@ -151,7 +151,6 @@ def test_by_default_r1_is_due_in_every_sixteenth_step():
     np.testing.assert_array_equal(np.flatnonzero(metrics["d_penalty"]), [0, 16])
 
 
-@pytest.mark.slow
 def test_the_regulariser_pulls_path_lengths_together():
     z = latents.normal(2)(KEY, 256)
     batch = Batch(X[0])
