@@ -87,12 +87,20 @@ def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decod
 def pictures(font: Path) -> Iterator[bytes]:
     """Yields the PNG files in a font, in the order of its glyphs."""
     try:
-        from fontTools.ttLib import TTFont
+        from fontTools.ttLib import TTFont, TTLibError
     except ImportError as error:
         raise DataError(
             'the data set emoji is read from a font by fontTools: pip install "jaxgan[emoji]"'
         ) from error
-    with TTFont(font, lazy=True) as tables:
+    # Opened here, since TTFont leaves the file open where it cannot read it.
+    with font.open("rb") as file:
+        try:
+            tables = TTFont(file, lazy=True)
+        except TTLibError as error:
+            raise DataError(
+                f"{str(font)!r} is no font that can be read ({error}): "
+                "apt-get install --reinstall fonts-noto-color-emoji, or delete it"
+            ) from error
         if "CBDT" not in tables:
             return
         (*_, largest) = tables["CBDT"].strikeData

@@ -12,7 +12,7 @@ from networks import compilation, count, drawn, shapes_of, variables_of
 
 import jaxgan
 from jaxgan import Batch, Network, latents, losses, nets, recipes
-from jaxgan.models import resnet
+from jaxgan.models import biggan, resnet
 from jaxgan.models.conditional import ConditionalBatchNorm, Projection
 
 KEY = jax.random.key(0)
@@ -29,13 +29,14 @@ def _compile_quickly():
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(1, None), (3, 10)])
 @pytest.mark.parametrize(("size", "doublings"), SIZES.items())
-def test_shapes(size, doublings, channels, num_classes):
+@pytest.mark.parametrize("module", [resnet, biggan])
+def test_shapes(module, size, doublings, channels, num_classes):
     y = () if num_classes is None else (Y,)
-    generator = resnet.Generator(size, channels, 4, num_classes)
-    x, variables = shapes_of(generator, jnp.ones((2, 8)), *y)
+    generator = module.Generator(size, channels, 4, num_classes)
+    x, variables = shapes_of(generator, jnp.ones((2, 40)), *y)
     assert x.shape == (2, size, size, channels)
     assert sum(name.startswith("UpBlock") for name in variables["params"]) == doublings
-    discriminator = resnet.Discriminator(size, 4, num_classes)
+    discriminator = module.Discriminator(size, 4, num_classes)
     logits, variables = shapes_of(discriminator, jnp.ones(x.shape), *y)
     assert logits.shape == (2,)
     assert "batch_stats" not in variables
