@@ -6,6 +6,8 @@ import pytest
 from absl import flags
 from config import Config
 
+from jaxgan.recipes import R3GAN_SETTINGS
+
 PRESETS = sorted((Path(__file__).parents[2] / "experiments" / "presets").glob("*.flags"))
 
 
@@ -111,3 +113,18 @@ def test_there_is_a_preset_for_each_way_in():
         ]
     }
     assert expected <= {path.stem for path in PRESETS}
+
+
+def test_the_flags_of_r3gan_on_stacked_mnist_are_the_settings_of_its_recipe():
+    path = next(path for path in PRESETS if path.stem == "r3gan_stacked_mnist")
+    flags, published = parse(f"--flagfile={path}"), R3GAN_SETTINGS["stacked_mnist"]
+    assert (flags.image_size, (flags.width,) * 4) == (published.image_size, published.widths)
+    assert (flags.batch_size, flags.burn_in) == (published.batch_size, published.burn_in)
+    assert flags.steps == int(published.images) // flags.batch_size
+    assert (flags.g_lr, flags.d_lr, flags.lr_end) == (*published.learning_rate, 1.0)
+    weight = flags.penalty_weight
+    assert (weight, weight * flags.penalty_weight_end) == published.gamma
+    assert (flags.beta1, (flags.beta2, flags.beta2_end)) == (0, published.beta2)
+    assert (0, flags.ema_half_life) == published.ema_half_life
+    assert (flags.loss, flags.penalty) == ("relativistic_paired", "r1_r2")
+    assert (flags.latent_dim, flags.augment) == (64, "none")
