@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, TrainState, Variables
 
-__all__ = ["two_player"]
+__all__ = ["mean_over_devices", "of_first_device", "two_player"]
 
 _G, _D = 0, 1  # folded into the run's key, so that the players never share noise
 _NORMS_EVERY = 20  # a divisor of the steps between two lines of metrics, as they usually are
@@ -125,8 +125,11 @@ def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, a
         params, own.state, lax.stop_gradient(opponent), batch, key, own.step
     )
     metrics = {"loss": value, **metrics}
-    if axis_name is not None:
-        grads, state, metrics = _mean_over_devices((grads, state, metrics), axis_name)
+    if axis_name is not None and player.merge is not None:
+        state = player.merge(state, axis_name)
+        grads, metrics = mean_over_devices((grads, metrics), axis_name)
+    elif axis_name is not None:
+        grads, state, metrics = mean_over_devices((grads, state, metrics), axis_name)
     updates, opt_state = player.optimizer.update(grads, own.opt_state, own.params)
     params = optax.apply_updates(own.params, updates)
     metrics |= _norms(own.step, grads, own.params, params)
@@ -162,16 +165,33 @@ def _vary(params, index: jax.Array):
     return jax.tree.map(lambda leaf: leaf + (0 * index).astype(leaf.dtype), params)
 
 
-def _mean_over_devices(tree, axis_name):
-    """Average every float leaf; counters are equal everywhere already.
+def mean_over_devices(tree, axis_name):
+    """Average every float leaf over the devices; counters are equal everywhere already.
 
     XLA joins the reductions to one all-reduce, as far as they do not wait for one another.
+
+    Args:
+        tree: any pytree of arrays.
+        axis_name: the mapped axis.
     """
     leaves, structure = jax.tree.flatten(tree)
     floats = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     for i, mean in zip(floats, lax.pmean([leaves[i] for i in floats], axis_name), strict=True):
         leaves[i] = mean
     return jax.tree.unflatten(structure, leaves)
+
+
+def of_first_device(tree, axis_name):
+    """What the first device has, on all of them: for what cannot be averaged, such as examples.
+
+    Args:
+        tree: any pytree of arrays.
+        axis_name: the mapped axis.
+    """
+    is_first = lax.axis_index(axis_name) == 0
+    return jax.tree.map(
+        lambda leaf: lax.psum(jnp.where(is_first, leaf, jnp.zeros_like(leaf)), axis_name), tree
+    )
 
 
 def _average(ema: Variables, new: Variables, decay: Any, step: jax.Array) -> Variables:

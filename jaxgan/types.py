@@ -46,7 +46,8 @@ class Batch(NamedTuple):
 
     Attributes:
         x: `[B, ...]`, the data; images are `[B, H, W, C]` in [-1, 1].
-        y: the condition, `[B, ...]`: class labels (int32), a source image, or the other domain.
+        y: the condition, `[B, ...]`: class labels (int32, -1 where there is none), the picture that
+            x is to be made from, or examples of the other domain.
     """
 
     x: Any
@@ -62,11 +63,16 @@ class Player(NamedTuple):
             `opponent` is the other player's `Variables`, behind a stopped gradient, and `step`
             counts this player's updates so far.
         optimizer: any optax transformation.
+        merge: `(state, axis_name) -> state`, how the states that the devices come to become one
+            that is the same on all of them. If None, float leaves are averaged and others left
+            alone, which is right for statistics and counters, and wrong for examples
+            (`docs/adr/0010`).
     """
 
     init: Callable[[jax.Array, Batch], Variables]
     loss: Callable[..., tuple[jax.Array, tuple[State, Metrics]]]
     optimizer: optax.GradientTransformation
+    merge: Callable[[State, Any], State] | None = None
 
 
 class PlayerState(NamedTuple):

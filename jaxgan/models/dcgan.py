@@ -39,7 +39,7 @@ from jaxgan.models.layers import (
 )
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
-__all__ = ["NORMALIZATIONS", "Discriminator", "Generator"]
+__all__ = ["NORMALIZATIONS", "Discriminator", "Encoder", "Generator"]
 
 NORMALIZATIONS = ("batch", "layer", "none")
 
@@ -110,6 +110,7 @@ class Discriminator(nn.Module):
             recommends `"layer"`.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters and logits stay float32.
+        classes: how many classes it tells apart, as in ACGAN; None for none.
     """
 
     image_size: int = 28
@@ -118,9 +119,10 @@ class Discriminator(nn.Module):
     normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
+    classes: int | None = None
 
     @nn.compact
-    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
         """Scores images: high for real ones.
 
         Args:
@@ -130,7 +132,7 @@ class Discriminator(nn.Module):
             train: whether batch normalisation uses and records the statistics of the batch.
 
         Returns:
-            Logits `[B]`, float32.
+            Logits `[B]`, float32; with `classes`, a pair of them and of logits `[B, classes]`.
 
         Raises:
             ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
@@ -138,22 +140,60 @@ class Discriminator(nn.Module):
         """
         check_images(x, self.image_size)
         check_label(y, self.num_classes)
-        normalize, settings = _settings(self, train)
-        down = partial(Conv, kernel_size=(4, 4), stride=2)
-        _, stages = IMAGE_SIZES[self.image_size]
-
         if self.num_classes is not None:
             one_hot = jax.nn.one_hot(y, self.num_classes)
             plane = nn.Dense(self.image_size**2, kernel_init=_normal, name="label_plane")(one_hot)
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
-        h = leaky_relu(down(self.width, kernel_init=_normal, dtype=self.dtype)(x))
-        for stage in range(1, stages):
-            h = leaky_relu(normalize(down(self.width * 2**stage, **settings)(h)))
-        h = h.reshape(h.shape[0], -1)
-        return nn.Dense(1, kernel_init=_normal, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
+        h = _shrunk(self, x, train)
+        dense = partial(nn.Dense, kernel_init=_normal, dtype=at_least_float32(self.dtype))
+        logits = dense(1)(h).squeeze(-1)
+        return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
 
 
-def _settings(network: Generator | Discriminator, train: bool):
+class Encoder(nn.Module):
+    """The discriminator's body, to read numbers off an image: `[B, H, W, C]` to `[B, features]`.
+
+    Attributes:
+        features: how many numbers.
+        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        width: channels of the finest hidden stage; see the table of this module.
+        normalization: `"batch"`, `"layer"` or `"none"`.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters and the result stay float32.
+    """
+
+    features: int
+    image_size: int = 28
+    width: int = 64
+    normalization: str = "batch"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """Reads images `[B, image_size, image_size, C]`; gives `[B, features]`, float32.
+
+        Raises:
+            ValueError: if `x` is of another size, or a setting is none of the allowed.
+        """
+        check_images(x, self.image_size)
+        h = _shrunk(self, x, train)
+        dtype = at_least_float32(self.dtype)
+        return nn.Dense(self.features, kernel_init=_normal, dtype=dtype)(h)
+
+
+def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
+    """The strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
+    normalize, settings = _settings(network, train)
+    down = partial(Conv, kernel_size=(4, 4), stride=2)
+    _, stages = IMAGE_SIZES[network.image_size]
+    h = leaky_relu(down(network.width, kernel_init=_normal, dtype=network.dtype)(x))
+    for stage in range(1, stages):
+        h = leaky_relu(normalize(down(network.width * 2**stage, **settings)(h)))
+    return h.reshape(h.shape[0], -1)
+
+
+def _settings(network: Generator | Discriminator | Encoder, train: bool):
     """The normalisation of the hidden stages, and what their layers are made with."""
     normalize = partial(
         _normalize,

@@ -5,6 +5,7 @@ Goodfellow et al. 2014, arXiv:1406.2661.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -13,7 +14,7 @@ from jax import Array
 
 from jaxgan.models.layers import append_label, at_least_float32, leaky_relu
 
-__all__ = ["Discriminator", "Generator"]
+__all__ = ["Discriminator", "Encoder", "Generator"]
 
 
 class Generator(nn.Module):
@@ -58,6 +59,32 @@ class Generator(nn.Module):
         return x.reshape(-1, *self.shape)
 
 
+class Encoder(nn.Module):
+    """Dense layers with LeakyReLU 0.2: x `[B, ...]` to numbers `[B, features]`.
+
+    Attributes:
+        features: how many numbers are read off each example.
+        widths: sizes of the hidden layers.
+        dropout: share of the hidden units, in [0, 1), set to zero in training; it reads the random
+            stream `"dropout"`.
+        dtype: type to compute in; parameters and the result stay float32.
+    """
+
+    features: int
+    widths: Sequence[int] = (512, 256)
+    dropout: float = 0.0
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """Reads examples `[B, ...]`, flattened here; gives `[B, features]`, float32."""
+        h = x.reshape(x.shape[0], -1)
+        for width in self.widths:
+            h = leaky_relu(nn.Dense(width, dtype=self.dtype)(h))
+            h = nn.Dropout(self.dropout, deterministic=not train)(h)
+        return nn.Dense(self.features, dtype=at_least_float32(self.dtype))(h)
+
+
 class Discriminator(nn.Module):
     """Dense layers with LeakyReLU 0.2: x `[B, ...]` to logits `[B]`.
 
@@ -69,15 +96,17 @@ class Discriminator(nn.Module):
         num_classes: number of classes, None for a discriminator without labels.
         dropout: share of the hidden units, in [0, 1), set to zero in training.
         dtype: type to compute in; parameters and logits stay float32.
+        classes: how many classes it tells apart, as in ACGAN; None for none.
     """
 
     widths: Sequence[int] = (512, 256)
     num_classes: int | None = None
     dropout: float = 0.0
     dtype: Any = None
+    classes: int | None = None
 
     @nn.compact
-    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
         """Scores samples: high for real ones.
 
         Args:
@@ -86,7 +115,7 @@ class Discriminator(nn.Module):
             train: whether dropout is active.
 
         Returns:
-            Logits `[B]`, float32.
+            Logits `[B]`, float32; with `classes`, a pair of them and of logits `[B, classes]`.
 
         Raises:
             ValueError: if `y` does not fit `num_classes`.
@@ -95,4 +124,6 @@ class Discriminator(nn.Module):
         for width in self.widths:
             h = leaky_relu(nn.Dense(width, dtype=self.dtype)(h))
             h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
+        dense = partial(nn.Dense, dtype=at_least_float32(self.dtype))
+        logits = dense(1)(h).squeeze(-1)
+        return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))

@@ -4,6 +4,7 @@ Which of them it is depends on the networks, the pair of losses and the penalty.
 """
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +15,36 @@ from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.regularizers import Regularizer
-from jaxgan.types import GAN, Batch, Network, Player, Variables
+from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
 
-__all__ = ["gan", "players"]
+__all__ = ["Seen", "Term", "gan", "players"]
 
 Weight = float | jax.Array | Callable[[jax.Array], jax.Array]
 """A number, or a function of the player's step."""
+
+
+class Seen(NamedTuple):
+    """What a further term of a player's loss may look at.
+
+    Attributes:
+        batch: the batch.
+        z: latents `[B, latent]` of the fake examples; `()` if there are none.
+        fake: `[B, ...]`.
+        extra: what G returned beside them; `()` if it returned nothing else.
+        real_heads: what D returned beside its logits of the real examples; `()` if nothing else.
+        fake_heads: likewise of the fake ones.
+    """
+
+    batch: Batch
+    z: Any
+    fake: jax.Array
+    extra: Any
+    real_heads: Any
+    fake_heads: Any
+
+
+Term = Callable[[Seen], tuple[jax.Array, Metrics]]
+"""`(seen) -> (values, metrics)`: the mean of the values, weighted already, is added to the loss."""
 
 
 def gan(
@@ -54,7 +79,7 @@ def players(
     generator: Network,
     discriminator: Network,
     *,
-    latent: Latent,
+    latent: Latent | None,
     g_optimizer: optax.GradientTransformation,
     d_optimizer: optax.GradientTransformation,
     loss: losses.AdversarialLoss | None = None,
@@ -65,13 +90,16 @@ def players(
     regularizer_weight: float | jax.Array = 1.0,
     augment: Augmentation | None = None,
     conditional: bool = False,
+    d_conditional: bool | None = None,
     one_batch: bool = False,
+    g_term: Term | None = None,
+    d_term: Term | None = None,
 ) -> tuple[Player, Player, Callable[..., jax.Array]]:
     """Make the two players of `gan`, for recipes that add to what one of them wants.
 
         D minimises  mean loss.discriminator(D(T(x)), D(T(G(z)))) + weight * mean penalty
-                     + regularizer_weight * mean regularizer
-        G minimises  mean loss.generator(D(T(x)), D(T(G(z))))
+                     + regularizer_weight * mean regularizer + mean d_term
+        G minimises  mean loss.generator(D(T(x)), D(T(G(z)))) + mean g_term
 
     where T is the augmentation, if there is one. Networks may compute in bfloat16; samples, logits,
     losses and penalties are float32 (or float64, where the networks are).
@@ -81,9 +109,11 @@ def players(
     augmentation that has one; G's is `monitor.diversity`.
 
     Args:
-        generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
-        discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`.
-        latent: sampler of z.
+        generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x,
+            or a pair of that and of anything more that `g_term` wants.
+        discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`,
+            or a pair of them and of heads `[B, ...]` that the terms want.
+        latent: sampler of z; None for a generator that is called with y alone.
         g_optimizer: optimiser of G; its learning rate is often the smaller one.
         d_optimizer: optimiser of D; chain `penalties.clip_weights` after it for the first WGAN.
         loss: the pair of losses; `losses.non_saturating()` if None.
@@ -96,10 +126,13 @@ def players(
             and fake ones alike, so that few images last longer; None for not at all. Penalties are
             taken with respect to the images before.
         conditional: whether both networks see `batch.y`.
+        d_conditional: whether D sees it, where that is not the same.
         one_batch: whether D sees real and fake examples in one batch of 2B instead of two of B when
             it is trained. Without batch norm this is only a matter of speed; with it, the
             statistics of one batch mix both, while G's loss, which always takes two passes, is
             judged by those of the fake examples alone.
+        g_term: what else G minimises, a function of `Seen`.
+        d_term: what else D minimises.
 
     Returns:
         Generator, discriminator, and `sample` for `jaxgan.two_player`.
@@ -112,32 +145,38 @@ def players(
     loss = losses.non_saturating() if loss is None else loss
     pay = None if penalty is None else penalties.lazy(penalty, every=penalty_every)
 
-    def labels(batch: Batch) -> tuple:
-        if conditional and batch.y is None:
+    d_conditional = conditional if d_conditional is None else d_conditional
+
+    def condition(batch: Batch, sees_it: bool) -> tuple:
+        if sees_it and batch.y is None:
             raise ValueError("a conditional GAN needs labels, and this batch has none (y is None)")
-        return (batch.y,) if conditional else ()
+        return (batch.y,) if sees_it else ()
 
     def generate(variables: Variables, key: jax.Array, n: int, y: tuple, *, train: bool):
+        """Samples, their latents, what G returned beside them, and G's state."""
         latent_key, network_key = jax.random.split(key)
-        z = latent(latent_key, n)
-        samples, state = generator.apply(*variables, network_key, z, *y, train=train)
-        return _at_least_float32(samples), state
+        z = () if latent is None else (latent(latent_key, n),)
+        outputs, state = generator.apply(*variables, network_key, *z, *y, train=train)
+        samples, extra = outputs if isinstance(outputs, tuple) else (outputs, ())
+        return _at_least_float32(samples), z[0] if z else (), extra, state
 
     def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
-        logits, state = discriminator.apply(*variables, key, x, *y, train=True)
-        return _at_least_float32(logits), state
+        """Logits and heads, and D's state."""
+        outputs, state = discriminator.apply(*variables, key, x, *y, train=True)
+        logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
+        return (_at_least_float32(logits), heads), state
 
     def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
         real_key, fake_key = jax.random.split(key)
-        real_logits, state = judge(variables, real_key, real, y)
-        fake_logits, state = judge(variables._replace(state=state), fake_key, fake, y)
-        return real_logits, fake_logits, state
+        of_real, state = judge(variables, real_key, real, y)
+        of_fake, state = judge(variables._replace(state=state), fake_key, fake, y)
+        return of_real, of_fake, state
 
     def judge_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
         both, both_y = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), (real, y), (fake, y))
-        logits, state = judge(variables, key, both, both_y)
-        real_logits, fake_logits = jnp.split(logits, 2)
-        return real_logits, fake_logits, state
+        of_both, state = judge(variables, key, both, both_y)
+        of_real = jax.tree.map(lambda leaf: leaf[: len(real)], of_both)
+        return of_real, jax.tree.map(lambda leaf: leaf[len(real) :], of_both), state
 
     def pack(network_state, memory):
         """D's state: the network's alone, if no regulariser remembers anything beside it."""
@@ -149,16 +188,19 @@ def players(
     def d_loss(params, state, opponent, batch, key, step):
         fake_key, judge_key, penalty_key = jax.random.split(key, 3)
         network_state, memory = unpack(state)
-        own, y = Variables(params, network_state), labels(batch)
-        fake, _ = generate(opponent, fake_key, len(batch.x), y, train=True)
+        own, y = Variables(params, network_state), condition(batch, d_conditional)
+        fake, z, extra, _ = generate(
+            opponent, fake_key, len(batch.x), condition(batch, conditional), train=True
+        )
         judge_them = judge_together if one_batch else judge_both
-        real_logits, fake_logits, network_state = judge_them(own, judge_key, batch.x, fake, y)
+        of_real, of_fake, network_state = judge_them(own, judge_key, batch.x, fake, y)
+        (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.discriminator(real_logits, fake_logits))
         metrics = monitor.judgement(loss, real_logits, fake_logits)
         if pay is not None:
 
             def critic(x):
-                return judge(own, judge_key, x, y)[0]
+                return judge(own, judge_key, x, y)[0][0]
 
             weight = penalty_weight(step) if callable(penalty_weight) else penalty_weight
             per_example = pay(critic, batch.x, fake, penalty_key, step)
@@ -173,26 +215,43 @@ def players(
             per_example, memory = regularizer.apply(memory, real_logits, fake_logits, step)
             metrics["regularizer"] = regularizer_weight * jnp.mean(per_example)
             value += metrics["regularizer"]
+        if d_term is not None:
+            more, found = d_term(Seen(batch, z, fake, extra, real_heads, fake_heads))
+            value, metrics = value + jnp.mean(more), metrics | found
         return value, (pack(network_state, memory), metrics)
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
         fake_key, judge_key = jax.random.split(key)
-        y = labels(batch)
-        fake, state = generate(Variables(params, state), fake_key, len(batch.x), y, train=True)
+        fake, z, extra, state = generate(
+            Variables(params, state),
+            fake_key,
+            len(batch.x),
+            condition(batch, conditional),
+            train=True,
+        )
         # Where the loss does not look at the real logits, XLA removes their forward pass.
         judge_now = opponent._replace(state=unpack(opponent.state)[0])
-        real_logits, fake_logits, _ = judge_both(judge_now, judge_key, batch.x, fake, y)
+        y = condition(batch, d_conditional)
+        of_real, of_fake, _ = judge_both(judge_now, judge_key, batch.x, fake, y)
+        (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
+        value = jnp.mean(loss.generator(real_logits, fake_logits))
         # A single example has no neighbour to differ from.
         metrics = {"diversity": monitor.diversity(batch.x, fake)} if len(fake) > 1 else {}
-        return jnp.mean(loss.generator(real_logits, fake_logits)), (state, metrics)
+        if g_term is not None:
+            more, found = g_term(Seen(batch, z, fake, extra, real_heads, fake_heads))
+            value, metrics = value + jnp.mean(more), metrics | found
+        return value, (state, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
         network_key, latent_key = jax.random.split(key)
-        z, y = latent(latent_key, len(batch.x)), labels(batch)
-        variables = Variables(*generator.init(network_key, z, *y))
+        z = () if latent is None else (latent(latent_key, len(batch.x)),)
+        y = condition(batch, conditional)
+        variables = Variables(*generator.init(network_key, *z, *y))
         # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
-        fake, _ = jax.eval_shape(lambda v: generate(v, key, len(z), y, train=False), variables)
+        fake, *_ = jax.eval_shape(
+            lambda v: generate(v, key, len(batch.x), y, train=False), variables
+        )
         if fake.shape != batch.x.shape:
             raise ValueError(
                 f"the generator makes {fake.shape[1:]}, the data are {batch.x.shape[1:]}; "
@@ -201,11 +260,13 @@ def players(
         return variables
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
-        params, network_state = discriminator.init(key, batch.x, *labels(batch))
+        params, network_state = discriminator.init(key, batch.x, *condition(batch, d_conditional))
         return Variables(params, pack(network_state, regularizer and regularizer.init()))
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
-        samples, _ = generate(variables, key, n, labels(Batch(None, y)), train=False)
+        samples, *_ = generate(
+            variables, key, n, condition(Batch(None, y), conditional), train=False
+        )
         return samples
 
     return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
