@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import optax
 from architectures import Facts, Pair, networks
-from config import SMOOTHED, Config, ConfigError
+from choices import SMOOTHED
+from config import Config, ConfigError
 from jax.core import Tracer
 
 import jaxgan

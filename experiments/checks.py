@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from config import SMOOTHED, UNANCHORED, Config, ConfigError, load
+from choices import SMOOTHED, UNANCHORED
+from config import Config, ConfigError, load
 from devices import devices_of_members, mode_and_devices
 from members import is_population, members
 from record import check_wandb

@@ -5,32 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags, logging
-
-LOSSES = (
-    "non_saturating",
-    "minimax",
-    "least_squares",
-    "hinge",
-    "wasserstein",
-    "relativistic_paired",
-    "relativistic_average",
-    "boundary_seeking",
-)
-RECIPES = ("gan", "progressive", "stylegan2")
-MODELS = ("dcgan", "mlp", "resnet", "biggan", "progressive", "stylegan2", "r3gan")
-UNANCHORED = ("wasserstein", "relativistic_paired", "relativistic_average")
-SMOOTHED = ("non_saturating", "minimax", "least_squares")
-METRICS = (
-    "frechet_distance",
-    "kernel_distance",
-    "precision_recall",
-    "density_coverage",
-    "classifier_score",
-    "modes",
-)
-FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
-AUGMENTS = ("none", "diffaugment", "ada", "scheduled")
-PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+from choices import AUGMENTS, FEATURES, LOSSES, METRICS, MODELS, PENALTIES, RECIPES
 
 
 class ConfigError(ValueError):
@@ -77,8 +52,38 @@ class Config:
     ada_images: float = _flag(500_000, "images over which ADA can go from 0 to 1", lower_bound=1.0)
     one_batch: bool = _flag(False, "show D real and fake examples in one batch, not in two")
     conditional: bool = _flag(False, "show both players the labels")
+    class_weight: float = _flag(1.0, "ACGAN, CCGAN: weight of the classes", lower_bound=0.0)
+    labelled: int = _flag(
+        0,
+        "SGAN, CCGAN: examples that keep their labels, alike of each class; 0 for all",
+        lower_bound=0,
+    )
+    feature_matching: float = _flag(
+        0.0, "SGAN: weight of G's feature matching; 0 for no", lower_bound=0.0
+    )
+    code_categories: int = _flag(10, "InfoGAN: values of its categorical code", **_positive)
+    code_continuous: int = _flag(2, "InfoGAN: how many continuous codes", lower_bound=0)
+    code_weight: float = _flag(1.0, "InfoGAN: weight of the information", lower_bound=0.0)
+    stochastic: bool = _flag(False, "BiGAN: let the encoder draw its latents, as ALI does")
+    content_weight: float = _flag(
+        100.0, "pix2pix, inpainting, SRGAN, AAE: weight of being like the target", lower_bound=0.0
+    )
+    cycle_weight: float = _flag(10.0, "CycleGAN: weight of there and back", lower_bound=0.0)
+    cycle_distance: str = _flag("l1", "CycleGAN: how far back is off", enum_values=["l1", "l2"])
+    identity_weight: float = _flag(
+        5.0, "CycleGAN: weight of leaving the target alone", lower_bound=0.0
+    )
+    pool_size: int = _flag(
+        50, "CycleGAN: past pictures that D sees again; 0 for none", lower_bound=0
+    )
+    mask: str = _flag("center", "inpainting: where the hole is", enum_values=["center", "box"])
+    mask_share: float = _flag(0.5, "inpainting: side of the hole, as a share", **_share)
 
-    dataset: str = _flag("digits", "digits, emoji, ring, grid, any TFDS name, or folder:PATH")
+    dataset: str = _flag(
+        "digits",
+        "digits, emoji, photos, notes, solids, ring, grid, any TFDS name, folder:PATH, "
+        "or pairs made of them, as outlines:digits",
+    )
     split: str = _flag("train", "split of the data set")
     image_size: int = _flag(0, "height and width to bring images to; 0 for as they are")
     flip: bool = _flag(False, "let every image also occur mirrored")
@@ -100,7 +105,14 @@ class Config:
         "R3GAN's channels, from the coarsest stage to the finest, as 48,24,8; --width for all if "
         "empty",
     )
-    blocks: int = _flag(2, "R3GAN's residual blocks of each stage", **_positive)
+    blocks: int = _flag(
+        2,
+        "residual blocks of each stage of R3GAN, and in all of a translator or SRGAN",
+        **_positive,
+    )
+    stages: int = _flag(2, "how often a U-Net halves its pictures", **_positive)
+    patch_layers: int = _flag(2, "strided convolutions of a PatchGAN's D", **_positive)
+    phase_shuffle: int = _flag(2, "WaveGAN: shifts of D's features, in samples", lower_bound=0)
     upsample: str = _flag(
         "transposed",
         "how the DCGAN generator doubles the image",

@@ -13,7 +13,8 @@ import config as settings
 import jax
 import sample
 from absl import app, flags
-from config import FEATURES, ConfigError
+from choices import FEATURES
+from config import ConfigError
 from devices import check_platform, keep_compiled
 from files import write_whole
 from findings import Findings

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pictures
 import sample
-from config import METRICS
+from choices import METRICS
 from judge import Judge, Row
 
 from jaxgan import data, metrics

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from config import METRICS, ConfigError
+from choices import METRICS
+from config import ConfigError
 
 from jaxgan import data, metrics
 from jaxgan.data.toys import GRID_SD, RING_SD, grid_modes, ring_modes

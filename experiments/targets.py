@@ -4,7 +4,8 @@ import math
 import re
 from typing import NamedTuple
 
-from config import METRICS, Config, ConfigError
+from choices import METRICS
+from config import Config, ConfigError
 
 
 class StopRule(NamedTuple):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from build import Facts, build
 from checks import check_settings
-from config import MODELS, Config, ConfigError
+from choices import MODELS
+from config import Config, ConfigError
 
 import jaxgan
 from jaxgan import Batch
@@ -147,7 +148,7 @@ def test_settings_that_contradict_each_other_are_refused(message):
 
 
 def test_the_losses_without_a_zero_are_those_of_the_library():
-    from config import LOSSES, UNANCHORED
+    from choices import LOSSES, UNANCHORED
 
     for name in LOSSES:
         threshold = getattr(jaxgan.losses, name)().threshold

@@ -10,7 +10,8 @@ import evaluate
 import loop
 import numpy as np
 import pytest
-from config import METRICS, Config, ConfigError
+from choices import METRICS
+from config import Config, ConfigError
 from judge import Judge, network_for
 from PIL import Image
 
