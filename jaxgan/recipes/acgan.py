@@ -1,0 +1,101 @@
+"""ACGAN (Odena et al. 2016, arXiv:1610.09585): a discriminator that also names the class."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.core import two_player
+from jaxgan.recipes.gan import Seen, players
+from jaxgan.types import GAN, Network
+
+__all__ = ["acgan", "classification"]
+
+
+def acgan(
+    generator: Network,
+    discriminator: Network,
+    *,
+    class_weight: float | jax.Array = 1.0,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make an ACGAN: G is told the class, D has to tell it.
+
+        D minimises  that of `recipes.gan` - class_weight mean [log P(y | x) + log P(y | G(z, y))]
+        G minimises  that of `recipes.gan` - class_weight mean log P(y | G(z, y))
+
+    where P is the softmax of D's class logits (section 4): both want the fake examples to be
+    recognised. Labels of -1 say nothing about the class, and G is given them as they are.
+
+    Further metrics are `d_class_accuracy`, on real examples, and `g_class_accuracy`, on fake ones.
+
+    Args:
+        generator: called with z `[B, latent]` and y int32 `[B]`; gives `[B, ...]`, like x.
+        discriminator: called with x alone; gives logits `[B]` and class logits `[B, K]`, as
+            `models.mlp.Discriminator(classes=K)` and `models.dcgan.Discriminator(classes=K)` do.
+        class_weight: weight of the cross-entropies; 1 in the paper.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
+        **settings: further keywords of `recipes.players`.
+
+    Returns:
+        The GAN; `sample(state, key, n, y)` takes the classes to draw, `[n]`.
+
+    Raises:
+        ValueError: as in `recipes.gan`; in the first step, D gives no class logits.
+    """
+
+    def d_term(seen: Seen):
+        of_real, accuracy = classification(seen.real_heads, seen.batch.y)
+        of_fake, _ = classification(seen.fake_heads, seen.batch.y)
+        return class_weight * (of_real + of_fake), {"class_accuracy": accuracy}
+
+    def g_term(seen: Seen):
+        of_fake, accuracy = classification(seen.fake_heads, seen.batch.y)
+        return class_weight * of_fake, {"class_accuracy": accuracy}
+
+    g, d, sample = players(
+        generator,
+        discriminator,
+        conditional=True,
+        d_conditional=False,
+        g_term=g_term,
+        d_term=d_term,
+        **settings,
+    )
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Cross-entropy and accuracy over the examples that have a label.
+
+        -log softmax(class_logits)[y] / share of labelled examples,    0 where y = -1
+
+    so that the mean over the batch is the mean over the labelled examples.
+
+    Args:
+        class_logits: `[B, K]`.
+        y: int32 `[B]`, in 0..K-1, or -1 where there is no label.
+
+    Returns:
+        Values `[B]` >= 0, and the share of labelled examples whose highest logit is that of their
+        label; both 0 if no example is labelled.
+
+    Raises:
+        ValueError: the class logits are not `[B, K]`.
+    """
+    shape = getattr(class_logits, "shape", None)
+    if shape is None or shape[:-1] != y.shape:
+        raise ValueError(
+            f"class logits {'are missing' if shape is None else f'have shape {shape}'} for labels "
+            f"of shape {y.shape}; expected [B, K], beside the logits that D gives"
+        )
+    labelled = y >= 0
+    share = jnp.maximum(jnp.mean(labelled), 1 / len(y))
+    class_logits = class_logits.astype(jnp.promote_types(class_logits.dtype, jnp.float32))
+    values = optax.softmax_cross_entropy_with_integer_labels(class_logits, jnp.maximum(y, 0))
+    right = jnp.argmax(class_logits, axis=-1) == y
+    return jnp.where(labelled, values, 0) / share, jnp.mean(right) / share

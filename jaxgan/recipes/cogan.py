@@ -1,0 +1,128 @@
+"""CoGAN (Liu and Tuzel 2016, arXiv:1606.07536): pairs of two domains, learnt without any pair."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan import losses, monitor
+from jaxgan.core import two_player
+from jaxgan.latents import Latent
+from jaxgan.types import GAN, Batch, Network, Player, Variables
+
+__all__ = ["cogan"]
+
+
+def cogan(
+    generator: Network,
+    discriminator: Network,
+    *,
+    latent: Latent,
+    g_optimizer: optax.GradientTransformation,
+    d_optimizer: optax.GradientTransformation,
+    loss: losses.AdversarialLoss | None = None,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+) -> GAN:
+    """Make a coupled GAN: two GANs, one for each domain, whose networks share layers.
+
+        (a, b) = G(z)
+        D minimises  loss.discriminator(D_a(x), D_a(a)) + loss.discriminator(D_b(y), D_b(b))
+        G minimises  loss.generator(D_a(x), D_a(a)) + loss.generator(D_b(y), D_b(b))
+
+    in the mean over a batch.
+
+    Nothing in the losses asks for a and b to belong together: that they do comes from the layers
+    that are shared (section 3), so it is the networks that make it a CoGAN.
+
+    D's metrics are those of `monitor.judgement` over both domains together; G's is the mean of both
+    domains' `monitor.diversity`.
+
+    Args:
+        generator: called with z `[B, latent]`; gives a pair `[B, ...]`, `[B, ...]`, like x and y.
+        discriminator: called with a pair of such examples; gives logits `[B, ...]` of each.
+        latent: sampler of z.
+        g_optimizer: optimiser of G.
+        d_optimizer: optimiser of D.
+        loss: the pair of losses; `losses.non_saturating()` if None.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average, as in `jaxgan.two_player`; None for none.
+
+    Returns:
+        The GAN, for batches of x of one domain and y of the other, in no relation to one another;
+        `sample(state, key, n)` gives the pair (a, b), `[n, ...]` each.
+
+    Raises:
+        ValueError: when it is initialised: a batch has no y, or the pairs do not look like the
+            data.
+    """
+    loss = losses.non_saturating() if loss is None else loss
+
+    def generate(variables: Variables, key: jax.Array, n: int, *, train: bool):
+        latent_key, network_key = jax.random.split(key)
+        z = latent(latent_key, n)
+        fake, state = generator.apply(*variables, network_key, z, train=train)
+        return jax.tree.map(_at_least_float32, fake), state
+
+    def judge(variables: Variables, key: jax.Array, pair):
+        logits, state = discriminator.apply(*variables, key, *pair, train=True)
+        return jax.tree.map(_at_least_float32, logits), state
+
+    def judge_both(variables: Variables, key: jax.Array, real, fake):
+        real_key, fake_key = jax.random.split(key)
+        of_real, state = judge(variables, real_key, real)
+        of_fake, state = judge(variables._replace(state=state), fake_key, fake)
+        return of_real, of_fake, state
+
+    def d_loss(params, state, opponent, batch: Batch, key, step):
+        del step
+        fake_key, judge_key = jax.random.split(key)
+        fake, _ = generate(opponent, fake_key, len(batch.x), train=True)
+        of_real, of_fake, state = judge_both(Variables(params, state), judge_key, batch, fake)
+        value = _sum_of_means(loss.discriminator, of_real, of_fake)
+        metrics = monitor.judgement(loss, jnp.concatenate(of_real), jnp.concatenate(of_fake))
+        return value, (state, metrics)
+
+    def g_loss(params, state, opponent, batch: Batch, key, step):
+        del step
+        fake_key, judge_key = jax.random.split(key)
+        fake, state = generate(Variables(params, state), fake_key, len(batch.x), train=True)
+        of_real, of_fake, _ = judge_both(opponent, judge_key, batch, fake)
+        diversity = _sum_of_means(monitor.diversity, batch, fake) / 2
+        return _sum_of_means(loss.generator, of_real, of_fake), (state, {"diversity": diversity})
+
+    def g_init(key: jax.Array, batch: Batch) -> Variables:
+        if batch.y is None:
+            raise ValueError("cogan needs examples of both domains, and this batch has y = None")
+        variables = Variables(*generator.init(key, latent(key, len(batch.x))))
+        # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
+        fake, _ = jax.eval_shape(lambda v: generate(v, key, len(batch.x), train=False), variables)
+        made, wanted = [part.shape for part in fake], [part.shape for part in batch]
+        if made != wanted:
+            raise ValueError(
+                f"the generator makes pairs of {made[0][1:]} and {made[1][1:]}, the data are "
+                f"{wanted[0][1:]} and {wanted[1][1:]}; expected the same shapes"
+            )
+        return variables
+
+    def d_init(key: jax.Array, batch: Batch) -> Variables:
+        return Variables(*discriminator.init(key, *batch))
+
+    def sample(variables: Variables, key: jax.Array, n: int, y=None):
+        del y
+        fake, _ = generate(variables, key, n, train=False)
+        return fake
+
+    g, d = Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def _sum_of_means(function, real, fake) -> jax.Array:
+    """Over both domains."""
+    (real_a, real_b), (fake_a, fake_b) = real, fake
+    return jnp.mean(function(real_a, fake_a)) + jnp.mean(function(real_b, fake_b))
+
+
+def _at_least_float32(a: jax.Array) -> jax.Array:
+    return a.astype(jnp.promote_types(a.dtype, jnp.float32))

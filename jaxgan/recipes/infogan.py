@@ -1,0 +1,226 @@
+"""InfoGAN (Chen et al. 2016, arXiv:1606.03657): part of the latent is a code that x has to show."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan import latents
+from jaxgan.core import two_player
+from jaxgan.recipes.gan import Seen, players
+from jaxgan.types import GAN, Network, Variables
+
+__all__ = ["Codes", "infer", "infogan"]
+
+
+class Codes(NamedTuple):
+    """The part c of the latent that is to mean something; it is behind the noise, `[noise | c]`.
+
+    c has one-hot categories, one code after the other, and then continuous codes.
+
+    Attributes:
+        categories: of each categorical code, how many categories; all are equally likely.
+        continuous: how many continuous codes, each uniform on [-1, 1).
+    """
+
+    categories: tuple[int, ...] = ()
+    continuous: int = 0
+
+    @property
+    def size(self) -> int:
+        """Components of c."""
+        return sum(self.categories) + self.continuous
+
+    @property
+    def features(self) -> int:
+        """Outputs of a recogniser: logits, then means and log standard deviations."""
+        return self.size + self.continuous
+
+    def latent(self, key: jax.Array, n: int) -> jax.Array:
+        """A sampler of c, `[n, size]`."""
+        parts = [latents.categorical(count) for count in self.categories]
+        return latents.concatenate(*parts, latents.uniform(self.continuous))(key, n)
+
+    def place(self, z: jax.Array, categories: Any = None, continuous: Any = None) -> jax.Array:
+        """Latents with a code of one's choice.
+
+        Args:
+            z: `[n, noise + size]`.
+            categories: int, `[categorical codes]` or `[n, categorical codes]`, or None to leave
+                them as they are.
+            continuous: numbers in [-1, 1], `[continuous]` or `[n, continuous]`, or None.
+
+        Returns:
+            Like z.
+
+        Raises:
+            ValueError: there are other codes than that, or z is too short.
+        """
+        if z.shape[-1] < self.size:
+            raise ValueError(f"z has {z.shape[-1]} components; the codes alone have {self.size}")
+        parts = self._split(z[..., z.shape[-1] - self.size :])
+        if categories is not None:
+            chosen = _rows(categories, len(z), len(self.categories))
+            parts[:-1] = [
+                jax.nn.one_hot(chosen[:, i], count, dtype=z.dtype)
+                for i, count in enumerate(self.categories)
+            ]
+        if continuous is not None:
+            parts[-1] = _rows(continuous, len(z), self.continuous).astype(z.dtype)
+        return jnp.concatenate([z[..., : z.shape[-1] - self.size], *parts], axis=-1)
+
+    def _split(self, columns: jax.Array) -> list[jax.Array]:
+        """One part for each categorical code, and one for what follows."""
+        ends = [sum(self.categories[: i + 1]) for i in range(len(self.categories))]
+        return jnp.split(columns, ends, axis=-1)
+
+
+def infogan(
+    generator: Network,
+    discriminator: Network,
+    recognizer: Network,
+    *,
+    codes: Codes,
+    latent: latents.Latent,
+    code_weight: float | jax.Array = 1.0,
+    continuous_weight: float | jax.Array = 0.1,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make an InfoGAN: G maximises the information that its samples have about the code c.
+
+        D minimises  that of `recipes.gan`
+        G and Q minimise  that of `recipes.gan` - weight mean L_I,
+            L_I = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
+
+    Q gives each categorical code a softmax, and each continuous one a normal distribution. It is
+    G's second network, `params["recognizer"]` beside `params["generator"]`; the paper's Q shares
+    its first layers with D, which here would be two players' property.
+
+    G's further metrics are `g_information`, the mean of L_I in nats without weights, and
+    `g_code_accuracy`, the share of categorical codes that Q reads rightly.
+
+    Args:
+        generator: called with z `[B, noise + codes.size]`; gives `[B, ...]`, like x.
+        discriminator: called with x; gives logits `[B, ...]`.
+        recognizer: Q, called with x; gives `[B, codes.features]`, as `models.mlp.Encoder` and
+            `models.dcgan.Encoder` do.
+        codes: which codes there are.
+        latent: sampler of the noise, which comes before the code in z.
+        code_weight: weight of the categorical codes' L_I, the paper's lambda.
+        continuous_weight: likewise of the continuous codes, whose L_I has no upper bound.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of the running average of G and Q; None for none.
+        **settings: further keywords of `recipes.players`.
+
+    Returns:
+        The GAN; `sample` draws codes at random. To choose them, apply the generator to
+        `codes.place(z, ...)`.
+
+    Raises:
+        ValueError: there is no code; or when it is initialised, Q has not `codes.features` outputs,
+            or as in `recipes.gan`.
+    """
+    if codes.size == 0:
+        raise ValueError("infogan needs a code; expected categories or continuous codes")
+
+    def g_term(seen: Seen):
+        categorical, continuous, accuracy = _information(codes, seen.z, seen.extra)
+        metrics = {"information": jnp.mean(categorical + continuous)}
+        if codes.categories:
+            metrics["code_accuracy"] = accuracy
+        return -(code_weight * categorical + continuous_weight * continuous), metrics
+
+    g, d, sample = players(
+        _recognized(generator, recognizer, codes),
+        discriminator,
+        latent=latents.concatenate(latent, codes.latent),
+        g_term=g_term,
+        **settings,
+    )
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def infer(
+    recognizer: Network, codes: Codes, variables: Variables, x: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Read the codes off examples.
+
+    Args:
+        recognizer: Q.
+        codes: which codes there are.
+        variables: of the trained G's player: `state.ema`, or `Variables(g.params, g.state)`.
+        x: `[B, ...]`, real or fake.
+
+    Returns:
+        The likeliest categories, int32 `[B, categorical codes]`, and the means of the continuous
+        codes, `[B, continuous]`.
+    """
+    params, state = variables.params["recognizer"], variables.state["recognizer"]
+    found, _ = recognizer.apply(params, state, jax.random.key(0), x, train=False)
+    *logits, normal = codes._split(found)
+    likeliest = [jnp.argmax(one, axis=-1) for one in logits]
+    categories = jnp.stack(likeliest, axis=-1) if logits else jnp.zeros((len(x), 0), jnp.int32)
+    return categories, normal[:, : codes.continuous]
+
+
+def _information(codes: Codes, z: jax.Array, found: jax.Array):
+    """L_I of the categorical and of the continuous codes, `[B]` each, and Q's accuracy."""
+    *chosen, values = codes._split(z[:, z.shape[-1] - codes.size :])
+    *logits, normal = codes._split(found.astype(z.dtype))
+    means, log_deviations = jnp.split(normal, 2, axis=-1)
+    errors = (values - means) * jnp.exp(-log_deviations)
+    log_densities = -(jnp.square(errors) + math.log(2 * math.pi)) / 2 - log_deviations
+    continuous = jnp.sum(log_densities + math.log(2), axis=-1)  # the entropy of U[-1, 1)
+    categorical, right = jnp.zeros_like(continuous), jnp.zeros_like(continuous)
+    for one_hot, one in zip(chosen, logits, strict=True):
+        entropy = math.log(one.shape[-1])
+        categorical += jnp.sum(one_hot * jax.nn.log_softmax(one), axis=-1) + entropy
+        right += jnp.argmax(one, axis=-1) == jnp.argmax(one_hot, axis=-1)
+    return categorical, continuous, jnp.mean(right) / max(len(logits), 1)
+
+
+def _recognized(generator: Network, recognizer: Network, codes: Codes) -> Network:
+    """The generator, with Q's reading of each sample beside it."""
+
+    def init(key, *inputs):
+        g_key, q_key = jax.random.split(key)
+        params, state = generator.init(g_key, *inputs)
+        x, _ = jax.eval_shape(lambda: generator.apply(params, state, key, *inputs, train=False))
+        q_params, q_state = recognizer.init(q_key, jnp.zeros(x.shape, x.dtype))
+        found, _ = jax.eval_shape(
+            lambda: recognizer.apply(q_params, q_state, key, jnp.zeros(x.shape), train=False)
+        )
+        if found.shape != (len(x), codes.features):
+            raise ValueError(
+                f"the recognizer gives {found.shape[1:]}, these codes need {codes.features} "
+                f"features; expected [B, codes.features]"
+            )
+        return (
+            {"generator": params, "recognizer": q_params},
+            {"generator": state, "recognizer": q_state},
+        )
+
+    def apply(params, state, key, *inputs, train):
+        g_key, q_key = jax.random.split(key)
+        x, g_state = generator.apply(
+            params["generator"], state["generator"], g_key, *inputs, train=train
+        )
+        found, q_state = recognizer.apply(
+            params["recognizer"], state["recognizer"], q_key, x, train=train
+        )
+        return (x, found), {"generator": g_state, "recognizer": q_state}
+
+    return Network(init, apply)
+
+
+def _rows(values: Any, n: int, columns: int) -> jax.Array:
+    values = jnp.asarray(values)
+    if values.ndim > 2 or (values.ndim and values.shape[-1] != columns):
+        raise ValueError(
+            f"codes of shape {values.shape} for {columns} codes; expected [{columns}] or "
+            f"[n, {columns}]"
+        )
+    return jnp.broadcast_to(values, (n, columns))

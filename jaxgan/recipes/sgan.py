@@ -1,0 +1,102 @@
+"""SGAN: a discriminator that is a classifier, and learns from few labels and many examples.
+
+Odena 2016, arXiv:1606.01583; Salimans et al. 2016, arXiv:1606.03498, section 5.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan import losses
+from jaxgan.core import two_player
+from jaxgan.recipes.acgan import classification
+from jaxgan.recipes.gan import Seen, players
+from jaxgan.types import GAN, Network
+
+__all__ = ["sgan"]
+
+
+def sgan(
+    generator: Network,
+    discriminator: Network,
+    *,
+    class_weight: float | jax.Array = 1.0,
+    feature_matching: bool = False,
+    loss: losses.AdversarialLoss | None = None,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make a semi-supervised GAN: "fake" is one more class, whose logit is fixed to 0.
+
+        logit that x is real = log sum_k exp(class_logits(x)_k)
+
+        D minimises  that of `recipes.gan` - class_weight mean over the labelled of log P(y | x)
+        G minimises  that of `recipes.gan`, or with feature matching |mean f(x) - mean f(G(z))|^2
+
+    where P is the softmax of the K class logits. By the fixed logit, the sigmoid of the logit above
+    is what a softmax over K + 1 classes gives to the K real ones (arXiv:1606.03498, section 5).
+    Only `batch.y` of -1 makes an example unlabelled; the adversarial losses look at all of them.
+
+    D's further metric is `d_class_accuracy`, the accuracy on the labelled examples; G's, with
+    feature matching, is `g_feature_distance`. D is the classifier: it is applied to new examples
+    with `state.d`'s params and state.
+
+    Args:
+        generator: called with z `[B, latent]`; gives `[B, ...]`, like x.
+        discriminator: called with x; gives class logits `[B, K]`, as `models.mlp.Encoder(K)` and
+            `models.dcgan.Encoder(K)` do, or a pair of them and of features f(x) `[B, ...]`.
+        class_weight: weight of the cross-entropy of the labels.
+        feature_matching: whether G matches the mean features (arXiv:1606.03498, section 3.1)
+            instead of minimising its adversarial loss, which makes the better classifiers there.
+        loss: the pair of losses; `losses.non_saturating()` if None.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
+        **settings: further keywords of `recipes.players`.
+
+    Returns:
+        The GAN.
+
+    Raises:
+        ValueError: as in `recipes.gan`; in the first step, labels are missing, D does not give
+            class logits, or no features though they are to be matched.
+    """
+    loss = losses.non_saturating() if loss is None else loss
+    if feature_matching:
+        loss = loss._replace(generator=lambda real, fake: jnp.zeros_like(fake))
+
+    def d_term(seen: Seen):
+        if seen.batch.y is None:
+            raise ValueError("sgan needs labels, -1 where there is none; this batch has y = None")
+        values, accuracy = classification(seen.real_heads[0], seen.batch.y)
+        return class_weight * values, {"class_accuracy": accuracy}
+
+    def match(seen: Seen):
+        _, real = seen.real_heads
+        _, fake = seen.fake_heads
+        if isinstance(fake, tuple):
+            raise ValueError("feature matching needs a D that gives (class logits, features)")
+        distance = jnp.sum(jnp.square(jnp.mean(real, axis=0) - jnp.mean(fake, axis=0)))
+        return distance, {"feature_distance": distance}
+
+    g, d, sample = players(
+        generator,
+        _judging(discriminator),
+        loss=loss,
+        g_term=match if feature_matching else None,
+        d_term=d_term,
+        **settings,
+    )
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def _judging(classifier: Network) -> Network:
+    """Class logits, or a pair of them and of features, -> (logits, (class logits, features))."""
+
+    def apply(params, state, key, x, *, train):
+        outputs, state = classifier.apply(params, state, key, x, train=train)
+        class_logits, features = outputs if isinstance(outputs, tuple) else (outputs, ())
+        return (jax.nn.logsumexp(class_logits, axis=-1), (class_logits, features)), state
+
+    return Network(classifier.init, apply)
