@@ -1,0 +1,148 @@
+"""Which part of a picture is missing: samplers of holes for inpainting.
+
+A sampler is `(key, n, height, width) -> mask` with masks `[n, H, W, 1]`, float32: 1 in the hole and
+0 where the picture is known.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = ["Mask", "center", "check", "random_blocks", "random_box"]
+
+Mask = Callable[[jax.Array, int, int, int], jax.Array]
+
+
+def center(share: float = 0.5) -> Mask:
+    """A box in the middle, the same in all pictures (arXiv:1604.07379, section 3.3).
+
+    Args:
+        share: of the height and of the width, in (0, 1); rounded to whole pixels, of which at least
+            one is missing and one known.
+
+    Returns:
+        `(key, n, height, width) -> [n, H, W, 1]`.
+
+    Raises:
+        ValueError: `share` is not in (0, 1); when called, the picture is less than 2x2.
+    """
+    _check_share(share)
+
+    def sample(key: jax.Array, n: int, height: int, width: int) -> jax.Array:
+        del key
+        sides = _sides(share, height, width)
+        top, left = (height - sides[0]) // 2, (width - sides[1]) // 2
+        corners = jnp.broadcast_to(jnp.array([top, left]), (n, 2))
+        return _boxes(corners, sides, height, width)
+
+    return sample
+
+
+def random_box(share: float = 0.5) -> Mask:
+    """A box anywhere inside, another in each picture (as in CC-GAN, arXiv:1611.06430).
+
+    Args:
+        share: as in `center`.
+
+    Returns:
+        `(key, n, height, width) -> [n, H, W, 1]`.
+
+    Raises:
+        ValueError: as in `center`.
+    """
+    return random_blocks(1, share)
+
+
+def random_blocks(count: int = 4, share: float = 0.25) -> Mask:
+    """Several boxes anywhere, which may overlap (arXiv:1604.07379, section 3.3, "random block").
+
+    As they are by default they cover up to a quarter of the picture, as in the paper.
+
+    Args:
+        count: how many boxes each picture has.
+        share: of each, as in `center`.
+
+    Returns:
+        `(key, n, height, width) -> [n, H, W, 1]`.
+
+    Raises:
+        ValueError: as in `center`; or `count` is below 1, or so many boxes could cover all.
+    """
+    _check_share(share)
+    if count < 1:
+        raise ValueError(f"a mask of {count} boxes hides nothing; expected at least 1")
+    if count > 1 and count * share**2 >= 1:
+        raise ValueError(
+            f"{count} boxes of share {share} could make a mask that covers all; expected "
+            f"count * share^2 < 1"
+        )
+
+    def sample(key: jax.Array, n: int, height: int, width: int) -> jax.Array:
+        sides = _sides(share, height, width)
+        places = jnp.array([height - sides[0] + 1, width - sides[1] + 1])
+        corners = jnp.floor(places * jax.random.uniform(key, (count, n, 2))).astype(jnp.int32)
+        boxes = jax.vmap(lambda corner: _boxes(corner, sides, height, width))(corners)
+        return jnp.max(boxes, axis=0)
+
+    return sample
+
+
+def check(mask: np.ndarray, height: int, width: int) -> None:
+    """Check masks that somebody has drawn, before anything is compiled for them.
+
+    Args:
+        mask: `[n, H, W, 1]`, of any type.
+        height: of the pictures.
+        width: likewise.
+
+    Raises:
+        ValueError: the masks are not of this size, are not 0 or 1 everywhere, or one of them covers
+            all of its picture or nothing.
+    """
+    if mask.ndim != 4 or mask.shape[3] != 1:
+        raise ValueError(f"masks have shape {mask.shape}; expected [n, {height}, {width}, 1]")
+    if mask.shape[1:3] != (height, width):
+        raise ValueError(
+            f"a mask of {mask.shape[1]}x{mask.shape[2]} for pictures of {height}x{width}; "
+            f"expected one size"
+        )
+    if not np.isin(mask, (0, 1)).all():
+        raise ValueError("a mask is 1 in the hole and 0 elsewhere; this one has other values")
+    covered = mask.astype(np.float32).mean(axis=(1, 2, 3))
+    for wrong, what in ((covered == 1, "all of its picture"), (covered == 0, "nothing")):
+        if wrong.any():
+            raise ValueError(
+                f"mask {wrong.argmax()} covers {what}; expected a hole with surroundings"
+            )
+
+
+def _check_share(share: float) -> None:
+    if not 0 < share < 1:
+        what = "covers all" if share >= 1 else "hides nothing"
+        raise ValueError(f"share is {share}: a mask that {what}; expected 0 < share < 1")
+
+
+def _sides(share: float, height: int, width: int) -> tuple[int, int]:
+    """Height and width of a box, in pixels."""
+    if min(height, width) < 2:
+        raise ValueError(
+            f"a picture of {height}x{width} has no room for a hole; expected at least 2x2"
+        )
+
+    def pixels(side: int) -> int:
+        return min(max(1, round(share * side)), side - 1)
+
+    return pixels(height), pixels(width)
+
+
+def _boxes(corners: jax.Array, sides: tuple[int, int], height: int, width: int) -> jax.Array:
+    """Boxes whose upper left corners are at `[n, 2]`: `[n, height, width, 1]`."""
+    rows, columns = (
+        (jnp.arange(length) >= first) & (jnp.arange(length) < first + side)
+        for length, first, side in zip(
+            (height, width), (corners[:, :1], corners[:, 1:]), sides, strict=True
+        )
+    )
+    return (rows[:, :, None, None] & columns[:, None, :, None]).astype(jnp.float32)
