@@ -19,6 +19,7 @@ __all__ = [
     "BatchNorm",
     "Conv",
     "ConvTranspose",
+    "InstanceNorm",
     "Upsample",
     "append_label",
     "at_least_float32",
@@ -142,6 +143,18 @@ def BatchNorm(  # noqa: N802 - it makes a module and reads as one
         axis_name=axis_name,
         dtype=dtype,
     )
+
+
+def InstanceNorm(*, dtype: Any = None) -> nn.InstanceNorm:  # noqa: N802 - likewise
+    """Instance normalisation (Ulyanov et al. 2016, arXiv:1607.08022): no parameters, no state.
+
+    Every channel of every image gets mean 0 and variance 1 over its pixels; eps is 1e-5. Of a
+    channel of a single pixel nothing is left.
+
+    Args:
+        dtype: type of the output; statistics are float32 always.
+    """
+    return nn.InstanceNorm(epsilon=1e-5, use_bias=False, use_scale=False, dtype=dtype)
 
 
 def _scale_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:

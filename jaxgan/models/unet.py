@@ -1,0 +1,99 @@
+"""The generator of pix2pix (Isola et al. 2016, arXiv:1611.07004): a U-Net (arXiv:1505.04597).
+
+4x4 convolutions of stride 2 take an image down and transposed ones take it up again. What is seen
+on the way down is handed across to the stage of the same size on the way up, so that edges need not
+pass through the narrow middle. Stage k has `width * min(2**k, 8)` channels:
+
+    image   stages   sides on the way down
+     28        2      14  7
+     32        5      16  8  4  2  1
+    256        8     128 64 32 16  8  4  2  1      the paper's, with `width=64`
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.layers import Conv, InstanceNorm, Upsample, leaky_relu
+
+__all__ = ["Generator"]
+
+_normal = nn.initializers.normal(0.02)
+
+_NOISY = 3  # stages with dropout, from the middle on
+
+
+class Generator(nn.Module):
+    """A U-Net from images `[B, H, W, C']` to images `[B, H, W, channels]` in [-1, 1].
+
+    Its noise is dropout, in the first three stages on the way up, but not in the last one. As in
+    the paper (section 3) it stays on when the network is sampled from.
+
+    Attributes:
+        channels: of the output.
+        width: channels of the finest stage.
+        stages: halvings of the image.
+        dropout: share of the values that are dropped; 0 for a network without noise.
+        skips: whether stages are handed across.
+        upsample: how each stage doubles the size; see `jaxgan.models.layers.Upsample`.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    channels: int = 3
+    width: int = 64
+    stages: int = 8
+    dropout: float = 0.5
+    skips: bool = True
+    upsample: str = "transposed"
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, y: Array) -> Array:
+        """Translates images.
+
+        Args:
+            y: images `[B, H, W, C']` in [-1, 1]; H and W are multiples of `2**stages`.
+
+        Returns:
+            Images `[B, H, W, channels]` in [-1, 1].
+
+        Raises:
+            ValueError: if the sides are no such multiples, or a setting is out of range.
+        """
+        self._check(y)
+        settings: dict[str, Any] = {"kernel_init": _normal, "dtype": self.dtype}
+        down = partial(Conv, kernel_size=(4, 4), stride=2, **settings)
+        up = partial(Upsample, method=self.upsample, **settings)
+        normalize = InstanceNorm(dtype=self.dtype)
+        widths = [self.width * min(2**stage, 8) for stage in range(self.stages)]
+
+        h, seen = y, []
+        for stage, width in enumerate(widths[:-1]):
+            h = down(width)(h)
+            h = leaky_relu(normalize(h) if stage > 0 else h)
+            seen.append(h)
+        # The middle may be a single pixel, of which normalisation would leave nothing.
+        h = nn.relu(down(widths[-1])(h))
+        for stage, width in enumerate(reversed(widths[:-1])):
+            h = normalize(up(width)(h))
+            if stage < _NOISY:
+                h = nn.Dropout(self.dropout, deterministic=False)(h)
+            h = nn.relu(h)
+            if self.skips:
+                h = jnp.concatenate([h, seen.pop()], axis=-1)
+        return jnp.tanh(up(self.channels)(h))
+
+    def _check(self, y: Array) -> None:
+        if self.stages < 1:
+            raise ValueError(f"stages is {self.stages}; a U-Net has at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; expected 0 <= dropout < 1")
+        height, width = y.shape[1:3]
+        if height % 2**self.stages or width % 2**self.stages:
+            raise ValueError(
+                f"images of {height}x{width} for stages={self.stages}; "
+                f"expected multiples of {2**self.stages}"
+            )
