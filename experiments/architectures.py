@@ -7,7 +7,19 @@ import flax.linen as nn
 import jax.numpy as jnp
 from config import Config
 
-from jaxgan.models import biggan, dcgan, mlp, progressive, r3gan, resnet, sizes, stylegan2
+from jaxgan.models import (
+    biggan,
+    dcgan,
+    mlp,
+    patch,
+    progressive,
+    r3gan,
+    resnet,
+    sizes,
+    stylegan2,
+    translator,
+    unet,
+)
 
 
 class Facts(NamedTuple):
@@ -15,9 +27,13 @@ class Facts(NamedTuple):
 
     shape: tuple[int, ...]
     class_names: tuple[str, ...] = ()
+    source: tuple[int, ...] = ()
+    """The shape of y, where it is pictures."""
 
 
 Pair = tuple[nn.Module, nn.Module]
+
+DTYPES: dict[str, Any] = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 def networks(
@@ -42,10 +58,12 @@ def networks(
     """
     shared = {
         "num_classes": len(facts.class_names) if config.conditional else None,
-        "dtype": dtype or {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision],
+        "dtype": dtype or DTYPES[config.precision],
     }
     if config.model == "mlp":
         return _dense(config, facts, shared)
+    if config.model in ("wavegan", "voxels"):
+        return _beyond_pictures(config, facts, axis_name, shared)
     if len(facts.shape) != 3 or facts.shape[0] != facts.shape[1]:
         raise ValueError(f"--model={config.model} makes square images, the data are {facts.shape}")
     size, _, channels = facts.shape
@@ -111,6 +129,63 @@ def _r3gan(config: Config, channels: int, axis_name: str | None, shared: dict[st
         "low_stages": doublings,  # all but the coarsest compute in --precision, as in the paper
     }
     return r3gan.Generator(channels=channels, **shared), r3gan.Discriminator(**shared)
+
+
+def _beyond_pictures(
+    config: Config, facts: Facts, axis_name: str | None, shared: dict[str, Any]
+) -> Pair:
+    from jaxgan.models import voxels, wavegan
+
+    shared = shared | {"width": config.width}
+    if config.model == "wavegan":
+        wavegan.check_length(facts.shape)
+        shared |= {"length": facts.shape[0]}
+        shift = {"phase_shuffle": config.phase_shuffle}
+        return wavegan.Generator(**shared), wavegan.Discriminator(**shift, **shared)
+    voxels.check_shape(facts.shape)
+    shared |= {"size": facts.shape[0], "axis_name": axis_name}
+    return voxels.Generator(**shared), voxels.Discriminator(normalization=config.d_norm, **shared)
+
+
+def encoder(config: Config, facts: Facts, features: int, axis_name: str | None = None) -> nn.Module:
+    """What reads numbers off an example; as large as the discriminator."""
+    dtype = DTYPES[config.precision]
+    if config.model == "mlp":
+        return mlp.Encoder(features, widths=(2 * config.width, config.width), dtype=dtype)
+    size = facts.shape[0]
+    settings: dict[str, Any] = {"width": config.width, "axis_name": axis_name, "dtype": dtype}
+    return dcgan.Encoder(features, image_size=size, normalization=config.d_norm, **settings)
+
+
+def picture_generator(config: Config, channels: int) -> nn.Module:
+    """What makes pictures of pictures."""
+    settings = {"channels": channels, "width": config.width, "dtype": DTYPES[config.precision]}
+    if config.model == "translator":
+        return translator.Generator(blocks=config.blocks, **settings)
+    return unet.Generator(
+        stages=config.stages, dropout=config.dropout, upsample=config.upsample, **settings
+    )
+
+
+def patches(config: Config) -> nn.Module:
+    """A discriminator that gives every patch of a picture its logit."""
+    norm = "none" if config.d_norm == "none" else "instance"
+    settings = {"layers": config.patch_layers, "normalization": norm}
+    return patch.Discriminator(width=config.width, dtype=DTYPES[config.precision], **settings)
+
+
+def whole(
+    config: Config, facts: Facts, axis_name: str | None, classes: int | None = None
+) -> nn.Module:
+    """A discriminator of whole pictures, which may tell their class."""
+    return dcgan.Discriminator(
+        image_size=facts.shape[0],
+        width=config.width,
+        normalization=config.d_norm,
+        axis_name=axis_name,
+        dtype=DTYPES[config.precision],
+        classes=classes,
+    )
 
 
 _MODELS: dict[str, Callable[..., Pair]] = {

@@ -1,11 +1,13 @@
 """From settings to functions: the GAN of a run."""
 
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import optax
 from architectures import Facts, Pair, networks
 from choices import SMOOTHED
 from config import Config, ConfigError
+from games import GAMES, Experiment, Setting
 from jax.core import Tracer
 
 import jaxgan
@@ -19,21 +21,14 @@ from jaxgan import (
     regularizers,
     schedules,
 )
-from jaxgan.latents import Latent, normal, uniform
+from jaxgan.latents import normal, uniform
 from jaxgan.models.progressive import resolutions
 
 __all__ = ["Experiment", "Facts", "build"]
 
 
-_STREAMS = {"stylegan2": ("mixing", "noise")}  # what the networks draw from; dropout for others
-
-
-class Experiment(NamedTuple):
-    """What a run trains, and what its samples are drawn with."""
-
-    gan: jaxgan.GAN
-    generator: jaxgan.Network
-    latent: Latent
+# What the networks draw from; dropout for others.
+_STREAMS = {"stylegan2": ("mixing", "noise"), "wavegan": ("phase",)}
 
 
 def build(
@@ -50,10 +45,6 @@ def build(
     Raises:
         ConfigError: the networks cannot make or judge data of this shape.
     """
-    try:
-        modules = networks(config, facts, axis_name=axis_name, truncation=truncation)
-    except ValueError as error:
-        raise ConfigError(f"--model={config.model}, --image_size: {error}") from error
     latent = {"normal": normal, "uniform": uniform}[config.latent](config.latent_dim)
     settings = {
         "latent": latent,
@@ -69,23 +60,27 @@ def build(
         "d_steps": config.d_steps,
         "ema_decay": _ema_decay(config),
     }
-    match config.recipe:
-        case "progressive":
-            return _progressive(config, modules, settings)
-        case "stylegan2":
-            settings |= {"path_weight": config.path_weight, "path_every": config.path_every}
-            recipe = recipes.stylegan2
-        case _:
-            recipe = recipes.gan
-    generator = _network(config, modules[0], spectral_norm=config.g_spectral_norm)
-    discriminator = _network(config, modules[1], spectral_norm=config.spectral_norm)
+    network = partial(_network, config)
+    try:
+        if config.recipe in GAMES:
+            return GAMES[config.recipe](Setting(config, facts, axis_name, settings, network))
+        modules = networks(config, facts, axis_name=axis_name, truncation=truncation)
+    except ValueError as error:
+        raise ConfigError(f"--model={config.model}, --dataset: {error}") from error
+    if config.recipe == "progressive":
+        return _progressive(config, modules, settings)
+    recipe = recipes.gan
+    if config.recipe == "stylegan2":
+        settings |= {"path_weight": config.path_weight, "path_every": config.path_every}
+        recipe = recipes.stylegan2
+    generator, discriminator = network(modules[0], True), network(modules[1], False)
     return Experiment(recipe(generator, discriminator, **settings), generator, latent)
 
 
 def _progressive(config: Config, modules: Pair, settings: dict[str, Any]) -> Experiment:
     generator, discriminator = (
         lambda resolution, module=module: _network(
-            config, module.clone(resolution=resolution), spectral_norm=False
+            config, module.clone(resolution=resolution), of_g=True
         )
         for module in modules
     )
@@ -96,13 +91,14 @@ def _progressive(config: Config, modules: Pair, settings: dict[str, Any]) -> Exp
     return Experiment(gan, recipes.grown(generator, growth), settings["latent"])
 
 
-def _network(config: Config, module: Any, *, spectral_norm: bool) -> jaxgan.Network:
+def _network(config: Config, module: Any, of_g: bool) -> jaxgan.Network:
     network = nets.from_linen(module, rngs=_STREAMS.get(config.model, ("dropout",)))
     if config.remat:
         network = nets.remat(network)
     if config.microbatch:
         network = nets.microbatch(network, config.microbatch)
-    return nets.spectral_norm(network) if spectral_norm else network
+    norm = config.g_spectral_norm if of_g else config.spectral_norm
+    return nets.spectral_norm(network) if norm else network
 
 
 def _is_on(value: Any) -> bool:

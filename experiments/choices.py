@@ -53,3 +53,9 @@ METRICS = (
 FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
 AUGMENTS = ("none", "diffaugment", "ada", "scheduled")
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+
+DRAWN_FROM_NOISE = ("gan", "progressive", "stylegan2")
+DENSE_OR_DCGAN = ("acgan", "infogan", "sgan", "cogan", "bigan", "aae")
+INPAINTING = ("context_encoder", "ccgan")
+PICTURE_TO_PICTURE = ("pix2pix", "srgan", "cyclegan", *INPAINTING)
+"""Recipes whose samples are made of a picture each, and of no noise."""

@@ -58,8 +58,8 @@ class Config:
         "SGAN, CCGAN: examples that keep their labels, alike of each class; 0 for all",
         lower_bound=0,
     )
-    feature_matching: float = _flag(
-        0.0, "SGAN: weight of G's feature matching; 0 for no", lower_bound=0.0
+    feature_matching: bool = _flag(
+        False, "SGAN: let G match the mean of D's features, and not fool D"
     )
     code_categories: int = _flag(10, "InfoGAN: values of its categorical code", **_positive)
     code_continuous: int = _flag(2, "InfoGAN: how many continuous codes", lower_bound=0)

@@ -19,8 +19,9 @@ from config import Config, ConfigError
 from contest import Contest
 from devices import compile_steps, mode_and_devices, one_copy, share_of
 from feed import ahead
-from prepare import facts, feed_of, initial_state, prepare, sample_key, view
+from prepare import facts, feed_of, initial_state, prepare, sample_key
 from record import Recorder, Silent
+from views import view
 
 import jaxgan
 from jaxgan import checkpoint, data, losses
@@ -294,6 +295,7 @@ def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
     key = sample_key(config.seed)
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
-        return show(np.asarray(gan.sample(one_copy(state), key, n=count, y=y)))
+        samples = gan.sample(one_copy(state), key, n=count, y=y)
+        return show(jax.tree.map(np.asarray, samples))
 
     return draw

@@ -1,13 +1,11 @@
 """What a run begins with, whether it trains one GAN or a population of them."""
 
 import dataclasses
-from collections.abc import Callable
 from functools import partial
 
 import hosts
 import jax
 import numpy as np
-import pictures
 from build import Facts
 from checks import check, check_against_data
 from config import Config, ConfigError
@@ -16,9 +14,6 @@ from feed import Feed, Share, feed
 
 import jaxgan
 from jaxgan import Batch, data
-
-_POINTS = 1000
-_COLUMNS = 10
 
 
 def prepare(config: Config) -> data.Dataset:
@@ -45,12 +40,31 @@ def load(config: Config) -> data.Dataset:
         manual_dir=config.manual_dir or None,
     )
     check_against_data(config, dataset)
-    return dataset
+    return _unlabelled(config, dataset) if config.labelled else dataset
+
+
+def _unlabelled(config: Config, dataset: data.Dataset) -> data.Dataset:
+    """The data with the first labels of each class only, `--labelled` in all; -1 for the others."""
+    assert dataset.y is not None  # `check_against_data` sees to that
+    y = np.full_like(dataset.y, -1)
+    each = config.labelled // len(dataset.class_names)
+    for label in range(len(dataset.class_names)):
+        y[np.flatnonzero(dataset.y == label)[:each]] = label
+    return dataset._replace(y=y)
 
 
 def facts(dataset: data.Dataset) -> Facts:
     """What the networks have to know about the data."""
-    return Facts(dataset.x.shape[1:], dataset.class_names)
+    source = () if dataset.y is None else dataset.y.shape[1:]
+    return Facts(dataset.x.shape[1:], dataset.class_names, source)
+
+
+def example(facts: Facts) -> Batch:
+    """A batch that is like the data, to set up states with."""
+    x = np.zeros((2, *facts.shape), np.float32)
+    if facts.source:
+        return Batch(x, np.zeros((2, *facts.source), np.float32))
+    return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
 
 
 def feed_of(config: Config, dataset: data.Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
@@ -73,10 +87,8 @@ def initial_state(
     Raises:
         ConfigError: the networks do not fit the data.
     """
-    x = np.zeros((2, *dataset.x.shape[1:]), np.float32)
-    y = None if dataset.y is None else np.zeros(2, np.int32)
     try:
-        return gan.init(key, Batch(x, y))
+        return gan.init(key, example(facts(dataset)))
     except ValueError as error:
         raise ConfigError(f"--model={config.model}: {error}") from error
 
@@ -84,22 +96,3 @@ def initial_state(
 def sample_key(seed: int) -> jax.Array:
     """The key of a run's pictures, which show always the same latents."""
     return jax.random.fold_in(jax.random.key(seed), 1)
-
-
-def view(
-    config: Config, dataset: data.Dataset, images: int
-) -> tuple[int, np.ndarray | None, Callable[[np.ndarray], np.ndarray]]:
-    """How samples are shown: how many, of which labels, and `samples -> picture`.
-
-    With labels each class has a column of its own.
-    """
-    is_images = dataset.x.ndim == 4
-    count = images if is_images else _POINTS
-    y = np.arange(count) % len(dataset.class_names) if config.conditional else None
-
-    def show(samples: np.ndarray) -> np.ndarray:
-        if is_images:
-            return pictures.grid(data.to_uint8(samples), _COLUMNS)
-        return pictures.scatter(samples, dataset.x[:count])
-
-    return count, y, show

@@ -1,7 +1,11 @@
 """Draw samples from a run: python experiments/sample.py --workdir=runs/dcgan_digits --out=more.png.
 
 --out=X.png makes a grid, X.npz an array, X.gif a grid in which every picture walks through latent
-space and back to where it began.
+space and back to where it began, and X.wav, of a run on sounds, the sounds one after the other.
+
+Runs that make pictures of pictures translate, enlarge, fill in or reconstruct those of
+--input=FILE_OR_DIRECTORY, or with --from_data some of their own data. --sweep=0 walks through an
+InfoGAN's first code.
 """
 
 from functools import partial
@@ -13,17 +17,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pictures
+import sounds
 from absl import app, flags
 from build import Experiment, Facts, build
 from config import Config, ConfigError
+from edit import edit_data, edit_files
 from members import is_population, label, members
+from prepare import example
+from views import as_uint8, show, stacked_rows
 
-from jaxgan import Batch, TrainState, Variables, data, latents
+from jaxgan import TrainState, Variables, latents
 from jaxgan.checkpoint import CheckpointError, Checkpoints
+from jaxgan.data import DataError, notes
 
 _AT_ONCE = 256
 _STOPS = 4  # latents that a picture of a GIF passes
 _FRAMES = 8  # pictures from one of them to the next, unless --interpolate says otherwise
+_CODES = 9  # values of a continuous code that a sweep shows
 
 
 class Run(NamedTuple):
@@ -34,9 +44,13 @@ class Run(NamedTuple):
     experiment: Experiment
     variables: Variables
     step: int
+    d_variables: Variables
 
-    def draw(self, z: jax.Array, y: np.ndarray | None) -> np.ndarray:
-        """Samples for latents `[n, dim]` and labels `[n]`: uint8 images, or float points."""
+    def draw(self, z: jax.Array, y: np.ndarray | None) -> Any:
+        """Samples for latents `[n, dim]` and labels `[n]`: uint8 pictures, or anything else, float.
+
+        Of a CoGAN, a pair of them.
+        """
         apply = jax.jit(self.experiment.generator.apply, static_argnames="train")
         key = jax.random.key(0)  # a generator may be random inside, when it is trained
         parts = []
@@ -44,9 +58,9 @@ class Run(NamedTuple):
             rows = slice(start, start + _AT_ONCE)
             labels = () if y is None else (jnp.asarray(y[rows]),)
             samples, _ = apply(*self.variables, key, z[rows], *labels, train=False)
-            parts.append(np.asarray(samples))
-        samples = np.concatenate(parts)
-        return data.to_uint8(samples) if samples.ndim == 4 else samples
+            parts.append(samples)
+        samples = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        return jax.tree.map(lambda a: as_uint8(a) if a.ndim == 4 else a, samples)
 
 
 def restore(
@@ -77,17 +91,18 @@ def restore(
         steps = checkpoints.steps()
         if not steps or step not in {None, *steps}:
             raise ConfigError(f"--step: --workdir={workdir} has checkpoints of steps {steps}")
-        notes = checkpoints.notes(steps[-1])
-        facts = Facts(tuple(notes["shape"]), tuple(notes["class_names"]))
+        facts = Facts(
+            **{name: tuple(value) for name, value in checkpoints.notes(steps[-1]).items()}
+        )
         experiment = build(chosen, facts)
-        example = Batch(jnp.zeros((2, *facts.shape)), jnp.zeros(2, jnp.int32))
-        like = jax.eval_shape(experiment.gan.init, jax.random.key(0), example)
+        like = jax.eval_shape(experiment.gan.init, jax.random.key(0), example(facts))
         if is_population(config):
             like = jax.tree.map(partial(_stacked, len(everyone)), like)
         step, state = checkpoints.restore(like, step)
         if is_population(config):
             state = jax.tree.map(lambda leaf: leaf[member], state)
-    return Run(chosen, facts, experiment, _averaged(state), step)
+    judge = Variables(state.d.params, state.d.state)
+    return Run(chosen, facts, experiment, _averaged(state), step, judge)
 
 
 def _choose(config: Config, everyone: list[Config], member: int | None) -> Config:
@@ -142,6 +157,10 @@ def truncated(run: Run, truncation: float | None) -> Run:
         return run
     if run.config.recipe == "stylegan2":
         return run._replace(experiment=build(run.config, run.facts, truncation=truncation))
+    if run.experiment.latent is None or run.experiment.codes is not None:
+        raise ConfigError(
+            f"--truncation: a run with --recipe={run.config.recipe} has no such latents"
+        )
     if run.config.latent != "normal":
         raise ConfigError("--truncation: the run was trained with uniform latents, not normal ones")
     latent = latents.truncated(run.config.latent_dim, truncation)
@@ -178,31 +197,72 @@ def make(run: Run, key: jax.Array, n: int, label, interpolate: int):
     return run.draw(jnp.swapaxes(z, 0, 1).reshape(n, -1), y), y
 
 
+def sweep(run: Run, key: jax.Array, n: int, code: int) -> np.ndarray:
+    """A picture with a row for each of n latents, along which one code of an InfoGAN changes.
+
+    Raises:
+        ConfigError: the run has no such code.
+    """
+    codes = run.experiment.codes
+    if codes is None:
+        raise ConfigError(f"--sweep={code}: --recipe={run.config.recipe} has no codes, InfoGAN has")
+    continuous = code - len(codes.categories)
+    if continuous >= codes.continuous:
+        last = len(codes.categories) + codes.continuous - 1
+        raise ConfigError(f"--sweep={code}: expected a code from 0 to {last}")
+    z = run.experiment.latent(key, n)  # pyright: ignore[reportOptionalCall]
+    if continuous < 0:
+        values = [codes.place(z, categories=[k]) for k in range(codes.categories[code])]
+    else:
+        own = z[:, z.shape[1] - codes.continuous :]
+        values = [
+            codes.place(z, continuous=own.at[:, continuous].set(value))
+            for value in np.linspace(-1, 1, _CODES)
+        ]
+    rows = jnp.swapaxes(jnp.stack(values), 0, 1).reshape(-1, z.shape[1])
+    return show(run.draw(rows, None), len(values))
+
+
 def write(path: Path, run: Run, key: jax.Array, n: int, label, interpolate: int):
     """Write what the ending of `path` asks for.
 
     Raises:
         ConfigError: an ending that is not known, or settings that contradict each other.
     """
-    is_images = len(run.facts.shape) == 3
+    if run.experiment.latent is None:
+        raise ConfigError(
+            f"--recipe={run.config.recipe}: it makes pictures of pictures; give --input=FILE, "
+            f"--input=DIRECTORY or --from_data"
+        )
     if path.suffix == ".npz":
         samples, y = make(run, key, n, label, interpolate)
-        arrays: dict[str, Any] = {"samples": samples} | ({} if y is None else {"labels": y})
-        np.savez_compressed(path, **arrays)
+        named = (
+            dict(zip(("samples", "samples_of_y"), samples, strict=True))
+            if isinstance(samples, tuple)
+            else {"samples": samples}
+        )
+        np.savez_compressed(path, **named, **({} if y is None else {"labels": y}))
     elif path.suffix == ".png":
         samples, _ = make(run, key, n, label, interpolate)
-        columns = interpolate or None
-        picture = pictures.grid(samples, columns) if is_images else pictures.scatter(samples)
-        pictures.save(picture, path)
+        pictures.save(_drawn(samples, interpolate or None), path)
+    elif path.suffix == ".wav":
+        if len(run.facts.shape) != 2:
+            raise ConfigError(f"--out={path}: the run's data are {run.facts.shape}, no sounds")
+        samples, _ = make(run, key, n, label, interpolate)
+        sounds.write_wav(path, samples, notes.RATE)
     elif path.suffix == ".gif":
         y = labels(run, n, label)
         latent = run.experiment.latent
-        frames = walk(latent, key, n, _STOPS, interpolate or _FRAMES, closed=True)
-        drawn = [run.draw(z, y) for z in frames]
-        drawing = pictures.grid if is_images else pictures.scatter
-        pictures.animate([drawing(samples) for samples in drawn], path, hold=1)
+        frames = walk(latent, key, n, _STOPS, interpolate or _FRAMES, closed=True)  # pyright: ignore[reportArgumentType]
+        pictures.animate([_drawn(run.draw(z, y), None) for z in frames], path, hold=1)
     else:
-        raise ConfigError(f"--out={path}: expected a name that ends in .png, .npz or .gif")
+        raise ConfigError(f"--out={path}: expected a name that ends in .png, .npz, .gif or .wav")
+
+
+def _drawn(samples: Any, columns: int | None) -> np.ndarray:
+    if isinstance(samples, tuple):
+        return stacked_rows(list(samples), columns or 10)
+    return show(samples, columns)
 
 
 def define_flags() -> None:
@@ -223,7 +283,19 @@ def define_flags() -> None:
     flags.DEFINE_integer("step", None, "checkpoint to use; the newest if it is not given")
     flags.DEFINE_bool("best", False, "use the best of the steps that --eval_every measured")
     flags.DEFINE_integer("member", None, "which GAN of a run with --seeds or --sweep, from 0 on")
-    flags.DEFINE_string("out", None, "file to write: .png, .npz or .gif", required=True)
+    flags.DEFINE_integer("sweep", None, "InfoGAN: the code to walk through", lower_bound=0)
+    flags.DEFINE_string("input", None, "a picture, or a directory of them, to make others of")
+    flags.DEFINE_bool("from_data", False, "make pictures of the run's own data, shown below them")
+    flags.DEFINE_bool("back", False, "CycleGAN: from its target domain back to the source")
+    flags.DEFINE_string(
+        "mask", None, "inpainting: a picture, white where --input is to be filled in"
+    )
+    flags.DEFINE_string(
+        "out",
+        None,
+        "file to write: .png, .npz, .gif or .wav; a directory if --input is one",
+        required=True,
+    )
 
 
 def main(argv: list[str]) -> None:
@@ -234,13 +306,35 @@ def main(argv: list[str]) -> None:
     try:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}")
+        _check_uses(values)
         run = restore(values.workdir, values.step, values.member, best=values.best)
-        run = truncated(run, values.truncation)
         key = jax.random.key(values.seed)
-        write(path, run, key, values.n, values.label, values.interpolate)
-    except (ConfigError, CheckpointError, OSError) as error:
+        count = values.n
+        if values.input:
+            mask = Path(values.mask) if values.mask else None
+            count = edit_files(run, Path(values.input), path, mask=mask, back=values.back)
+        elif values.from_data:
+            edit_data(run, values.n, path, back=values.back)
+        elif values.sweep is not None:
+            pictures.save(sweep(run, key, values.n, values.sweep), path)
+        else:
+            run = truncated(run, values.truncation)
+            write(path, run, key, values.n, values.label, values.interpolate)
+    except (ConfigError, CheckpointError, DataError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    print(f"{values.n} samples after {run.step} steps: {path}")
+    print(f"{count} samples after {run.step} steps: {path}")
+
+
+def _check_uses(values: Any) -> None:
+    """Refuse flags of which only one can be meant."""
+    uses = [
+        name for name in ("input", "from_data", "sweep") if values[name].value not in (None, False)
+    ]
+    if len(uses) > 1:
+        raise ConfigError(f"--{uses[0]}, --{uses[1]}: only one of them at a time")
+    for name, of in (("mask", ("input",)), ("back", ("input", "from_data"))):
+        if values[name].value and not set(of) & set(uses):
+            raise ConfigError(f"--{name}: it goes with {' or '.join('--' + one for one in of)}")
 
 
 if __name__ == "__main__":

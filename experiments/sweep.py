@@ -8,6 +8,7 @@ amplifies as it goes on.
 import dataclasses
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -19,8 +20,9 @@ from config import Config
 from devices import compile_population, devices_of_members
 from loop import Result, Task, Watch, floats, go
 from members import label, members, sweeps
-from prepare import facts, feed_of, initial_state, prepare, sample_key, view
+from prepare import facts, feed_of, initial_state, prepare, sample_key
 from record import Silent
+from views import view
 
 import jaxgan
 from jaxgan import data
@@ -127,9 +129,11 @@ def _sampler(config: Config, everyone: list[Config], gan: jaxgan.GAN, dataset: d
     columns = 1 if dataset.x.ndim == 4 else math.ceil(math.sqrt(len(everyone)))
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
-        samples = np.asarray(gan.sample(state, keys, n=count, y=y))
+        samples = jax.tree.map(np.asarray, gan.sample(state, keys, n=count, y=y))
         # What a member that diverged draws is no number; it is shown black.
-        return pictures.labelled([show(np.nan_to_num(s, nan=-1)) for s in samples], names, columns)
+        samples = jax.tree.map(partial(np.nan_to_num, nan=-1), samples)
+        drawn = [jax.tree.map(lambda a: a[i], samples) for i in range(len(everyone))]  # noqa: B023
+        return pictures.labelled([show(one) for one in drawn], names, columns)
 
     return draw
 

@@ -21,6 +21,7 @@ __all__ = [
     "from_linen",
     "from_nnx",
     "microbatch",
+    "part",
     "remat",
     "spectral_norm",
     "stateless",
@@ -238,6 +239,28 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
         normalised = jax.tree.map(divide, vectors, params, **absent)
         outputs, inner = network.apply(normalised, inner, key, *inputs, train=train)
         return outputs, (inner, vectors)
+
+    return Network(init, apply)
+
+
+def part(network: Network, name: str) -> Network:
+    """Let a network find its variables among those of a player that owns several.
+
+    Args:
+        network: one of the player's networks.
+        name: its key in the player's params and state, which are dicts.
+
+    Returns:
+        A network of the player's whole variables, such as `state.ema`.
+    """
+
+    def init(key, *inputs):
+        params, state = network.init(key, *inputs)
+        return {name: params}, {name: state}
+
+    def apply(params, state, key, *inputs, train):
+        outputs, own = network.apply(params[name], state[name], key, *inputs, train=train)
+        return outputs, {**state, name: own}
 
     return Network(init, apply)
 

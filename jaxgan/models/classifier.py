@@ -1,0 +1,30 @@
+"""A classifier that shows what it judges by, for semi-supervised GANs."""
+
+from typing import Any
+
+import flax.linen as nn
+from jax import Array
+
+from jaxgan.models.layers import at_least_float32, leaky_relu
+
+__all__ = ["Classifier"]
+
+
+class Classifier(nn.Module):
+    """Reads features off examples and classes off these: the D of `recipes.sgan`.
+
+    Attributes:
+        body: called with x `[B, ...]`, gives `[B, N]`, such as `dcgan.Encoder` or `mlp.Encoder`.
+        classes: number of classes.
+        dtype: type to compute in; parameters and the results stay float32.
+    """
+
+    body: nn.Module
+    classes: int
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> tuple[Array, Array]:
+        """Gives class logits `[B, classes]` and the features `[B, N]` that they are made of."""
+        features = leaky_relu(self.body(x, train=train))
+        return nn.Dense(self.classes, dtype=at_least_float32(self.dtype))(features), features
