@@ -1,0 +1,63 @@
+"""Synthesised notes: sounds whose pitch is known, so that what a generator plays can be measured.
+
+Each is a quarter of a second at 4000 Hz, 1024 values: a sixteenth of the 16,384 that WaveGAN
+makes, https://arxiv.org/abs/1802.04208, and still several hundred periods.
+"""
+
+import numpy as np
+
+from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
+
+SIZE = 4000
+RATE = 4000
+LENGTH = 1024
+
+NAMES = ("C4", "D4", "E4", "F4", "G4", "A4", "B4", "C5")
+
+FREQUENCIES = 440 * 2 ** (np.array([-9, -7, -5, -4, -2, 0, 2, 3]) / 12)
+"""Pitch of each label in Hz, float64 `[8]`: C major, equally tempered, 262 to 523 Hz."""
+
+_HARMONICS = 4
+_CENTS = 10
+_NOISE = 0.005
+
+
+def load_notes(split: str = "train") -> Dataset:
+    """Plays notes: always the same 4000, each of the eight pitches equally often.
+
+        loudness * min(t / attack, 1) * exp(-t / decay) * sum_k a_k sin(2 pi k f t + phase_k)
+
+    plus faint noise. The fundamental is the strongest of up to four harmonics. Strengths, phases,
+    attack and decay are random, and f is up to 10 cents beside the pitch, a tenth of a semitone.
+
+    Args:
+        split: `train`.
+
+    Returns:
+        float32 `[4000, 1024, 1]` within [-1, 1]; y is the pitch, an index into FREQUENCIES.
+
+    Raises:
+        DataError: for another split.
+    """
+    if split != "train":
+        raise DataError(f"notes has no split {split!r} (--split): its one split is 'train'")
+    random = np.random.default_rng(0)
+    y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
+
+    def draw(low: float, high: float) -> np.ndarray:
+        return random.uniform(low, high, (SIZE, 1)).astype(np.float32)
+
+    frequency = FREQUENCIES[y, np.newaxis].astype(np.float32) * 2 ** (draw(-_CENTS, _CENTS) / 1200)
+    t = np.arange(LENGTH, dtype=np.float32) / RATE
+    wave = np.zeros((SIZE, LENGTH), np.float32)
+    for k in range(1, _HARMONICS + 1):
+        strength = draw(0, 1) / k if k > 1 else np.float32(1)
+        audible = k * frequency < RATE / 2  # what is above would sound as another, lower tone
+        phase = draw(0, 2 * np.pi)
+        wave += audible * strength * np.sin(2 * np.pi * k * frequency * t + phase)
+    attack, decay = draw(0.005, 0.03), draw(0.1, 0.4)
+    wave *= np.minimum(t / attack, 1) * np.exp(-t / decay)
+    wave *= draw(0.6, 0.95) / np.abs(wave).max(axis=1, keepdims=True)
+    wave += np.float32(_NOISE) * random.standard_normal(wave.shape, np.float32)
+    return Dataset(wave[..., np.newaxis], y, "notes", NAMES)

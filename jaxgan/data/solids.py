@@ -1,0 +1,76 @@
+"""Solids in voxels: balls, boxes, cylinders, tori and cones, each filled and in one piece.
+
+The form of the data of 3D-GAN, https://arxiv.org/abs/1610.07584, at a quarter of its side.
+"""
+
+import numpy as np
+
+from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
+
+SIZE = 4000
+SIDE = 16
+
+NAMES = ("ball", "box", "cylinder", "torus", "cone")
+
+_TILT = np.pi / 8
+
+
+def load_solids(split: str = "train") -> Dataset:
+    """Builds solids: always the same 4000, each of the five kinds equally often.
+
+    Their sizes, proportions and places are random. They are turned by any angle about the
+    vertical, which is the last axis of space, and tilted by up to 22 degrees; none reaches the
+    border of the grid. A voxel is full if its centre is inside.
+
+    Args:
+        split: `train`.
+
+    Returns:
+        uint8 `[4000, 16, 16, 16, 1]`, 0 where it is empty and 255 where it is full; y is the kind.
+
+    Raises:
+        DataError: for another split.
+    """
+    if split != "train":
+        raise DataError(f"solids has no split {split!r} (--split): its one split is 'train'")
+    y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
+    x = np.zeros((SIZE, SIDE**3), np.uint8)
+    for kind, name in enumerate(NAMES):
+        rows = y == kind
+        x[rows] = 255 * _inside(name, int(rows.sum()), np.random.default_rng([0, kind]))
+    return Dataset(x.reshape(SIZE, SIDE, SIDE, SIDE, 1), y, "solids", NAMES)
+
+
+def _inside(name: str, n: int, random: np.random.Generator) -> np.ndarray:
+    """Whether the centres of the voxels are inside of `n` solids, bool `[n, SIDE^3]`.
+
+    The grid is the cube [-1, 1]^3. A solid fits a ball of radius `size`, and its own coordinates
+    are in that unit.
+    """
+
+    def draw(low: float, high: float) -> np.ndarray:
+        return random.uniform(low, high, (n, 1)).astype(np.float32)
+
+    ticks = (np.arange(SIDE, dtype=np.float32) + 0.5) * (2 / SIDE) - 1
+    voxels = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 3)
+    size = draw(0.75, 0.9)
+    x, y, z = (voxels[:, i] - draw(-1, 1) * (1 - 1 / SIDE - size) for i in range(3))
+    turn, tilt = draw(0, 2 * np.pi), draw(-_TILT, _TILT)
+    x, y = np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y
+    y, z = np.cos(tilt) * y - np.sin(tilt) * z, np.sin(tilt) * y + np.cos(tilt) * z
+    x, y, z = x / size, y / size, z / size
+    around = np.hypot(x, y)
+    if name == "ball":
+        return np.hypot(around, z) < draw(0.6, 1)
+    if name == "box":
+        longest = [np.abs(side) / draw(0.4, 0.6) for side in (x, y, z)]
+        return np.maximum.reduce(longest) < 1
+    if name == "cylinder":
+        return (around < draw(0.4, 0.6)) & (np.abs(z) < draw(0.6, 0.8))
+    if name == "torus":
+        return np.hypot(around - 0.68, z) < draw(0.25, 0.32)
+    # The tip and the rim of the cone are blunt: sharp ones may touch the rest by an edge alone.
+    apex, base = 0.95, -0.65
+    taper = np.minimum((apex - z) / (apex - base), 0.85)
+    return (base < z) & (z < 0.7) & (around < draw(0.7, 0.9) * taper)
