@@ -1,0 +1,72 @@
+"""Whether voxels are a solid: in one piece and without holes inside."""
+
+from typing import Any
+
+import numpy as np
+from scipy import ndimage  # JAX itself needs SciPy, so it is there
+
+from jaxgan.metrics.checks import MetricError
+
+__all__ = ["closed", "volume"]
+
+
+def closed(voxels: Any, threshold: float | None = None, *, share: float = 0.95) -> np.ndarray:
+    """Whether each grid holds one closed solid.
+
+    It does if there are full and empty voxels, if one piece holds at least `share` of the full
+    ones, and if every empty voxel is connected with the outside. Voxels are connected by their
+    faces, so that neither a piece that hangs on an edge nor a cavity that leaks there counts as
+    connected. A torus is closed: its hole is outside.
+
+    Args:
+        voxels: uint8 or float in [-1, 1], `[N, S, S, S, 1]`.
+        threshold: voxels above it are full; None for the middle of the range: 127.5, or 0.
+        share: how much of the full voxels has to be in one piece.
+
+    Returns:
+        bool `[N]`.
+
+    Raises:
+        MetricError: the shape or the values are others.
+    """
+    return np.array([_is_closed(grid, share) for grid in _full(voxels, threshold)])
+
+
+def volume(voxels: Any, threshold: float | None = None) -> np.ndarray:
+    """Share of each grid that is full.
+
+    Args:
+        voxels: uint8 or float in [-1, 1], `[N, S, S, S, 1]`.
+        threshold: as in `closed`.
+
+    Returns:
+        float64 `[N]` in [0, 1].
+
+    Raises:
+        MetricError: the shape or the values are others.
+    """
+    return _full(voxels, threshold).mean(axis=(1, 2, 3))
+
+
+def _full(voxels: Any, threshold: float | None) -> np.ndarray:
+    """Which voxels are full, bool `[N, S, S, S]`."""
+    voxels = np.asarray(voxels)
+    if voxels.ndim != 5 or voxels.shape[-1] != 1 or 0 in voxels.shape:
+        raise MetricError(f"solids are {voxels.shape}; expected [N, S, S, S, 1]")
+    is_float = np.issubdtype(voxels.dtype, np.floating)
+    if not is_float and voxels.dtype != np.uint8:
+        raise MetricError(f"voxels are {voxels.dtype}; expected uint8, or floats in [-1, 1]")
+    if is_float and not np.isfinite(voxels).all():
+        raise MetricError("voxels are NaN or infinite; look at what they were made of")
+    if threshold is None:
+        threshold = 0.0 if is_float else 127.5
+    return voxels[..., 0] > threshold
+
+
+def _is_closed(full: np.ndarray, share: float) -> bool:
+    if not full.any() or full.all():
+        return False
+    pieces, _ = ndimage.label(full)  # pyright: ignore[reportGeneralTypeIssues]
+    largest = np.bincount(pieces[full]).max()
+    _, outside = ndimage.label(~np.pad(full, 1))  # pyright: ignore[reportGeneralTypeIssues]
+    return bool(largest >= share * np.count_nonzero(full) and outside == 1)

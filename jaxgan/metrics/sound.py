@@ -1,0 +1,115 @@
+"""Which note a sound is: its pitch, measured without a network."""
+
+from typing import Any
+
+import numpy as np
+
+from jaxgan.metrics.checks import MetricError, check_features
+
+__all__ = ["pitch", "pitch_class"]
+
+_PER_OCTAVE = 120  # candidates, ten cents apart
+_VOICED = 0.5  # a sound that repeats itself less than this has no pitch
+
+
+def pitch(x: Any, rate: float, *, lowest: float = 130.0, highest: float = 1000.0) -> np.ndarray:
+    """Fundamental frequency of each sound, by autocorrelation.
+
+        r(t) = r_xw(t) / r_w(t),   pitch = 1 / t of the first peak of r that is nearly the highest
+
+    where xw is the sound under a Hann window and w the window alone, whose autocorrelation takes
+    out what the window does (Boersma 1993, "Accurate short-term analysis of the fundamental
+    frequency"). Lags need not be whole samples: the autocorrelation is the power spectrum's
+    transform, which is taken at those of frequencies 10 cents apart, and a parabola says where
+    between them the peak is. "Nearly", 90 %, since a sound repeats itself after two periods, too.
+
+    Args:
+        x: float `[N, T]` or `[N, T, 1]`, at least three periods of `lowest` long.
+        rate: samples a second.
+        lowest: lowest pitch to look for, in Hz.
+        highest: highest one, at most a quarter of the rate.
+
+    Returns:
+        float64 `[N]` in Hz; NaN for sounds without pitch: silence and noise.
+
+    Raises:
+        MetricError: sounds that are not finite or too short, or a range that is not one.
+    """
+    x = _sounds(x)
+    if not 0 < lowest < highest <= rate / 4:
+        raise MetricError(
+            f"pitches from {lowest:g} to {highest:g} Hz cannot be told at {rate:g} samples a "
+            f"second; expected a range up to {rate / 4:g} Hz"
+        )
+    if x.shape[1] < 3 * rate / lowest:
+        raise MetricError(
+            f"{x.shape[1]} samples are less than three periods of {lowest:g} Hz; take longer "
+            f"sounds or a higher `lowest`"
+        )
+    # One candidate more on each side: a peak is higher than both of its neighbours.
+    count = int(np.ceil(np.log2(highest / lowest) * _PER_OCTAVE))
+    candidates = highest * 2 ** (np.arange(1, -count - 2, -1) / _PER_OCTAVE)
+    likeness = _autocorrelation(x, rate / candidates)
+    before, here, after = likeness[:, :-2], likeness[:, 1:-1], likeness[:, 2:]
+    heights = np.where((here >= before) & (here > after), here, -1)
+    highest_peak = heights.max(axis=1)
+    first = np.argmax(heights >= 0.9 * highest_peak[:, np.newaxis], axis=1)
+    rows = np.arange(len(x))
+    before, here, after = before[rows, first], here[rows, first], after[rows, first]
+    curvature = before - 2 * here + after
+    shift = (before - after) / (2 * np.where(curvature == 0, 1, curvature))
+    found = highest * 2 ** (-(first + shift) / _PER_OCTAVE)
+    return np.where(highest_peak >= _VOICED, found, np.nan)
+
+
+def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) -> np.ndarray:
+    """Which of the given notes each sound is.
+
+    Pitches are looked for from an octave below the lowest note to an octave above the highest, so
+    that a note in the wrong octave is not taken for the right one.
+
+    Args:
+        x: float `[N, T]` or `[N, T, 1]`.
+        rate: samples a second.
+        frequencies: of the notes, `[K]` in Hz, such as `jaxgan.data.notes.FREQUENCIES`.
+        within: cents that a sound may be off its note.
+
+    Returns:
+        Integers `[N]`: the index of the nearest note; -1 where none is near, or there is no pitch.
+
+    Raises:
+        MetricError: as in `pitch`.
+    """
+    frequencies = np.asarray(frequencies, np.float64)
+    found = pitch(
+        x, rate, lowest=frequencies.min() / 2, highest=min(2 * frequencies.max(), rate / 4)
+    )
+    cents = 1200 * np.abs(np.log2(found[:, np.newaxis] / frequencies))
+    nearest = cents.argmin(axis=1)
+    return np.where(cents.min(axis=1) <= within, nearest, -1)  # no NaN is within anything
+
+
+def _sounds(x: Any) -> np.ndarray:
+    """The sounds as float64 `[N, T]`."""
+    x = np.asarray(x)
+    x = x[..., 0] if x.ndim == 3 and x.shape[-1] == 1 else x
+    if not np.issubdtype(x.dtype, np.floating):
+        raise MetricError(f"sounds are {x.dtype}; expected floats in [-1, 1]")
+    check_features(of="sounds", given=x)
+    return x.astype(np.float64)
+
+
+def _autocorrelation(x: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """How like itself each sound is after these lags (in samples): `[N, lags]`, 1 for lag 0."""
+    length = x.shape[1]
+    window = np.hanning(length)
+    window_power = np.abs(np.fft.rfft(window, 2 * length)) ** 2
+    power = np.abs(np.fft.rfft((x - x.mean(axis=1, keepdims=True)) * window, 2 * length)) ** 2
+    weights = np.full(length + 1, 2.0)  # frequencies between the ends stand for two, +f and -f
+    weights[[0, -1]] = 1
+    angles = np.pi / length * np.arange(length + 1)[:, np.newaxis] * np.append(0, lags)
+    cosines = weights[:, np.newaxis] * np.cos(angles)
+    of_window = window_power @ cosines
+    of_sounds = power @ cosines / (of_window / of_window[0])
+    energy = of_sounds[:, :1]
+    return of_sounds[:, 1:] / np.where(energy > 1e-12 * length, energy, np.inf)
