@@ -1,0 +1,297 @@
+"""CycleGAN (Zhu et al. 2017, arXiv:1703.10593): translation between two domains without pairs.
+
+DiscoGAN (Kim et al. 2017, arXiv:1703.05192) and DualGAN (Yi et al. 2017, arXiv:1704.02510) are the
+same idea with other settings.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxgan import losses, monitor
+from jaxgan.core import mean_over_devices, of_first_device, two_player
+from jaxgan.types import GAN, Batch, Network, Player, Variables
+
+__all__ = ["CYCLEGAN_SETTINGS", "Pool", "cyclegan", "exchange"]
+
+Distance = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def _l1(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.abs(a - b))
+
+
+def _l2(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.square(a - b))
+
+
+def _least_squares() -> losses.AdversarialLoss:
+    """The paper halves D's squares but not G's, which count against the cycles."""
+    halved = losses.least_squares()
+    return halved._replace(generator=lambda real, fake: 2 * halved.generator(real, fake))
+
+
+_NEITHER = {"identity_weight": 0.0, "pool_size": 0}
+
+CYCLEGAN_SETTINGS: dict[str, dict[str, Any]] = {
+    "cyclegan": {
+        "loss": _least_squares(),
+        "distance": _l1,
+        "cycle_weight": 10.0,
+        "identity_weight": 5.0,
+        "pool_size": 50,
+    },
+    "discogan": {"loss": losses.non_saturating(), "distance": _l2, "cycle_weight": 1.0} | _NEITHER,
+    # Its weight is any from 100 to 1000, its `d_steps` 2 to 4, and its `d_optimizer` is
+    # `optax.chain(optax.rmsprop(5e-5), penalties.clip_weights(c))` with c from 0.01 to 0.1.
+    "dualgan": {"loss": losses.wasserstein(), "distance": _l1, "cycle_weight": 500.0} | _NEITHER,
+}
+"""What the papers minimise, as keywords of `cyclegan`."""
+
+
+class Pool(NamedTuple):
+    """Fake examples of the past.
+
+    Attributes:
+        examples: `[size, ...]`.
+        filled: how many of them there are so far, int32.
+    """
+
+    examples: jax.Array
+    filled: jax.Array
+
+
+def cyclegan(
+    generator: Network | dict[str, Network],
+    discriminator: Network | dict[str, Network],
+    *,
+    g_optimizer: optax.GradientTransformation,
+    d_optimizer: optax.GradientTransformation,
+    loss: losses.AdversarialLoss | None = None,
+    distance: Distance = _l1,
+    cycle_weight: float | jax.Array = 10.0,
+    identity_weight: float | jax.Array = 5.0,
+    pool_size: int = 50,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+) -> GAN:
+    """Make a CycleGAN of two translators, to_x and to_y, and a discriminator for each domain.
+
+        D minimises  mean loss.discriminator(D_x(x), D_x(past to_x(y))) + the same in y
+        G minimises  mean loss.generator(D_x(x), D_x(to_x(y))) + the same in y
+                     + cycle_weight (|to_x(to_y(x)) - x| + |to_y(to_x(y)) - y|)
+                     + identity_weight (|to_x(x) - x| + |to_y(y) - y|)
+
+    where |.| is the distance, a mean over everything. `batch.x` and `batch.y` are examples of the
+    two domains; which of them share a row means nothing. Each D sees fakes of a pool of the past
+    ones (Shrivastava et al. 2016, arXiv:1612.07828, section 2.3; see `exchange`); on several
+    devices it is the first one's.
+
+    G's further metrics are `cycle` and `identity`, unweighted sums over both directions, and
+    `diversity`; D's are those of `monitor.judgement`; the last two are means over both domains.
+
+    `sample(state, key, n, y)` translates y to x. The other way is
+
+        variables = state.ema, or state.g without a running average
+        generator.apply(variables.params["to_y"], variables.state["to_y"], key, x, train=False)
+
+    Args:
+        generator: called with an example `[B, ...]` of one domain; gives one of the other. A dict
+            `{"to_x", "to_y"}` if the directions need different networks. The paper's is
+            `models.translator`.
+        discriminator: called with examples `[B, ...]`; gives logits `[B, ...]`. A dict
+            `{"x", "y"}` likewise. The paper's is `models.patch`.
+        g_optimizer: optimiser of both translators; the paper's is Adam(2e-4, b1=0.5).
+        d_optimizer: optimiser of both discriminators, likewise.
+        loss: the pair of losses; by default least squares, G's twice `losses.least_squares`.
+        distance: `(a, b) -> scalar`; see `CYCLEGAN_SETTINGS`.
+        cycle_weight: weight of the way there and back.
+        identity_weight: weight of leaving alone what is in the right domain already; 0 for domains
+            of different shapes.
+        pool_size: past fakes in each domain that D may see again; 0 for none.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
+
+    Returns:
+        The GAN.
+
+    Raises:
+        ValueError: `pool_size` is negative; when the GAN is initialised: y is missing, a translator
+            makes other shapes than the domain has, or there is a weight on the identity of domains
+            that differ in shape.
+    """
+    if pool_size < 0:
+        raise ValueError(f"pool_size is {pool_size}; expected at least 0")
+    loss = _least_squares() if loss is None else loss
+    translators = _both(generator, ("to_x", "to_y"))
+    judges = _both(discriminator, ("x", "y"))
+    translate, judge = partial(_apply, translators), partial(_apply, judges)
+    # A traced weight, as in a population, has no value yet that could be looked at.
+    keeps_identity = isinstance(identity_weight, jax.Array) or identity_weight != 0
+
+    def judge_both(which: str, variables: Variables, key: jax.Array, real, fake):
+        """Logits of either, and D's variables."""
+        real_key, fake_key = jax.random.split(key)
+        real_logits, variables = judge(which, variables, real_key, real)
+        fake_logits, variables = judge(which, variables, fake_key, fake)
+        return real_logits, fake_logits, variables
+
+    def g_loss(params, state, opponent, batch: Batch, key, step):
+        del step
+        keys = jax.random.split(key, 8)
+        x, y, own = batch.x, batch.y, Variables(params, state)
+        fake_x, own = translate("to_x", own, keys[0], y)
+        fake_y, own = translate("to_y", own, keys[1], x)
+        again_x, own = translate("to_x", own, keys[2], fake_y)
+        again_y, own = translate("to_y", own, keys[3], fake_x)
+        cycle = distance(again_x, x) + distance(again_y, y)
+        value, metrics = cycle_weight * cycle, {"cycle": cycle}
+        if keeps_identity:
+            same_x, own = translate("to_x", own, keys[4], x)
+            same_y, own = translate("to_y", own, keys[5], y)
+            metrics["identity"] = distance(same_x, x) + distance(same_y, y)
+            value += identity_weight * metrics["identity"]
+        opposed = opponent._replace(state=opponent.state["networks"])
+        for which, real, fake, judge_key in ("x", x, fake_x, keys[6]), ("y", y, fake_y, keys[7]):
+            # Where the loss does not look at the real logits, XLA removes their forward pass.
+            real_logits, fake_logits, _ = judge_both(which, opposed, judge_key, real, fake)
+            value += jnp.mean(loss.generator(real_logits, fake_logits))
+        if len(x) > 1:  # a single example has no neighbour to differ from
+            both = monitor.diversity(x, fake_x) + monitor.diversity(y, fake_y)
+            metrics["diversity"] = both / 2
+        return value, (own.state, metrics)
+
+    def d_loss(params, state, opponent, batch: Batch, key, step):
+        del step
+        own, pools = Variables(params, state["networks"]), dict(state["pools"])
+        value, judgements = 0.0, []
+        for which, real, source in ("x", batch.x, batch.y), ("y", batch.y, batch.x):
+            key, fake_key, pool_key, judge_key = jax.random.split(key, 4)
+            fake, _ = translate(f"to_{which}", opponent, fake_key, source)
+            if pool_size:
+                fake, pools[which] = exchange(pools[which], pool_key, fake)
+            real_logits, fake_logits, own = judge_both(which, own, judge_key, real, fake)
+            value += jnp.mean(loss.discriminator(real_logits, fake_logits))
+            judgements.append(monitor.judgement(loss, real_logits, fake_logits))
+        metrics = jax.tree.map(lambda a, b: (a + b) / 2, *judgements)
+        return value, ({"networks": own.state, "pools": pools}, metrics)
+
+    def g_init(key: jax.Array, batch: Batch) -> Variables:
+        x, y = _domains(batch, keeps_identity)
+        variables = _init(translators, key, {"to_x": y, "to_y": x})
+        for which, source, wanted in ("to_x", y, x), ("to_y", x, y):
+            made, _ = jax.eval_shape(partial(translate, which, train=False), variables, key, source)
+            if made.shape != wanted.shape:
+                raise ValueError(
+                    f"{which} makes {made.shape[1:]}, its domain has {wanted.shape[1:]}; "
+                    f"expected the same shape"
+                )
+        return variables
+
+    def d_init(key: jax.Array, batch: Batch) -> Variables:
+        domains = {"x": batch.x, "y": batch.y}
+        params, state = _init(judges, key, domains)
+        pools = {which: _empty_pool(pool_size, domains[which]) for which in domains if pool_size}
+        return Variables(params, {"networks": state, "pools": pools})
+
+    def merge(state, axis_name):
+        return {
+            "networks": mean_over_devices(state["networks"], axis_name),
+            "pools": of_first_device(state["pools"], axis_name),
+        }
+
+    def sample(variables: Variables, key: jax.Array, n: int, y=None):
+        if y is None:
+            raise ValueError("CycleGAN's samples are translations of y, which is None")
+        return translate("to_x", variables, key, y, train=False)[0]
+
+    return two_player(
+        Player(g_init, g_loss, g_optimizer),
+        Player(d_init, d_loss, d_optimizer, merge),
+        sample=sample,
+        d_steps=d_steps,
+        ema_decay=ema_decay,
+    )
+
+
+def exchange(pool: Pool, key: jax.Array, new: jax.Array) -> tuple[jax.Array, Pool]:
+    """Mix new fakes with those of the past, one after the other, as CycleGAN's authors do.
+
+        while there is room         the new one is stored, and shown
+        then with probability 1/2   the new one takes the place of any stored one, which is shown
+        else                        the new one is shown
+
+    Args:
+        pool: the past.
+        key: random key.
+        new: `[B, ...]`.
+
+    Returns:
+        What is shown, `[B, ...]`, and the pool after.
+    """
+    coin_key, place_key = jax.random.split(key)
+    swaps = jax.random.bernoulli(coin_key, shape=(len(new),))
+    places = jax.random.randint(place_key, (len(new),), 0, len(pool.examples))
+    # An empty sum: under shard_map the pool has to vary over devices before as it does after.
+    examples = pool.examples + jnp.sum(new[:0], dtype=pool.examples.dtype)
+
+    def one(pool: Pool, draw):
+        example, swap, place = draw
+        is_full = pool.filled == len(pool.examples)
+        place = jnp.where(is_full, place, pool.filled)
+        old = pool.examples[place]
+        stored = jnp.where(swap | ~is_full, example, old)
+        shown = jnp.where(swap & is_full, old, example)
+        filled = jnp.minimum(pool.filled + 1, len(pool.examples))
+        return Pool(pool.examples.at[place].set(stored), filled), shown
+
+    pool, shown = lax.scan(
+        one, Pool(examples, pool.filled), (new.astype(examples.dtype), swaps, places)
+    )
+    return shown, pool
+
+
+def _domains(batch: Batch, keeps_identity: bool) -> tuple[jax.Array, jax.Array]:
+    x, y = batch
+    if y is None:
+        raise ValueError("CycleGAN needs two domains: y, the other one, is None")
+    if keeps_identity and x.shape[1:] != y.shape[1:]:
+        raise ValueError(
+            f"identity_weight needs domains of one shape; x has {x.shape[1:]}, y has "
+            f"{y.shape[1:]}; set it to 0"
+        )
+    return x, y
+
+
+def _empty_pool(size: int, like: jax.Array) -> Pool:
+    dtype = jnp.promote_types(like.dtype, jnp.float32)
+    return Pool(jnp.zeros((size, *like.shape[1:]), dtype), jnp.zeros((), jnp.int32))
+
+
+def _both(network: Network | dict[str, Network], names: tuple[str, str]) -> dict[str, Network]:
+    if isinstance(network, dict) and set(network) != set(names):
+        raise ValueError(f"networks are named {sorted(network)}; expected {sorted(names)}")
+    return network if isinstance(network, dict) else dict.fromkeys(names, network)
+
+
+def _init(networks: dict[str, Network], key: jax.Array, inputs: dict[str, jax.Array]) -> Variables:
+    """Variables that are dicts with the keys of the networks."""
+    made = {
+        name: network.init(jax.random.fold_in(key, i), inputs[name])
+        for i, (name, network) in enumerate(networks.items())
+    }
+    params = {name: params for name, (params, _) in made.items()}
+    return Variables(params, {name: state for name, (_, state) in made.items()})
+
+
+def _apply(networks, which: str, variables: Variables, key, inputs, *, train: bool = True):
+    """What one of the networks gives, and the variables of all with its new state."""
+    params, state = variables
+    outputs, new = networks[which].apply(params[which], state[which], key, inputs, train=train)
+    outputs = outputs.astype(jnp.promote_types(outputs.dtype, jnp.float32))
+    return outputs, Variables(params, {**state, which: new})

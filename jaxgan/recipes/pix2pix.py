@@ -1,0 +1,81 @@
+"""pix2pix (Isola et al. 2016, arXiv:1611.07004): pictures made from others."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.core import two_player
+from jaxgan.recipes.gan import Seen, players
+from jaxgan.types import GAN, Batch, Network, Variables
+
+__all__ = ["pix2pix"]
+
+
+def pix2pix(
+    generator: Network,
+    discriminator: Network,
+    *,
+    content_weight: float | jax.Array = 100.0,
+    d_conditional: bool = True,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make a pix2pix: x is made from y so that it is near the right answer and looks like one.
+
+        D minimises  that of `recipes.gan`, of the pairs (x, y) and (G(y), y)
+        G minimises  that of `recipes.gan` + content_weight mean |x - G(y)|
+
+    Where several answers are right, the second term alone takes the median of each pixel, which is
+    blurred; D sees that no real picture is.
+
+    `batch.x` is the picture to be made, `batch.y` the one it is made from, example by example. G's
+    further metric is `content`, its mean |x - G(y)|. `sample(state, key, n, y)` translates y.
+
+    Args:
+        generator: called with y `[B, H, W, C']`; gives `[B, H, W, C]`, like x. Its noise, if any,
+            is its own: the paper's `models.unet` has dropout.
+        discriminator: called with x and y, or with x alone; gives logits `[B, ...]`. The paper's is
+            `models.patch`.
+        content_weight: the paper's lambda; 0 for the adversarial loss alone.
+        d_conditional: whether D sees y. If not, it cannot tell whether G(y) has to do with y.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
+        **settings: further keywords of `recipes.players`. The paper has the default loss and
+            Adam(2e-4, b1=0.5) for both, and halves D's loss, which Adam does not notice.
+
+    Returns:
+        The GAN.
+
+    Raises:
+        ValueError: when it is initialised: y is missing or of another height or width than x; or as
+            in `recipes.gan`.
+    """
+
+    def content(seen: Seen):
+        axes = tuple(range(1, seen.fake.ndim))
+        distance = jnp.mean(jnp.abs(seen.batch.x - seen.fake), axis=axes)
+        return content_weight * distance, {"content": jnp.mean(distance)}
+
+    g, d, sample = players(
+        generator,
+        discriminator,
+        latent=None,
+        conditional=True,
+        d_conditional=d_conditional,
+        g_term=content,
+        **settings,
+    )
+
+    def init(key: jax.Array, batch: Batch) -> Variables:
+        if batch.y is None:
+            raise ValueError("pix2pix needs pairs: y, which x is to be made from, is None")
+        if batch.x.shape[:-1] != batch.y.shape[:-1]:
+            raise ValueError(
+                f"pix2pix needs pairs of one height and width; "
+                f"x is {batch.x.shape}, y is {batch.y.shape}"
+            )
+        return g.init(key, batch)
+
+    return two_player(g._replace(init=init), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
