@@ -7,8 +7,10 @@ from scipy import ndimage
 from jaxgan.data import to_unit
 
 _SIDE = 96
-_LOOK = np.array([-1.0, -1.6, -1.2])  # from the right, the front and above
-_LIGHT = np.array([0.9, -0.2, 1.0])
+# Directions in depth, height (downwards) and width: seen from the front, above and the right.
+_LOOK = np.array([1.6, 1.2, -1.0])
+_UP = np.array([0.0, -1.0, 0.0])
+_LIGHT = np.array([0.2, -1.0, 0.9])  # towards it
 _COLOUR = np.array([255, 176, 96])
 _AMBIENT = 0.25
 
@@ -20,7 +22,7 @@ def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
     of their range, so that grey or uncertain voxels move it a little.
 
     Args:
-        voxels: uint8 or float in [-1, 1], `[N, S, S, S, 1]`; the last axis of space is upwards.
+        voxels: uint8 or float in [-1, 1], `[N, S, S, S, 1]`: depth, height (downwards) and width.
         columns: solids in a row; about as many as rows if None.
 
     Returns:
@@ -34,9 +36,9 @@ def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
 def _rays(side: int) -> np.ndarray:
     """Points along the ray of each pixel, from the eye on: indices `[3, 96, 96, depth]`."""
     look = _LOOK / np.linalg.norm(_LOOK)
-    right = np.cross(look, [0, 0, 1])
+    right = np.cross(_UP, look)
     right /= np.linalg.norm(right)
-    down = np.cross(look, right)
+    down = np.cross(right, look)
     reach = 0.62 * side  # only the corners of the grid, 0.87 sides from its middle, may be cut off
     across = np.linspace(-reach, reach, _SIDE)
     along = np.arange(-0.87 * side, 0.87 * side, 0.5)

@@ -20,8 +20,9 @@ def load_solids(split: str = "train") -> Dataset:
     """Builds solids: always the same 4000, each of the five kinds equally often.
 
     Their sizes, proportions and places are random. They are turned by any angle about the
-    vertical, which is the last axis of space, and tilted by up to 22 degrees; none reaches the
-    border of the grid. A voxel is full if its centre is inside.
+    vertical and tilted by up to 22 degrees; none reaches the border of the grid. A voxel is full
+    if its centre is inside. The axes are depth, height and width, so that `x[i, depth]` is a
+    picture: its rows go down, and a cone stands on its base.
 
     Args:
         split: `train`.
@@ -55,7 +56,8 @@ def _inside(name: str, n: int, random: np.random.Generator) -> np.ndarray:
     ticks = (np.arange(SIDE, dtype=np.float32) + 0.5) * (2 / SIDE) - 1
     voxels = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 3)
     size = draw(0.75, 0.9)
-    x, y, z = (voxels[:, i] - draw(-1, 1) * (1 - 1 / SIDE - size) for i in range(3))
+    y, down, x = (voxels[:, i] - draw(-1, 1) * (1 - 1 / SIDE - size) for i in range(3))
+    z = -down
     turn, tilt = draw(0, 2 * np.pi), draw(-_TILT, _TILT)
     x, y = np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y
     y, z = np.cos(tilt) * y - np.sin(tilt) * z, np.sin(tilt) * y + np.cos(tilt) * z

@@ -77,7 +77,7 @@ def test_cones_stand_on_their_base(solids):
     """The middle of a cone's mass is below the middle of its height, of no other solid's."""
     heights = np.arange(SIDE)
     for name in NAMES:
-        layers = of_kind(solids, name).sum(axis=(1, 2))
+        layers = of_kind(solids, name).sum(axis=(1, 3))[:, ::-1]  # from below
         middle = (layers @ heights) / layers.sum(axis=1)
         top = SIDE - 1 - np.argmax(layers[:, ::-1] > 0, axis=1)
         bottom = np.argmax(layers > 0, axis=1)

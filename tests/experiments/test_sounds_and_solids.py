@@ -117,6 +117,25 @@ def test_empty_grids_are_black_and_single_voxels_are_seen(shown):
     assert 4 < np.count_nonzero(speck) < 60
 
 
+def test_rows_go_down_and_what_is_in_front_hides_the_rest():
+    specks = np.zeros((3, 16, 16, 16, 1), np.uint8)
+    for i, place in enumerate([(8, 8, 8), (8, 3, 8), (8, 8, 13)]):
+        specks[i][place] = 255
+    page = solids.picture(specks, columns=3)[2:98].max(axis=-1)
+    middle, higher, righter = (
+        np.argwhere(page[:, 2 + 98 * i : 98 + 98 * i]).mean(axis=0) for i in range(3)
+    )
+    assert higher[0] < middle[0] - 10
+    assert abs(higher[1] - middle[1]) < 1
+    assert righter[1] > middle[1] + 10
+    wall = np.zeros((3, 16, 16, 16, 1), np.uint8)
+    wall[:, 8] = 255
+    wall[1, 12, 8, 8] = wall[2, 4, 8, 8] = 255
+    alone, behind, before = np.split(solids.picture(wall, columns=3)[:, 1:295], 3, axis=1)
+    np.testing.assert_array_equal(behind, alone)
+    assert (before != alone).any()
+
+
 def test_floats_are_drawn_like_bytes(shown):
     voxels, page, _ = shown
     floats = voxels.astype(np.float32) / 127.5 - 1
