@@ -1,0 +1,133 @@
+"""The networks of SRGAN (Ledig et al. 2016, arXiv:1609.04802, figure 4).
+
+The paper's are those of width 64; G has 16 blocks and enlarges four times. Without an adversarial
+loss the same generator is its SRResNet.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+from jax import Array
+
+from jaxgan.models.layers import BatchNorm, Conv, Upsample, at_least_float32, leaky_relu
+
+__all__ = ["SCALES", "Discriminator", "Generator"]
+
+SCALES = (2, 4)
+
+
+class Generator(nn.Module):
+    """The generator of arXiv:1609.04802: pictures `[B, h, w, C]` to `[B, scale h, scale w, C]`.
+
+        9x9 convolution, PReLU
+        `blocks` times: h + (3x3 convolution, batch norm, PReLU, 3x3 convolution, batch norm)
+        h of the first line + (3x3 convolution, batch norm)
+        for each doubling: 3x3 convolution to 4 width, pixel shuffle, PReLU
+        9x9 convolution
+
+    It is all convolutions, so it enlarges pictures of any size. Its output is linear: most of what
+    it has to make is values of its input, which it would have to undo a tanh for.
+
+    Attributes:
+        channels: 1 or 3.
+        width: channels of all hidden stages.
+        blocks: how many residual blocks.
+        scale: 2 or 4.
+        interpolate: whether to add the input, enlarged bilinearly, to the output, so that the
+            network has to make the difference only and starts from it. It is not in the paper, and
+            what lets small trainings succeed.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    channels: int = 3
+    width: int = 64
+    blocks: int = 16
+    scale: int = 4
+    interpolate: bool = False
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, y: Array, *, train: bool) -> Array:
+        """Enlarges pictures.
+
+        Args:
+            y: `[B, h, w, channels]` in [-1, 1].
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            `[B, scale h, scale w, channels]`, in [-1, 1] but for its errors.
+
+        Raises:
+            ValueError: if `y` has other channels, or a setting is none of the allowed.
+        """
+        if self.scale not in SCALES:
+            raise ValueError(f"scale is one of {SCALES}, not {self.scale}")
+        if self.channels not in (1, 3) or y.shape[-1] != self.channels:
+            raise ValueError(
+                f"pictures of {y.shape[-1]} channels for channels={self.channels}; expected "
+                f"both 1 or both 3"
+            )
+        norm = partial(BatchNorm, train=train, axis_name=self.axis_name, dtype=self.dtype)
+        conv = partial(Conv, self.width, (3, 3), use_bias=False, dtype=self.dtype)
+        prelu = partial(nn.PReLU, negative_slope_init=0.25)
+
+        first = prelu()(Conv(self.width, (9, 9), dtype=self.dtype)(y))
+        h = first
+        for _ in range(self.blocks):
+            h += norm()(conv()(prelu()(norm()(conv()(h)))))
+        h = first + norm()(conv()(h))
+        for _ in range(int(math.log2(self.scale))):
+            h = prelu()(Upsample(self.width, "pixel_shuffle", dtype=self.dtype)(h))
+        last = nn.initializers.zeros if self.interpolate else nn.linear.default_kernel_init
+        x = Conv(self.channels, (9, 9), kernel_init=last, dtype=self.dtype)(h)
+        return x + _enlarge(y, self.scale) if self.interpolate else x
+
+
+class Discriminator(nn.Module):
+    """The discriminator of arXiv:1609.04802: pictures `[B, H, W, C]` to logits `[B]`.
+
+    3x3 convolutions in pairs, the second of each halving the picture, of 1, 2, 4 and 8 times
+    `width` channels, with batch norm but at the first, and LeakyReLU 0.2; then a dense layer of 16
+    `width` units. Sides need not be multiples of 16: what is left over is padded.
+
+    Attributes:
+        width: channels of the first stage.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    width: int = 64
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        """Scores pictures: high for real ones.
+
+        Args:
+            x: `[B, H, W, C]` in [-1, 1].
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Logits `[B]`, float32.
+        """
+        norm = partial(BatchNorm, train=train, axis_name=self.axis_name, dtype=self.dtype)
+        h = leaky_relu(Conv(self.width, (3, 3), dtype=self.dtype)(x))
+        for stage in range(4):
+            width = self.width * 2**stage
+            for stride in (1, 2) if stage else (2,):
+                conv = Conv(width, (3, 3), stride=stride, use_bias=False, dtype=self.dtype)
+                h = leaky_relu(norm()(conv(h)))
+        h = h.reshape(len(h), -1)
+        h = leaky_relu(nn.Dense(16 * self.width, dtype=self.dtype)(h))
+        return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
+
+
+def _enlarge(y: Array, scale: int) -> Array:
+    batch, height, width, channels = y.shape
+    return jax.image.resize(y, (batch, scale * height, scale * width, channels), "bilinear")

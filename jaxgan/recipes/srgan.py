@@ -1,0 +1,117 @@
+"""SRGAN (Ledig et al. 2016, arXiv:1609.04802): from few pixels to many."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.core import two_player
+from jaxgan.recipes.gan import Seen, players
+from jaxgan.types import GAN, Batch, Metrics, Network, Variables
+
+__all__ = ["psnr", "srgan"]
+
+
+def srgan(
+    generator: Network,
+    discriminator: Network,
+    *,
+    features: Callable[[jax.Array], jax.Array] | None = None,
+    content_weight: float = 1000.0,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+    **settings,
+) -> GAN:
+    """Make an SRGAN: G enlarges pictures so that D cannot tell them from large ones.
+
+        D minimises  that of `recipes.gan`, on x and G(y)
+        G minimises  that of `recipes.gan` + content_weight mean (features(x) - features(G(y)))^2
+
+    `batch.x` are the pictures and `batch.y` the same ones, smaller. The paper weighs the
+    adversarial loss with 0.001 (equation 3), and has two contents: the square error of pixels,
+    which blurs what cannot be known, and that of the features of a VGG network (section 2.2.1). It
+    starts from a G trained with the first alone; for that, pass a `loss` whose generator's is 0.
+
+    G's further metrics are `content`, unweighted, and `psnr`, which see.
+
+    Args:
+        generator: called with y `[B, h, w, C]`; gives `[B, H, W, C]`, like x. The paper's is
+            `models.srgan.Generator`.
+        discriminator: called with pictures `[B, H, W, C]` alone; gives logits `[B, ...]`.
+        features: `(x) -> [B, ...]`, a function of pictures that does not learn, such as a layer of
+            a classifier; pixels if None. The paper multiplies its features by 1 / 12.75.
+        content_weight: of the content, the adversarial loss having 1.
+        d_steps: updates of D for each update of G.
+        ema_decay: decay of G's running average; None for none.
+        **settings: further keywords of `recipes.players`. The paper's optimisers are Adam(1e-4,
+            b1=0.9), 1e-5 in the second half.
+
+    Returns:
+        The GAN; `sample(state, key, n, y)` takes y `[n, h, w, C]`.
+
+    Raises:
+        ValueError: when it is initialised: small pictures are missing, are not smaller by a whole
+            number, or have other channels than the large ones.
+    """
+
+    def content(seen: Seen) -> tuple[jax.Array, Metrics]:
+        real, fake = seen.batch.x, seen.fake
+        metrics = {"psnr": jnp.mean(psnr(real, fake))}
+        if features is not None:
+            real, fake = features(real), features(fake)
+        error = jnp.mean(jnp.square(real - fake))
+        return content_weight * error, metrics | {"content": error}
+
+    g, d, sample = players(
+        generator,
+        discriminator,
+        latent=None,
+        conditional=True,
+        d_conditional=False,
+        g_term=content,
+        **settings,
+    )
+
+    def g_init(key: jax.Array, batch: Batch) -> Variables:
+        _check_sizes(batch)
+        return g.init(key, batch)
+
+    return two_player(
+        g._replace(init=g_init), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay
+    )
+
+
+def psnr(x: jax.Array, other: jax.Array) -> jax.Array:
+    """Peak signal-to-noise ratio of pictures in [-1, 1], whose peak is 2 above their lowest value.
+
+        10 log10(2^2 / mean (x - other)^2)
+
+    Args:
+        x: `[B, H, W, C]`.
+        other: likewise.
+
+    Returns:
+        `[B]`, in dB, at most 126: where pictures are equal it would be infinite.
+    """
+    error = jnp.mean(jnp.square(x - other), axis=(1, 2, 3))
+    return 10 * jnp.log10(4 / jnp.maximum(error, 1e-12))
+
+
+def _check_sizes(batch: Batch) -> None:
+    x, y = batch.x, batch.y
+    if y is None or y.ndim != 4 or x.ndim != 4:
+        found = f"x {x.shape} and y {'missing' if y is None else y.shape}"
+        raise ValueError(f"SRGAN needs pictures x and smaller ones y, [B, h, w, C]; found {found}")
+    (height, width, channels), (low, narrow, low_channels) = x.shape[1:], y.shape[1:]
+    factor = height // low
+    if factor < 2 or (height, width) != (factor * low, factor * narrow):
+        raise ValueError(
+            f"pictures of {height}x{width} are not a multiple of small ones of {low}x{narrow}; "
+            f"expected both sides times 2, 4, ..."
+        )
+    if channels != low_channels:
+        raise ValueError(
+            f"pictures have {channels} channels and small ones {low_channels}; expected both grey "
+            f"or both coloured"
+        )
