@@ -1,0 +1,59 @@
+"""A discriminator of pairs: does this latent belong to this example?
+
+It is D of BiGAN (Donahue et al. 2016, arXiv:1605.09782) and ALI (Dumoulin et al. 2016,
+arXiv:1606.00704): x and z are read apart, and judged together by dense layers.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.layers import at_least_float32, leaky_relu
+
+__all__ = ["Discriminator"]
+
+
+class Discriminator(nn.Module):
+    """Dense layers with LeakyReLU 0.2: x `[B, ...]` and z `[B, latent]` to logits `[B]`.
+
+    For small pictures and points; for larger ones `body` reads x first, as in
+
+        joint.Discriminator(dcgan.Encoder(256, image_size=32))
+
+    Attributes:
+        body: called with x, gives `[B, features]`, such as `dcgan.Encoder` or `mlp.Encoder`; z then
+            goes through a layer of as many features. None for x as it is, flattened.
+        widths: sizes of the hidden layers that see both.
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    body: nn.Module | None = None
+    widths: Sequence[int] = (512, 256)
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, z: Array, *, train: bool) -> Array:
+        """Scores pairs: high for real ones.
+
+        Args:
+            x: examples `[B, ...]`.
+            z: latents or codes `[B, latent]`.
+            train: handed to `body`.
+
+        Returns:
+            Logits `[B]`, float32.
+        """
+        dense = partial(nn.Dense, dtype=self.dtype)
+        if self.body is None:
+            h = x.reshape(x.shape[0], -1)
+        else:
+            h = leaky_relu(self.body(x, train=train))
+            z = leaky_relu(dense(h.shape[-1], name="latent")(z))
+        h = jnp.concatenate([h, z], axis=-1)
+        for width in self.widths:
+            h = leaky_relu(dense(width)(h))
+        return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)

@@ -1,0 +1,148 @@
+"""BiGAN (arXiv:1605.09782) and ALI (arXiv:1606.00704): a GAN that learns its own inverse."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from jaxgan import losses, monitor, penalties
+from jaxgan.core import two_player
+from jaxgan.latents import Latent
+from jaxgan.recipes.autoencoder import autoencoder
+from jaxgan.types import GAN, Batch, Network, Player, Variables
+
+__all__ = ["bigan"]
+
+
+def bigan(
+    generator: Network,
+    encoder: Network,
+    discriminator: Network,
+    *,
+    latent: Latent,
+    g_optimizer: optax.GradientTransformation,
+    d_optimizer: optax.GradientTransformation,
+    loss: losses.AdversarialLoss | None = None,
+    stochastic: bool = False,
+    penalty: penalties.Penalty | None = None,
+    penalty_weight: float | jax.Array = 10.0,
+    d_steps: int = 1,
+    ema_decay: Any = None,
+) -> GAN:
+    """Make a BiGAN: D tells pairs (x, E(x)) from pairs (G(z), z); G and E make them alike.
+
+        D minimises        mean loss.discriminator(r, f),    r = D(x, E(x)),  f = D(G(z), z)
+        G and E minimise   mean loss.generator(r, f) + mean loss.generator(2t - f, 2t - r)
+
+    where t is the loss's threshold, or 0. The first term is G's, as in any GAN; the second is the
+    same from the other side: with logits reflected about the threshold and roles exchanged, E wants
+    its pairs to be taken for generated ones. For the non-saturating loss the two are -log f and
+    -log(1 - r) in probabilities: D's own loss with labels exchanged (arXiv:1605.09782, section
+    3.4). Once the pairs cannot be told apart, E inverts G (theorem 2), though no term asks for it.
+
+    The variables of the two are dicts with the keys "generator" and "encoder". To encode with their
+    average, or with `state.g` if the GAN keeps none:
+
+        params, network_state = state.ema
+        z, _ = encoder.apply(params["encoder"], network_state["encoder"], key, x, train=False)
+
+    D's metrics are those of `monitor.judgement` and the weighted penalty; G's are
+    `monitor.diversity` and `latent_error`, the mean of |E(G(z)) - z| by the networks as they are
+    used after training.
+
+    Args:
+        generator: called with z `[B, latent]`; gives `[B, ...]`, like x.
+        encoder: called with x `[B, ...]`; gives codes `[B, latent]`, or `[B, 2 latent]` if
+            stochastic.
+        discriminator: called with x `[B, ...]` and z `[B, latent]`; gives logits `[B]`.
+        latent: sampler of z.
+        g_optimizer: optimiser of G and E. The papers take Adam(2e-4, b1=0.5) for all three.
+        d_optimizer: optimiser of D.
+        loss: the pair of losses; `losses.non_saturating()` if None.
+        stochastic: whether E gives means and logarithms of standard deviations, side by side, of
+            normal codes, as in ALI (arXiv:1606.00704, section 2.1).
+        penalty: of `penalties`, or None; taken with respect to x and z together.
+        penalty_weight: its weight.
+        d_steps: updates of D for each update of G and E.
+        ema_decay: decay of their running average; None for none.
+
+    Returns:
+        The GAN; `sample(state, key, n)` gives G(z).
+
+    Raises:
+        ValueError: when it is initialised: samples are not like the data, or codes not like z.
+    """
+    loss = losses.non_saturating() if loss is None else loss
+    middle = 2 * (loss.threshold or 0.0)
+    numbers = 2 if stochastic else 1
+    init, encode, decode = autoencoder(generator, encoder, latent, per_latent=numbers)
+
+    def make_pairs(variables: Variables, key: jax.Array, x: jax.Array):
+        """(x, E(x)) and (G(z), z), and the states that G and E come to."""
+        z_key, g_key, e_key, noise_key = jax.random.split(key, 4)
+        z = latent(z_key, len(x))
+        fake, g_state = decode(variables, g_key, z, train=True)
+        code, e_state = encode(variables, e_key, x, train=True)
+        if stochastic:
+            mean, log_std = jnp.split(code, 2, axis=1)
+            code = mean + jnp.exp(log_std) * jax.random.normal(noise_key, mean.shape)
+        return (x, code), (fake, z), {"generator": g_state, "encoder": e_state}
+
+    def judge(variables: Variables, key: jax.Array, real: tuple, fake: tuple):
+        """Logits of both, and D's state."""
+        (params, state), (real_key, fake_key) = variables, jax.random.split(key)
+        r, state = discriminator.apply(params, state, real_key, *real, train=True)
+        f, state = discriminator.apply(params, state, fake_key, *fake, train=True)
+        return r, f, state
+
+    def d_loss(params, state, opponent, batch, key, step):
+        del step
+        pairs_key, judge_key, penalty_key = jax.random.split(key, 3)
+        own = Variables(params, state)
+        real, fake, _ = make_pairs(opponent, pairs_key, batch.x)
+        r, f, state = judge(own, judge_key, real, fake)
+        value, metrics = jnp.mean(loss.discriminator(r, f)), monitor.judgement(loss, r, f)
+        if penalty is not None:
+
+            def critic(joined):
+                x, z = joined[:, : -real[1].shape[1]], joined[:, -real[1].shape[1] :]
+                x = x.reshape(batch.x.shape)
+                return discriminator.apply(*own, judge_key, x, z, train=True)[0]
+
+            per_example = penalty(critic, _joined(*real), _joined(*fake), penalty_key)
+            metrics["penalty"] = penalty_weight * jnp.mean(per_example)
+            value += metrics["penalty"]
+        return value, (state, metrics)
+
+    def g_loss(params, state, opponent, batch, key, step):
+        del step
+        pairs_key, judge_key, again_key = jax.random.split(key, 3)
+        own = Variables(params, state)
+        real, fake, state = make_pairs(own, pairs_key, batch.x)
+        r, f, _ = judge(opponent, judge_key, real, fake)
+        value = jnp.mean(loss.generator(r, f)) + jnp.mean(loss.generator(middle - f, middle - r))
+        x, z = lax.stop_gradient(fake)
+        code, _ = encode(own, again_key, x, train=False)
+        metrics = {"latent_error": jnp.mean(jnp.abs(code[:, : z.shape[1]] - z))}
+        if len(x) > 1:  # a single example has no neighbour to differ from
+            metrics["diversity"] = monitor.diversity(batch.x, x)
+        return value, (state, metrics)
+
+    def d_init(key: jax.Array, batch: Batch) -> Variables:
+        z_key, network_key = jax.random.split(key)
+        return Variables(*discriminator.init(network_key, batch.x, latent(z_key, len(batch.x))))
+
+    def sample(variables: Variables, key: jax.Array, n: int, y: Any = None):
+        del y
+        z_key, network_key = jax.random.split(key)
+        return decode(variables, network_key, latent(z_key, n), train=False)[0]
+
+    g, d = Player(init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def _joined(x: jax.Array, z: jax.Array) -> jax.Array:
+    """A pair as one vector, `[B, N + latent]`: what a penalty takes the gradient of."""
+    return jnp.concatenate([x.reshape(len(x), -1), z], axis=1)
