@@ -45,6 +45,15 @@ def test_the_strongest_frequency_is_the_pitch(notes):
     assert cents.std() == pytest.approx(10 / 3**0.5, rel=0.05)  # of a uniform distribution
 
 
+def test_no_harmonic_is_mirrored_at_half_the_rate(notes):
+    """The fourth one of C5, at 2093 Hz, would be heard at 1907 Hz."""
+    highest = notes.x[notes.y == 7, :, 0] * np.hanning(LENGTH)
+    spectra = np.abs(np.fft.rfft(highest))
+    mirrored = round((RATE - 4 * FREQUENCIES[7]) * LENGTH / RATE)
+    around = spectra[:, mirrored - 5 : mirrored + 6].max(axis=1)
+    assert (around / spectra.max(axis=1)).max() < 0.01
+
+
 def test_notes_begin_softly_and_fade(notes):
     power = np.square(notes.x[..., 0]).reshape(4000, 32, 32).mean(axis=2)
     assert (power[:, 0] < power.max(axis=1)).all()

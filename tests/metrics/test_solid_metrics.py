@@ -59,8 +59,10 @@ def test_a_cavity_that_leaks_by_an_edge_is_a_cavity():
 def test_solids_that_reach_the_border_are_closed_but_full_and_empty_grids_are_not():
     half = np.zeros((12,) * 3, bool)
     half[:6] = True
-    empty = np.zeros_like(half)
-    np.testing.assert_array_equal(closed(voxels(half, empty, ~empty)), [True, False, False])
+    empty, wall = np.zeros_like(half), np.zeros_like(half)
+    wall[4:6] = True  # what is empty on its two sides meets outside of the grid
+    found = closed(voxels(half, wall, empty, ~empty))
+    np.testing.assert_array_equal(found, [True, True, False, False])
 
 
 def test_volume_and_threshold():
