@@ -10,6 +10,9 @@ shards, shard k has the examples k, k + n, k + 2n, ... and is seen by device k o
 its own, which follows from (seed, step, device). No example is dropped: where n does not divide the
 data, the shorter shards are filled up with examples from the beginning of the data, which are so
 seen up to once more in an epoch than others.
+
+Two domains that are not paired are two data sets with two orders, neither of which says anything
+about the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,6 +24,8 @@ import numpy as np
 
 from jaxgan import Batch
 from jaxgan.data import Dataset, gather, order
+
+_OTHER_DOMAIN = 2**32 - 1  # a stream of random numbers that no device has
 
 
 class Share(NamedTuple):
@@ -63,41 +68,74 @@ def feed(
     """Shuffle a data set into batches, as a pure function of (seed, step).
 
     Args:
-        dataset: images or points, with or without labels.
+        dataset: images or points, with or without labels or pictures as y.
         examples: examples per step, d_steps * batch size, over all devices.
         flip: whether every image also occurs mirrored.
         device_gb: up to how many GB of data are put on a device.
         share: the devices of this process; `examples` is a multiple of their number `of`.
         shard: whether to divide data on the devices over them.
     """
+    pictures = dataset.y.nbytes if dataset.y is not None and dataset.has_pictures else 0
+    room = device_gb * 1e9 * (share.of if shard else 1)
+    settings = {
+        "flip": flip,
+        "share": share,
+        "shard": shard,
+        "on_device": dataset.x.nbytes + pictures <= room,
+    }
+    if dataset.paired:
+        return _in_one_order(dataset, examples, **settings)
+    first = _in_one_order(dataset._replace(y=None), examples, **settings)
+    second = _in_one_order(dataset._replace(x=dataset.y, y=None), examples, **settings)
+    return _side_by_side(first, second)
+
+
+def _side_by_side(first: Feed, second: Feed) -> Feed:
+    """The x of one feed with the x of another as y, each in an order of its own."""
+
+    def items(seed: int, first_step: int, steps: int):
+        other = int(np.random.SeedSequence([seed, _OTHER_DOMAIN]).generate_state(1)[0])
+        return first.items(seed, first_step, steps), second.items(other, first_step, steps)
+
+    def load(source, item) -> Batch:
+        return Batch(first.load(source[0], item[0]).x, second.load(source[1], item[1]).x)
+
+    return first._replace(source=(first.source, second.source), items=items, load=load)
+
+
+def _in_one_order(
+    dataset: Dataset, examples: int, *, flip: bool, share: Share, shard: bool, on_device: bool
+) -> Feed:
+    """The examples of a set in one order, each with its label or its picture."""
     size = len(dataset.x)
     each = examples // share.of
     numbers = range(share.first, share.stop)
+    whole = Batch(dataset.x, dataset.y)
 
     def indices(seed: int, first_step: int, steps: int) -> np.ndarray:
         rows = order(size, examples, seed=seed, first_step=first_step, steps=steps, flip=flip)
         return rows[:, each * numbers.start : each * numbers.stop]
 
-    if dataset.x.nbytes > device_gb * 1e9 * (share.of if shard else 1):
+    def take(source: Batch, index) -> Batch:
+        if dataset.has_pictures:
+            return Batch(gather(source.x, index), gather(source.y, index))
+        y = None if source.y is None else source.y[index % len(source.y)]
+        return Batch(gather(source.x, index), y)
+
+    if not on_device:
 
         def items(seed: int, first_step: int, steps: int):
             index = indices(seed, first_step, steps)
             rows, mirrored = index % size, index >= size
-            return jax.tree.map(lambda leaf: leaf[rows], Batch(dataset.x, dataset.y)), mirrored
+            return jax.tree.map(lambda leaf: leaf[rows], whole), mirrored
 
         def load(source, item) -> Batch:
             del source
             batch, mirrored = item
-            position = jnp.arange(len(mirrored)) + len(mirrored) * mirrored
-            return Batch(gather(batch.x, position), batch.y)
+            return take(batch, jnp.arange(len(mirrored)) + len(mirrored) * mirrored)
 
         return Feed((), items, load, on_device=False)
 
-    def take(source: Batch, index) -> Batch:
-        y = None if source.y is None else source.y[index % len(source.y)]
-        return Batch(gather(source.x, index), y)
-
-    whole = Batch(dataset.x, dataset.y)
     if not shard:
         return Feed(whole, indices, take, on_device=True)
 

@@ -71,12 +71,13 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     Meant for the inside of `jit`, `scan`, `vmap`, `pmap` or `shard_map`.
 
     Args:
-        x: uint8 images `[N, H, W, C]`, or float points `[N, D]`.
+        x: uint8 images `[N, H, W, C]` or solids `[N, D, H, W, C]`; or float points `[N, D]` or
+            sounds `[N, T, C]`.
         index: Integers `[B]` (any leading shape will do) in [0, 2 * N); `N + i` is the mirror
-            image, left to right, of `i`. Points have no mirror image: there it is `i` itself.
+            image, left to right, of `i`. Floats have no mirror image: there it is `i` itself.
 
     Returns:
-        float32 images `[B, H, W, C]` in [-1, 1]; points `[B, D]` as they are, in float32.
+        float32 images `[B, H, W, C]` or solids in [-1, 1]; floats as they are, in float32.
     """
     x, index = jnp.asarray(x), jnp.asarray(index)
     size = x.shape[0]
@@ -84,7 +85,7 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     batch = x[jnp.where(mirrored, index - size, index)]
     if jnp.issubdtype(x.dtype, jnp.floating):
         return batch.astype(jnp.float32)
-    mirrored = mirrored[..., jnp.newaxis, jnp.newaxis, jnp.newaxis]
+    mirrored = mirrored.reshape(mirrored.shape + (1,) * (x.ndim - 1))
     return to_unit(jnp.where(mirrored, jnp.flip(batch, axis=-2), batch))
 
 

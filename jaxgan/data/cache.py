@@ -95,7 +95,7 @@ def _read(entry: Path, name: str) -> Decoded | None:
 
 def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:
     """Completes an entry and gives it its name; without success the data set stays usable."""
-    x, y, name, class_names = decoded.dataset
+    x, y, name, class_names = decoded.dataset[:4]
     if not (new / "x.npy").exists():  # it was kept in memory
         return decoded
     content = {

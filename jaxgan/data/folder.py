@@ -5,19 +5,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from absl import logging
 from PIL import Image
 
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.images import is_grey, to_array, upright
+from jaxgan.data.images import check_side_by_side, halves, is_grey, to_array, upright
 from jaxgan.data.stack import Example, stack
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 
-def load_folder(path: str, image_size: int | None, cache_root: Path) -> Dataset:
+def load_folder(
+    path: str,
+    image_size: int | None,
+    cache_root: Path,
+    *,
+    split: str = "train",
+    side_by_side: bool = False,
+) -> Dataset:
     """Loads all images below a directory, folder by folder, each in the order of its names.
 
     Where all images lie in sub-folders, the names of the top-level sub-folders are the classes;
@@ -30,14 +38,20 @@ def load_folder(path: str, image_size: int | None, cache_root: Path) -> Dataset:
         path: The directory; symbolic links are followed.
         image_size: Side to resize to; None for images that all have one size.
         cache_root: Folder of the cache.
+        split: `train`.
+        side_by_side: Whether every file holds two pictures, left and right, as the archives of
+            pix2pix do (https://arxiv.org/abs/1611.07004). They are resized one by one and stay
+            side by side.
 
     Returns:
         uint8 images `[N, H, W, C]`, C being 1 or 3.
 
     Raises:
-        DataError: if there is no readable image, or if images differ in size and `image_size` is
-            None.
+        DataError: for another split, if there is no readable image, if images differ in size and
+            `image_size` is None, or if one that should cannot hold two pictures side by side.
     """
+    if split != "train":
+        raise DataError(f"a folder has no split {split!r} (--split): its one split is 'train'")
     root = Path(path).expanduser().absolute()
     if not root.is_dir():
         raise DataError(
@@ -47,12 +61,14 @@ def load_folder(path: str, image_size: int | None, cache_root: Path) -> Dataset:
     if not files:
         raise DataError(f"no image below {str(root)!r}: expected {', '.join(SUFFIXES)} files")
     key = {"image_size": image_size, "files": [_fingerprint(root, file) for file in files]}
+    if side_by_side:
+        key["side_by_side"] = True
     name = f"folder:{path}"
     return cached(
         cache_root,
         name,
         {"root": os.fspath(root), **key},
-        lambda directory: _decode(name, root, files, image_size, directory),
+        lambda directory: _decode(name, root, files, image_size, directory, side_by_side),
     )
 
 
@@ -87,7 +103,12 @@ def _fingerprint(root: Path, file: str) -> list[Any]:
 
 
 def _decode(
-    name: str, root: Path, files: list[str], image_size: int | None, directory: Path | None
+    name: str,
+    root: Path,
+    files: list[str],
+    image_size: int | None,
+    directory: Path | None,
+    side_by_side: bool,
 ) -> Decoded:
     unreadable: dict[str, str] = {}
     channels = 1 if _all_grey(root, files, unreadable) else 3
@@ -97,12 +118,21 @@ def _decode(
     def examples() -> Iterator[Example]:
         for file in readable:
             try:
-                with Image.open(root / file) as image:
-                    array = to_array(upright(image), channels, image_size)
+                with Image.open(root / file) as opened:
+                    image = upright(opened)
+                    if side_by_side:
+                        check_side_by_side(image.height, image.width, str(root / file))
+                    parts = halves(image) if side_by_side else [image]
+                    arrays = [to_array(part, channels, image_size) for part in parts]
+            except DataError:
+                raise
             except Exception as error:  # decoders of damaged files raise errors of any kind
                 unreadable[file] = _reason(error)
                 continue
-            yield array, classes.index(Path(file).parts[0]) if classes else None
+            yield (
+                np.concatenate(arrays, axis=1),
+                classes.index(Path(file).parts[0]) if classes else None,
+            )
 
     x, y = stack(examples(), len(readable), directory)
     remarks = [_on_unreadable(root, unreadable, len(files)), _on_labels(root, readable)]

@@ -5,6 +5,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from jaxgan.data.errors import DataError
+
 GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
@@ -59,6 +61,26 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     plain = images[..., 0] if channels == 1 else images
     resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]
     return np.stack(resized).reshape(len(images), size, size, channels)
+
+
+def check_side_by_side(height: int, width: int, name: str) -> None:
+    """Makes sure that an image can be two pictures side by side.
+
+    Raises:
+        DataError: if its width is odd or less than twice its height.
+    """
+    if width % 2 or width < 2 * height:
+        raise DataError(
+            f"{name!r} is {height}x{width}, height x width: two pictures side by side have an even "
+            "width of twice their height or more"
+        )
+
+
+def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Divides an image into its left and its right half."""
+    middle = image.width // 2
+    left = image.crop((0, 0, middle, image.height))
+    return left, image.crop((middle, 0, image.width, image.height))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

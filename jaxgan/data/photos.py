@@ -1,0 +1,72 @@
+"""Patches of the photographs that come with scikit-image, which take no download."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
+from jaxgan.data.images import decode
+
+PHOTOS = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "ihc.png",
+    "hubble_deep_field.jpg",
+)
+
+
+def load_photos(split: str, image_size: int | None) -> Dataset:
+    """Cuts seven colour photographs into squares that do not overlap, photo by photo.
+
+    They are a face, a cat, a cup, a rocket, a motorcycle, a tissue under the microscope and the
+    Hubble Deep Field, at their own resolution: nothing is resized. What is left over at the right
+    and at the bottom of a photo is left out.
+
+    Args:
+        split: `train`.
+        image_size: Side of the squares; None is 64, of which there are 542.
+
+    Returns:
+        uint8 images `[N, image_size, image_size, 3]`, without labels.
+
+    Raises:
+        DataError: for another split, for squares larger than all photos, or without scikit-image.
+    """
+    if split != "train":
+        raise DataError(f"photos has no split {split!r} (--split): its one split is 'train'")
+    side = 64 if image_size is None else image_size
+    # Only its files are used: to import scikit-image takes a second.
+    found = importlib.util.find_spec("skimage")
+    if found is None or not found.submodule_search_locations:
+        raise DataError(
+            'the data set photos is cut from photos of scikit-image: pip install "jaxgan[photos]"'
+        )
+    folder = Path(found.submodule_search_locations[0]) / "data"
+    x = np.concatenate([patches(_read(folder / name), side) for name in PHOTOS])
+    if not len(x):
+        raise DataError(f"photos are all smaller than {side} pixels (--image_size): take 64, say")
+    return Dataset(x, None, "photos")
+
+
+def patches(image: np.ndarray, side: int) -> np.ndarray:
+    """Cuts an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
+    rows, columns = image.shape[0] // side, image.shape[1] // side
+    whole = image[: rows * side, : columns * side]
+    squares = whole.reshape(rows, side, columns, side, -1).swapaxes(1, 2)
+    return squares.reshape(-1, side, side, image.shape[-1])
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            return decode(file, 3)
+    except OSError as error:
+        raise DataError(
+            f"the data set photos needs {str(path)!r} ({error.strerror or error}): pip install "
+            '--upgrade "scikit-image>=0.24"'
+        ) from error
