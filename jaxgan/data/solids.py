@@ -66,7 +66,7 @@ def _inside(name: str, n: int, random: np.random.Generator) -> np.ndarray:
     if name == "ball":
         return np.hypot(around, z) < draw(0.6, 1)
     if name == "box":
-        longest = [np.abs(side) / draw(0.4, 0.6) for side in (x, y, z)]
+        longest = [np.abs(side) / draw(0.38, 0.57) for side in (x, y, z)]
         return np.maximum.reduce(longest) < 1
     if name == "cylinder":
         return (around < draw(0.4, 0.6)) & (np.abs(z) < draw(0.6, 0.8))

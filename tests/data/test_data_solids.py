@@ -51,7 +51,7 @@ def test_none_touches_the_border(solids):
 
 
 def test_balls_are_round_and_boxes_are_not(solids):
-    """The largest of the three spreads over the smallest: at most 1.16; 1.58 in the middle."""
+    """The largest of the three spreads over the smallest: at most 1.16; 1.57 in the middle."""
     balls, boxes = (spreads(of_kind(solids, name)) for name in ("ball", "box"))
     assert (balls[:, 2] / balls[:, 0]).max() < 1.2
     assert np.median(boxes[:, 2] / boxes[:, 0]) > 1.4
