@@ -16,7 +16,7 @@ _AMBIENT = 0.25
 
 
 def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Draw solids, all from the same side; what holds no solid is black.
+    """Draw solids, all from the same side; what is empty, or NaN, is black.
 
     The surface is where the values, taken linearly between the centres of voxels, cross the middle
     of their range, so that grey or uncertain voxels move it a little.
@@ -28,7 +28,7 @@ def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
     Returns:
         uint8 `[H, W, 3]`; each solid is 96 x 96 pixels.
     """
-    values = to_unit(voxels) if voxels.dtype == np.uint8 else voxels
+    values = to_unit(voxels) if voxels.dtype == np.uint8 else np.nan_to_num(voxels, nan=-1)
     rays = _rays(voxels.shape[1])
     return grid(np.stack([_tile(solid, rays) for solid in values[..., 0]]), columns)
 

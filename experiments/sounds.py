@@ -21,15 +21,15 @@ def write_wav(path: Path, notes: np.ndarray, rate: int, gap: float = 0.1) -> Non
 
     Args:
         path: of the .wav file.
-        notes: float `[N, T, 1]`; what is outside of [-1, 1] is clipped.
+        notes: float `[N, T, 1]`; what is outside of [-1, 1] is clipped, what is NaN is silent.
         rate: samples a second.
         gap: seconds of silence after each.
 
     Raises:
         OSError: it cannot be written.
     """
-    silence = ((0, 0), (0, round(gap * rate)))
-    levels = np.round(np.clip(np.pad(notes[..., 0], silence), -1, 1) * 32767).astype("<i2")
+    spaced = np.pad(np.nan_to_num(notes[..., 0]), ((0, 0), (0, round(gap * rate))))
+    levels = np.round(np.clip(spaced, -1, 1) * 32767).astype("<i2")
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)
@@ -48,7 +48,7 @@ def picture(
 ) -> np.ndarray:
     """Draw a spectrogram of each sound: time to the right, frequency upwards, loud parts bright.
 
-    A tone is a ladder of lines at equal distances; the lowest of them is its pitch.
+    A tone is a ladder of lines at equal distances; the lowest of them is its pitch. NaN are black.
 
     Args:
         notes: float `[N, T, 1]`, at least 256 samples long.
@@ -60,7 +60,7 @@ def picture(
     Returns:
         uint8 `[H, W, 3]`; each sound is about 96 x 96 pixels.
     """
-    tiles = np.stack([_spectrogram(note, rate, highest) for note in notes[..., 0]])
+    tiles = np.stack([_spectrogram(note, rate, highest) for note in np.asarray(notes)[..., 0]])
     columns = columns or math.ceil(math.sqrt(len(tiles)))
     if labels is None:
         return grid(tiles, columns)

@@ -2,11 +2,13 @@
 
 import wave
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import solids
 import sounds
 
+from jaxgan import data
 from jaxgan.data.notes import FREQUENCIES, NAMES, RATE, load_notes
 from jaxgan.data.solids import load_solids
 
@@ -141,3 +143,22 @@ def test_floats_are_drawn_like_bytes(shown):
     floats = voxels.astype(np.float32) / 127.5 - 1
     np.testing.assert_allclose(solids.picture(floats, columns=5), page, atol=1)
     assert solids.picture(floats[:3]).shape == (2 * 98 + 2, 2 * 98 + 2, 3)
+
+
+def test_what_has_diverged_is_silent_and_black(tmp_path):
+    path = tmp_path / "nan.wav"
+    sounds.write_wav(path, np.full((1, 512, 1), np.nan, np.float32), RATE)
+    with wave.open(str(path)) as file:
+        assert not any(file.readframes(10**6))
+    assert not sounds.picture(np.full((1, 512, 1), np.nan, np.float32), RATE).any()
+    assert not solids.picture(np.full((1, 8, 8, 8, 1), np.nan, np.float32)).any()
+
+
+def test_arrays_on_a_device_are_shown_as_well():
+    voxels = load_solids().x[:1]
+    page = solids.picture(voxels)
+    np.testing.assert_array_equal(solids.picture(data.to_unit(jnp.asarray(voxels))), page)
+    tone = np.sin(np.arange(512, dtype=np.float32))[None, :, None]
+    np.testing.assert_array_equal(
+        sounds.picture(jnp.asarray(tone), RATE), sounds.picture(tone, RATE)
+    )
