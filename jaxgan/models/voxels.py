@@ -1,0 +1,166 @@
+"""Solids by three-dimensional convolutions: 3D-GAN (Wu et al. 2016, arXiv:1610.07584).
+
+DCGAN with one more axis: windows of 4x4x4 voxels with strides of 2, batch normalisation, ReLU in
+the generator, LeakyReLU 0.2 in the discriminator, which is its mirror. `width` is the number of
+channels at the finest hidden stage, and each coarser stage has twice as many:
+
+    side   stages (side: channels in multiples of `width`)
+      8    4: 1
+     16    4: 2     8: 1
+     32    4: 4     8: 2    16: 1
+     64    4: 8     8: 4    16: 2    32: 1
+
+The paper's networks (section 3.1) are those for 64 with `width=64` and 200 latents. They end in a
+sigmoid, for voxels of 0 or 1; these end in tanh, for voxels of -1 or 1, as all data are here.
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.models.conditional import Projection
+from jaxgan.models.dcgan import NORMALIZATIONS
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    append_label,
+    at_least_float32,
+    check_label,
+    leaky_relu,
+)
+
+__all__ = ["SIDES", "Discriminator", "Generator"]
+
+SIDES = {8: 1, 16: 2, 32: 3, 64: 4}
+"""The number of stages for every side."""
+
+_START = 4
+_WINDOW = (4, 4, 4)
+
+_normal = nn.initializers.normal(0.02)
+
+
+class Generator(nn.Module):
+    """The generator of arXiv:1610.07584: z `[B, latent]` to solids `[B, S, S, S, 1]` in [-1, 1].
+
+    Attributes:
+        side: S, the number of voxels along each axis: 8, 16, 32 or 64.
+        width: channels of the finest hidden stage; see the table of this module.
+        num_classes: number of classes, None for a generator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters stay float32.
+    """
+
+    side: int = 64
+    width: int = 64
+    num_classes: int | None = None
+    normalization: str = "batch"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Generates solids.
+
+        Args:
+            z: latents `[B, latent]`.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Solids `[B, side, side, side, 1]` in [-1, 1]: above 0 is full.
+
+        Raises:
+            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+        """
+        widths = _widths(self.side, self.width)[::-1]
+        normalize, settings = _settings(self, train)
+        up = partial(ConvTranspose, kernel_size=_WINDOW, stride=2)
+        h = nn.Dense(_START**3 * widths[0], **settings)(append_label(z, y, self.num_classes))
+        h = nn.relu(normalize(h.reshape(-1, _START, _START, _START, widths[0])))
+        for width in widths[1:]:
+            h = nn.relu(normalize(up(width, **settings)(h)))
+        return jnp.tanh(up(1, kernel_init=_normal, dtype=self.dtype)(h))
+
+
+class Discriminator(nn.Module):
+    """The discriminator of arXiv:1610.07584: solids `[B, S, S, S, 1]` to logits `[B]`.
+
+    Labels, which the paper does not have, are projected on the features of the last stage
+    (arXiv:1802.05637).
+
+    Attributes:
+        side: S, the number of voxels along each axis: 8, 16, 32 or 64.
+        width: channels of the finest hidden stage; see the table of this module.
+        num_classes: number of classes, None for a discriminator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`; one of the last two with a gradient
+            penalty, which is defined for single solids.
+        axis_name: device axis of the batch statistics, None to take them on each device.
+        dtype: type to compute in; parameters and logits stay float32.
+    """
+
+    side: int = 64
+    width: int = 64
+    num_classes: int | None = None
+    normalization: str = "batch"
+    axis_name: str | None = None
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
+        """Scores solids: high for real ones.
+
+        Args:
+            x: solids `[B, side, side, side, 1]` in [-1, 1].
+            y: labels int32 `[B]`, given if and only if `num_classes` is set.
+            train: whether batch normalisation uses and records the statistics of the batch.
+
+        Returns:
+            Logits `[B]`, float32.
+
+        Raises:
+            ValueError: if `x` is of another shape, `y` does not fit `num_classes`, or a setting is
+                none of the allowed.
+        """
+        widths = _widths(self.side, self.width)
+        check_label(y, self.num_classes)
+        if x.shape[1:] != (self.side,) * 3 + (1,):
+            raise ValueError(
+                f"solids of {x.shape[1:]} for side={self.side}; expected [B, S, S, S, 1]"
+            )
+        normalize, settings = _settings(self, train)
+        down = partial(Conv, kernel_size=_WINDOW, stride=2)
+        h = leaky_relu(down(widths[0], kernel_init=_normal, dtype=self.dtype)(x))
+        for width in widths[1:]:
+            h = leaky_relu(normalize(down(width, **settings)(h)))
+        h = h.reshape(h.shape[0], -1)
+        return Projection(self.num_classes, _normal, dtype=at_least_float32(self.dtype))(h, y)
+
+
+def _widths(side: int, width: int) -> list[int]:
+    """Channels of the hidden stages, from the finest to the coarsest."""
+    if side not in SIDES:
+        raise ValueError(f"side is one of {sorted(SIDES)}, not {side}")
+    return [width * 2**stage for stage in range(SIDES[side])]
+
+
+def _settings(network: Generator | Discriminator, train: bool):
+    """The normalisation of the hidden stages, and what their layers are made with."""
+    kind, dtype = network.normalization, network.dtype
+    if kind not in NORMALIZATIONS:
+        raise ValueError(f"normalization is one of {NORMALIZATIONS}, not {kind!r}")
+
+    def normalize(h: Array) -> Array:
+        if kind == "batch":
+            return BatchNorm(train=train, axis_name=network.axis_name, dtype=dtype)(h)
+        if kind == "layer":  # over channels and space, with one scale per channel, as in DCGAN
+            return nn.LayerNorm(reduction_axes=(1, 2, 3, 4), feature_axes=-1, dtype=dtype)(h)
+        return h
+
+    # Batch normalisation takes away the mean of a channel, and any bias with it.
+    return normalize, {"use_bias": kind != "batch", "kernel_init": _normal, "dtype": dtype}
