@@ -21,6 +21,7 @@ from jaxgan import (
     penalties,
     recipes,
 )
+from jaxgan.core import mean_over_devices, of_first_device
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -351,6 +352,84 @@ def test_a_conditional_gan_without_labels_is_refused():
             jax.eval_shape(use, state, BATCH)
     with pytest.raises(ValueError, match="labels"):
         jax.eval_shape(lambda s: gan.sample(s, KEY, 3), state)
+
+
+def collector(merge):
+    """A player that collects examples, and a mean of them, in its state."""
+
+    def loss(params, state, opponent, batch, key, step):
+        seen = {"examples": batch.x[:2], "mean": jnp.mean(batch.x), "count": state["count"] + 1}
+        return jnp.mean(params * batch.x), (seen, {"seen": jnp.mean(batch.x)})
+
+    def init(key, batch):
+        nothing = {"examples": jnp.zeros((2, 2)), "mean": jnp.zeros(()), "count": jnp.int32(0)}
+        return Variables(jnp.ones(()), nothing)
+
+    return Player(init, loss, optax.sgd(0.1), merge)
+
+
+def first_examples(state, axis_name):
+    return {
+        "examples": of_first_device(state["examples"], axis_name),
+        "mean": mean_over_devices(state["mean"], axis_name),
+        "count": of_first_device(state["count"], axis_name),
+    }
+
+
+def vmapped(gan):
+    """Devices as an axis of a single one; what they agree on is the same in all rows."""
+
+    def step(state, batch):
+        parts = jax.tree.map(lambda leaf: leaf.reshape(4, -1, *leaf.shape[1:]), batch)
+        one = functools.partial(gan.d_step, axis_name="rows")
+        states, metrics = jax.jit(jax.vmap(one, (None, 0), axis_name="rows"))(state, parts)
+        for leaf in arrays(states):
+            assert (leaf == leaf[:1]).all()
+        return jax.tree.map(lambda leaf: leaf[0], (states, metrics))
+
+    return gan._replace(d_step=step)
+
+
+WAYS = {
+    "pmap": functools.partial(jaxgan.pmap, donate=False),
+    "shard_map": functools.partial(jaxgan.shard_map, donate=False),
+    "vmap": vmapped,
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_player_may_say_how_its_devices_states_become_one(name):
+    def step(merge):
+        gan = jaxgan.two_player(collector(merge), collector(merge), sample=lambda *_: None)
+        return WAYS[name](gan).d_step(jax.jit(gan.init)(KEY, BATCH), BATCH)
+
+    parts = X.reshape(4, 3, 2)
+    merged, metrics = step(first_examples)
+    state = merged.d.state
+    np.testing.assert_array_equal(state["examples"], parts[0, :2])
+    np.testing.assert_allclose(state["mean"], X.mean(), rtol=1e-5)
+    assert state["count"] == 1
+    # Gradients and metrics are averaged in any case.
+    np.testing.assert_allclose(metrics["d_seen"], X.mean(), rtol=1e-5)
+    np.testing.assert_allclose(merged.d.params, 1 - 0.1 * X.mean(), rtol=1e-5)
+    if name != "vmap":  # the same arrays on all devices, not only the first one's
+        for leaf in jax.tree.leaves(state):
+            copies = [np.asarray(shard.data) for shard in leaf.addressable_shards]
+            assert len(copies) == 4
+            assert all((copy == copies[0]).all() for copy in copies)
+    # Without a word, all floats are averaged, and examples lie on top of one another.
+    averaged = step(None)[0].d.state
+    np.testing.assert_allclose(averaged["examples"], parts[:, :2].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(averaged["mean"], state["mean"], rtol=1e-6)
+
+
+def test_merging_is_for_several_devices_only():
+    def merge(state, axis_name):
+        raise AssertionError
+
+    gan = jaxgan.two_player(collector(merge), collector(merge), sample=lambda *_: None)
+    state, _ = jax.jit(gan.d_step)(gan.init(KEY, BATCH), BATCH)
+    np.testing.assert_array_equal(state.d.state["examples"], X[:2])
 
 
 def test_importing_the_engine_imports_no_network_or_data_library():

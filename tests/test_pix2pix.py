@@ -1,6 +1,7 @@
 """pix2pix: near the right answer, and as sharp as one."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -131,7 +132,7 @@ def test_the_losses_are_the_papers():
         np.testing.assert_allclose(metrics["d_loss"], d_loss, rtol=1e-5)
 
 
-OPTIMIZERS = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+OPTIMIZERS: dict[str, Any] = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
 
 
 def test_the_papers_networks_fit():
@@ -152,7 +153,7 @@ def test_the_papers_networks_fit():
 def test_what_are_no_pairs_is_refused():
     gan = pix2pix(mlp(6, 6, 1), mlp(), **OPTIMIZERS)
     x, y, _ = pictures(2)
-    with pytest.raises(ValueError, match="needs pairs: y, .* is None"):
+    with pytest.raises(ValueError, match="is None"):
         gan.init(KEY, Batch(x))
     with pytest.raises(ValueError, match=r"\(2, 6, 6, 1\), y is \(2, 6, 3, 1\)"):
         gan.init(KEY, Batch(x, y[:, :, :3]))

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
 
 from jaxgan import losses, monitor
 from jaxgan.core import mean_over_devices, of_first_device, two_player
@@ -235,25 +234,23 @@ def exchange(pool: Pool, key: jax.Array, new: jax.Array) -> tuple[jax.Array, Poo
         What is shown, `[B, ...]`, and the pool after.
     """
     coin_key, place_key = jax.random.split(key)
-    swaps = jax.random.bernoulli(coin_key, shape=(len(new),))
-    places = jax.random.randint(place_key, (len(new),), 0, len(pool.examples))
-    # An empty sum: under shard_map the pool has to vary over devices before as it does after.
-    examples = pool.examples + jnp.sum(new[:0], dtype=pool.examples.dtype)
+    size, order = len(pool.examples), jnp.arange(len(new))
+    is_full = pool.filled + order >= size
+    swaps = jax.random.bernoulli(coin_key, shape=order.shape) & is_full
+    any_place = jax.random.randint(place_key, order.shape, 0, size)
+    places = jnp.where(is_full, any_place, pool.filled + order)
+    stores = swaps | ~is_full
+    everything = jnp.concatenate([pool.examples, new.astype(pool.examples.dtype)])
 
-    def one(pool: Pool, draw):
-        example, swap, place = draw
-        is_full = pool.filled == len(pool.examples)
-        place = jnp.where(is_full, place, pool.filled)
-        old = pool.examples[place]
-        stored = jnp.where(swap | ~is_full, example, old)
-        shown = jnp.where(swap & is_full, old, example)
-        filled = jnp.minimum(pool.filled + 1, len(pool.examples))
-        return Pool(pool.examples.at[place].set(stored), filled), shown
+    def holds(place, time):
+        """Which of everything is there: the pool's own, or the last that was stored by then."""
+        stored = stores & (places == place) & (order < time)
+        return jnp.maximum(place, jnp.max(jnp.where(stored, size + order, 0)))
 
-    pool, shown = lax.scan(
-        one, Pool(examples, pool.filled), (new.astype(examples.dtype), swaps, places)
-    )
-    return shown, pool
+    shown = jnp.where(swaps, jax.vmap(holds)(places, order), size + order)
+    after = jax.vmap(holds, in_axes=(0, None))(jnp.arange(size), len(new))
+    filled = jnp.minimum(pool.filled + len(new), size)
+    return everything[shown], Pool(everything[after], filled)
 
 
 def _domains(batch: Batch, keeps_identity: bool) -> tuple[jax.Array, jax.Array]:
