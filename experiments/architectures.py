@@ -19,6 +19,8 @@ from jaxgan.models import (
     stylegan2,
     translator,
     unet,
+    voxels,
+    wavegan,
 )
 
 
@@ -62,8 +64,10 @@ def networks(
     }
     if config.model == "mlp":
         return _dense(config, facts, shared)
-    if config.model in ("wavegan", "voxels"):
-        return _beyond_pictures(config, facts, axis_name, shared)
+    if config.model == "wavegan":
+        return _wavegan(config, facts, shared)
+    if config.model == "voxels":
+        return _voxels(config, facts, axis_name, shared)
     if len(facts.shape) != 3 or facts.shape[0] != facts.shape[1]:
         raise ValueError(f"--model={config.model} makes square images, the data are {facts.shape}")
     size, _, channels = facts.shape
@@ -131,20 +135,23 @@ def _r3gan(config: Config, channels: int, axis_name: str | None, shared: dict[st
     return r3gan.Generator(channels=channels, **shared), r3gan.Discriminator(**shared)
 
 
-def _beyond_pictures(
-    config: Config, facts: Facts, axis_name: str | None, shared: dict[str, Any]
-) -> Pair:
-    from jaxgan.models import voxels, wavegan
+def _wavegan(config: Config, facts: Facts, shared: dict[str, Any]) -> Pair:
+    if len(facts.shape) != 2 or facts.shape[0] not in wavegan.LENGTHS:
+        raise ValueError(
+            f"--model=wavegan makes sounds of {sorted(wavegan.LENGTHS)} values, the data are "
+            f"{facts.shape}"
+        )
+    shared = shared | {"length": facts.shape[0], "width": config.width}
+    d = wavegan.Discriminator(shuffle=config.phase_shuffle, **shared)
+    return wavegan.Generator(**shared), d
 
-    shared = shared | {"width": config.width}
-    if config.model == "wavegan":
-        wavegan.check_length(facts.shape)
-        shared |= {"length": facts.shape[0]}
-        shift = {"phase_shuffle": config.phase_shuffle}
-        return wavegan.Generator(**shared), wavegan.Discriminator(**shift, **shared)
-    voxels.check_shape(facts.shape)
-    shared |= {"size": facts.shape[0], "axis_name": axis_name}
-    return voxels.Generator(**shared), voxels.Discriminator(normalization=config.d_norm, **shared)
+
+def _voxels(config: Config, facts: Facts, axis_name: str | None, shared: dict[str, Any]) -> Pair:
+    if len(facts.shape) != 4:
+        raise ValueError(f"--model=voxels makes solids, the data are {facts.shape}")
+    shared = shared | {"side": facts.shape[0], "width": config.width, "axis_name": axis_name}
+    d = voxels.Discriminator(normalization=config.d_norm, **shared)
+    return voxels.Generator(**shared), d
 
 
 def encoder(config: Config, facts: Facts, features: int, axis_name: str | None = None) -> nn.Module:

@@ -66,7 +66,7 @@ def build(
             return GAMES[config.recipe](Setting(config, facts, axis_name, settings, network))
         modules = networks(config, facts, axis_name=axis_name, truncation=truncation)
     except ValueError as error:
-        raise ConfigError(f"--model={config.model}, --dataset: {error}") from error
+        raise ConfigError(f"--model={config.model}, --dataset, --image_size: {error}") from error
     if config.recipe == "progressive":
         return _progressive(config, modules, settings)
     recipe = recipes.gan

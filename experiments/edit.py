@@ -108,17 +108,18 @@ def make(run: Any, given: np.ndarray, *, hole: np.ndarray | None, back: bool) ->
             holes = mask_of(run.config)(jax.random.key(0), *x.shape[:3])
         else:
             holes = np.broadcast_to(hole, (*x.shape[:3], 1))
-        return as_uint8(_apply(experiment.generator, run, masked(x, holes)))
+        return as_uint8(apply(experiment.generator, run, masked(x, holes)))
     if experiment.encoder is not None:
-        z = _apply(experiment.encoder, run, x)[:, : run.config.latent_dim]
-        return as_uint8(_apply(experiment.generator, run, z))
-    return as_uint8(_apply(experiment.back if back else experiment.generator, run, x))
+        z = apply(experiment.encoder, run, x)[:, : run.config.latent_dim]
+        return as_uint8(apply(experiment.generator, run, z))
+    return as_uint8(apply(experiment.back if back else experiment.generator, run, x))
 
 
-def _apply(network: Network, run: Any, x: Any) -> np.ndarray:
-    apply = jax.jit(partial(network.apply, train=False))
+def apply(network: Network, run: Any, x: Any) -> np.ndarray:
+    """What one of a run's networks makes of examples or latents, as it is used after training."""
+    compiled = jax.jit(partial(network.apply, train=False))
     parts = [
-        np.asarray(apply(*run.variables, jax.random.key(0), x[start : start + 100])[0])
+        np.asarray(compiled(*run.variables, jax.random.key(0), x[start : start + 100])[0])
         for start in range(0, len(x), 100)
     ]
     return np.concatenate(parts)

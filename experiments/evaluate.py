@@ -6,14 +6,16 @@ gets, and writes it to W/evaluation/step_N.json, with pictures beside it; `repor
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asked
 import config as settings
 import jax
 import sample
 from absl import app, flags
-from choices import FEATURES
+from choices import FEATURES, PICTURE_TO_PICTURE
 from config import ConfigError
 from devices import check_platform, keep_compiled
 from files import write_whole
@@ -64,21 +66,27 @@ def evaluate(
     started = time.perf_counter()
     run = sample.restore(workdir, step, member, best=best)
     dataset = _load(run, run.config.split)
-    network = network_for(features, weights, dataset)
-    judge = Judge(network, dataset, min(samples, len(dataset.x) // 2))
     found: dict[str, Any] = {
         "step": run.step,
-        "samples": judge.samples,
         "dataset": dataset.name,
         "split": run.config.split,
-        "reference": f"{judge.reference}/{run.config.split}",
-        "features": network.name,
         "versions": {"jax": jax.__version__},
         "rows": [],
     }
+    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "asked": lambda _: {"rows": asked.rows(run, dataset, jax.random.key(seed))}
+    }
+    if _is_judged(run, features):
+        network = network_for(features, weights, dataset)
+        judge = Judge(network, dataset, min(samples, len(dataset.x) // 2))
+        found |= {
+            "samples": judge.samples,
+            "reference": f"{judge.reference}/{run.config.split}",
+            "features": network.name,
+        }
+        parts |= Findings(run, dataset, judge, _test_split(run), seed).parts()
     directory = Path(workdir) / "evaluation" / ("" if member is None else f"member_{member}")
     directory.mkdir(parents=True, exist_ok=True)
-    parts = Findings(run, dataset, judge, _test_split(run), seed).parts()
     for name, measure in (bar := tqdm(parts.items(), leave=False, disable=None)):
         bar.set_description(name)
         part = measure(directory)
@@ -89,6 +97,19 @@ def evaluate(
     path = directory / f"step_{run.step:08d}.json"
     write_whole(path, json.dumps(found | {"rows": [row._asdict() for row in rows]}))
     return path, rows
+
+
+def _is_judged(run: sample.Run, features: str) -> bool:
+    """Whether samples are compared with the data: not what is made of pictures, nor pairs of them.
+
+    Nor are sounds and solids, for which there are no features.
+    """
+    recipe, rank = run.config.recipe, len(run.facts.shape)
+    if recipe in (*PICTURE_TO_PICTURE, "cogan") or rank not in (1, 3):
+        if features != "auto":
+            raise ConfigError(f"--features={features}: samples of this run are not compared in any")
+        return False
+    return True
 
 
 def table(rows: list[Row]) -> str:

@@ -83,7 +83,7 @@ def feed(
         "shard": shard,
         "on_device": dataset.x.nbytes + pictures <= room,
     }
-    if dataset.paired:
+    if dataset.paired or dataset.y is None:
         return _in_one_order(dataset, examples, **settings)
     first = _in_one_order(dataset._replace(y=None), examples, **settings)
     second = _in_one_order(dataset._replace(x=dataset.y, y=None), examples, **settings)

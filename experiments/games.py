@@ -9,9 +9,10 @@ from config import Config
 
 import jaxgan
 from jaxgan import Network, nets, recipes
-from jaxgan.latents import Latent, concatenate
+from jaxgan.latents import Latent, concatenate, normal
 from jaxgan.models import classifier, cogan, joint, mlp, srgan
 
+_NO_LATENT = normal(0)
 _FEATURES = 128  # that D of a BiGAN or of an SGAN reads off a picture
 
 
@@ -22,7 +23,7 @@ class Experiment(NamedTuple):
         gan: the GAN.
         generator: maps latents, and a condition if there is one, to samples; applied to the
             variables of G's player.
-        latent: sampler of z; None for a generator that makes pictures of pictures alone.
+        latent: sampler of z, of no components where pictures are made of pictures alone.
         encoder: of G's player too: reads latents off examples, or InfoGAN's codes.
         back: of a CycleGAN, from the target domain to the source.
         recognizer: gives logits of classes; applied to the variables of D's player.
@@ -31,7 +32,7 @@ class Experiment(NamedTuple):
 
     gan: jaxgan.GAN
     generator: Network
-    latent: Latent | None
+    latent: Latent
     encoder: Network | None = None
     back: Network | None = None
     recognizer: Network | None = None
@@ -135,7 +136,7 @@ def _cogan(setting: Setting) -> Experiment:
         g_module = cogan.DenseGenerator(shape=facts.shape, widths=widths)
         d_module = cogan.DenseDiscriminator(widths=widths[::-1])
     else:
-        settings = {"image_size": facts.shape[0], "width": config.width}
+        settings: dict[str, Any] = {"image_size": facts.shape[0], "width": config.width}
         g_module = cogan.Generator(
             channels=facts.shape[-1], axis_name=setting.axis_name, **settings
         )
@@ -181,7 +182,7 @@ def _pix2pix(setting: Setting) -> Experiment:
     d = setting.of_d(patches(setting.config))
     keywords = setting.without("latent", "conditional")
     gan = recipes.pix2pix(g, d, content_weight=setting.config.content_weight, **keywords)
-    return Experiment(gan, g, None)
+    return Experiment(gan, g, _NO_LATENT)
 
 
 def _cyclegan(setting: Setting) -> Experiment:
@@ -206,7 +207,7 @@ def _cyclegan(setting: Setting) -> Experiment:
         **keywords,
     )
     there, back = (nets.part(network, name) for name, network in translators.items())
-    return Experiment(gan, there, None, back=back)
+    return Experiment(gan, there, _NO_LATENT, back=back)
 
 
 def _inpainting(setting: Setting) -> Experiment:
@@ -220,15 +221,15 @@ def _inpainting(setting: Setting) -> Experiment:
         "content_weight": config.content_weight,
     }
     if classes is None:
-        return Experiment(recipes.context_encoder(g, d, **keywords), g, None)
+        return Experiment(recipes.context_encoder(g, d, **keywords), g, _NO_LATENT)
     gan = recipes.ccgan(g, d, class_weight=config.class_weight, **keywords)
-    return Experiment(gan, g, None, recognizer=_output(d, 1))
+    return Experiment(gan, g, _NO_LATENT, recognizer=_output(d, 1))
 
 
 def _srgan(setting: Setting) -> Experiment:
     """Pictures are enlarged, by as much as the data say."""
     config, facts = setting.config, setting.facts
-    settings = {"width": config.width, "axis_name": setting.axis_name}
+    settings: dict[str, Any] = {"width": config.width, "axis_name": setting.axis_name}
     g = setting.of_g(
         srgan.Generator(
             channels=facts.shape[-1],
@@ -241,7 +242,7 @@ def _srgan(setting: Setting) -> Experiment:
     d = setting.of_d(srgan.Discriminator(**settings))
     keywords = setting.without("latent", "conditional")
     gan = recipes.srgan(g, d, content_weight=config.content_weight, **keywords)
-    return Experiment(gan, g, None)
+    return Experiment(gan, g, _NO_LATENT)
 
 
 def _output(network: Network, which: int) -> Network:

@@ -20,6 +20,7 @@ import pictures
 import sounds
 from absl import app, flags
 from build import Experiment, Facts, build
+from choices import PICTURE_TO_PICTURE
 from config import Config, ConfigError
 from edit import edit_data, edit_files
 from members import is_population, label, members
@@ -157,7 +158,7 @@ def truncated(run: Run, truncation: float | None) -> Run:
         return run
     if run.config.recipe == "stylegan2":
         return run._replace(experiment=build(run.config, run.facts, truncation=truncation))
-    if run.experiment.latent is None or run.experiment.codes is not None:
+    if run.config.recipe in PICTURE_TO_PICTURE or run.experiment.codes is not None:
         raise ConfigError(
             f"--truncation: a run with --recipe={run.config.recipe} has no such latents"
         )
@@ -210,7 +211,7 @@ def sweep(run: Run, key: jax.Array, n: int, code: int) -> np.ndarray:
     if continuous >= codes.continuous:
         last = len(codes.categories) + codes.continuous - 1
         raise ConfigError(f"--sweep={code}: expected a code from 0 to {last}")
-    z = run.experiment.latent(key, n)  # pyright: ignore[reportOptionalCall]
+    z = run.experiment.latent(key, n)
     if continuous < 0:
         values = [codes.place(z, categories=[k]) for k in range(codes.categories[code])]
     else:
@@ -229,19 +230,18 @@ def write(path: Path, run: Run, key: jax.Array, n: int, label, interpolate: int)
     Raises:
         ConfigError: an ending that is not known, or settings that contradict each other.
     """
-    if run.experiment.latent is None:
+    if run.config.recipe in PICTURE_TO_PICTURE:
         raise ConfigError(
             f"--recipe={run.config.recipe}: it makes pictures of pictures; give --input=FILE, "
             f"--input=DIRECTORY or --from_data"
         )
     if path.suffix == ".npz":
         samples, y = make(run, key, n, label, interpolate)
-        named = (
-            dict(zip(("samples", "samples_of_y"), samples, strict=True))
-            if isinstance(samples, tuple)
-            else {"samples": samples}
-        )
-        np.savez_compressed(path, **named, **({} if y is None else {"labels": y}))
+        is_pair = isinstance(samples, tuple)
+        arrays: dict[str, Any] = {"samples": samples[0] if is_pair else samples}
+        arrays |= {"samples_of_y": samples[1]} if is_pair else {}
+        arrays |= {} if y is None else {"labels": y}
+        np.savez_compressed(path, **arrays)
     elif path.suffix == ".png":
         samples, _ = make(run, key, n, label, interpolate)
         pictures.save(_drawn(samples, interpolate or None), path)
@@ -253,7 +253,7 @@ def write(path: Path, run: Run, key: jax.Array, n: int, label, interpolate: int)
     elif path.suffix == ".gif":
         y = labels(run, n, label)
         latent = run.experiment.latent
-        frames = walk(latent, key, n, _STOPS, interpolate or _FRAMES, closed=True)  # pyright: ignore[reportArgumentType]
+        frames = walk(latent, key, n, _STOPS, interpolate or _FRAMES, closed=True)
         pictures.animate([_drawn(run.draw(z, y), None) for z in frames], path, hold=1)
     else:
         raise ConfigError(f"--out={path}: expected a name that ends in .png, .npz, .gif or .wav")

@@ -34,7 +34,7 @@ def show(samples: Any, columns: int | None = None) -> np.ndarray:
         case 2:
             return pictures.scatter(samples)
         case 3:
-            return sounds.picture(samples, notes.RATE)
+            return sounds.picture(samples, notes.RATE, columns=columns)
         case 5:
             return solids.picture(samples, columns)
     return pictures.grid(as_uint8(samples), columns)
@@ -56,10 +56,12 @@ def stacked_rows(rows: list[np.ndarray], columns: int) -> np.ndarray:
         uint8 `[H', W', 3]`.
     """
     side = max(row.shape[1] for row in rows)
+    count = len(rows[0])
+    columns = min(columns, count)
     rows = [_enlarged(row, max(1, side // row.shape[1])) for row in rows]
-    parts = [
-        row[start : start + columns] for start in range(0, len(rows[0]), columns) for row in rows
-    ]
+    missing = -count % columns  # in the last row of the page, where there is black
+    rows = [np.concatenate([row, np.zeros_like(row[:missing])]) for row in rows]
+    parts = [row[start : start + columns] for start in range(0, count, columns) for row in rows]
     return pictures.grid(np.concatenate(parts), columns)
 
 
