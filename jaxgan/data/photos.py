@@ -55,10 +55,10 @@ def load_photos(split: str, image_size: int | None) -> Dataset:
 
 def patches(image: np.ndarray, side: int) -> np.ndarray:
     """Cuts an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
-    rows, columns = image.shape[0] // side, image.shape[1] // side
+    rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
     whole = image[: rows * side, : columns * side]
-    squares = whole.reshape(rows, side, columns, side, -1).swapaxes(1, 2)
-    return squares.reshape(-1, side, side, image.shape[-1])
+    squares = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)
+    return squares.reshape(rows * columns, side, side, channels)
 
 
 def _read(path: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -19,12 +19,18 @@ from tensorflow_datasets.proto import tf_example_pb2
 from jaxgan.data import mnist_family, network
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
+from jaxgan.data.domains import PREFIXES
 from jaxgan.data.errors import DataError
 from jaxgan.data.images import decode
 from jaxgan.data.records import raw_examples
 from jaxgan.data.stack import Example, stack
 
-BUILT_IN = ("digits", *mnist_family.NAMES, "ring", "grid")
+BUILT_IN = (
+    *("digits", *mnist_family.NAMES, "stacked_digits", "stacked_mnist", "emoji", "photos"),
+    *("ring", "grid", "notes", "solids"),
+)
+
+_OF_BOTH_DOMAINS = r"\b(train|test)\b"  # cycle_gan itself has trainA and trainB
 
 
 def load_tfds(
@@ -43,10 +49,14 @@ def load_tfds(
     the only image feature, grey if it has one channel and colour otherwise; the labels those of
     the feature `label`, if it is a ClassLabel.
 
+    Sets of low and high resolution (features `lr` and `hr`, as those of `div2k` are) are pairs: x
+    is the high one, and y the low one, which is smaller by the scale of the config. The splits
+    `train` and `test` of `cycle_gan` are its two domains: x is A, and y is B.
+
     Args:
         name: `name`, `name/config` or either with `:version`.
         split: A split or a slice of one, such as `train[:50%]`.
-        image_size: Side to resize to; None for images that all have one size.
+        image_size: Side of x to resize to; None for images that all have one size.
         data_dir: TFDS' folder of prepared data sets; None is TFDS' own default.
         manual_dir: Folder with files that the user has fetched.
         cache_root: Folder of the cache.
@@ -55,22 +65,78 @@ def load_tfds(
         DataError: if the name is unknown, the set holds no images, or it cannot be had.
     """
     builder = _builder(name, data_dir)
-    feature = _image_feature(builder)
+    source = _Source(name, builder, data_dir, manual_dir, cache_root)
+    if {"lr", "hr"} <= set(builder.info.features):
+        high = _load_images(source, split, image_size, "hr")
+        low = _load_images(source, split, _low_size(source, split, image_size), "lr")
+        return high._replace(y=low.x)
+    if builder.name == "cycle_gan" and re.search(_OF_BOTH_DOMAINS, split):
+        first, second = (
+            _load_images(source, re.sub(_OF_BOTH_DOMAINS, rf"\g<0>{domain}", split), image_size)
+            for domain in "AB"
+        )
+        return Dataset(first.x, second.x, name, paired=False)
+    return _load_images(source, split, image_size)
+
+
+class _Source(NamedTuple):
+    """A set, and where it and the files it is made from are."""
+
+    name: str
+    builder: Any
+    data_dir: Path | None
+    manual_dir: Path | None
+    cache_root: Path
+
+    def prepared(self) -> Any:
+        """Returns the builder once it has something to read."""
+        if self.builder.info.splits:
+            return self.builder
+        _prepare(self.builder, self.manual_dir)
+        return _builder(self.name, self.data_dir)
+
+
+def _load_images(
+    source: _Source, split: str, image_size: int | None, feature: str | None = None
+) -> Dataset:
+    """Loads the images of one feature, with their labels; None is the only or usual feature."""
+    builder = source.builder
     key = {"full_name": builder.info.full_name, "split": split, "image_size": image_size}
+    if feature is not None:
+        key["feature"] = feature
+    chosen = feature or _image_feature(builder)
 
     def build(directory: Path | None) -> Decoded:
-        ready = builder
-        if not ready.info.splits:
-            _prepare(builder, manual_dir)
-            ready = _builder(name, data_dir)
+        ready = source.prepared()
         size = _split_size(ready, split)
         label = dict(ready.info.features.items()).get("label")
         labelled = isinstance(label, tfds.features.ClassLabel)
-        examples = _examples(ready, split, feature, labelled, image_size)
+        examples = _examples(ready, split, chosen, labelled, image_size)
         x, y = stack(examples, size, directory)
-        return Decoded(Dataset(x, y, name, tuple(label.names) if labelled else ()))
+        return Decoded(Dataset(x, y, source.name, tuple(label.names) if labelled else ()))
 
-    return cached(cache_root, name, key | _fingerprint(builder), build)
+    return cached(source.cache_root, source.name, key | _fingerprint(builder), build)
+
+
+def _low_size(source: _Source, split: str, image_size: int | None) -> int | None:
+    """Returns the side of the pictures of low resolution: `image_size` / scale."""
+    if image_size is None:
+        return None
+    config = source.builder.builder_config
+    of_config = re.search(r"x(\d+)$", config.name if config else "")
+    scale = int(of_config[1]) if of_config else _measured_scale(source.prepared(), split)
+    if image_size % scale:
+        raise DataError(
+            f"{source.name} has low resolution at 1/{scale} of the side, and {scale} does not "
+            f"divide {image_size} (--image_size): take {image_size + scale - image_size % scale}"
+        )
+    return image_size // scale
+
+
+def _measured_scale(builder: Any, split: str) -> int:
+    _split_size(builder, split)
+    high, low = (next(_examples(builder, split, name, False, None))[0] for name in ("hr", "lr"))
+    return round(high.shape[0] / low.shape[0])
 
 
 def _builder(name: str, data_dir: Path | None) -> Any:
@@ -96,12 +162,15 @@ def _configs(name: str) -> str:
 
 
 def _unknown(name: str) -> str:
-    names = [*BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
-    close = difflib.get_close_matches(name.partition("/")[0].lower(), dict.fromkeys(names))
+    prefixes = [f"{prefix}:" for prefix in ("folder", *PREFIXES)]
+    names = [*BUILT_IN, *prefixes, *tfds.list_builders(with_community_datasets=False)]
+    word, colon, _ = name.partition("/")[0].lower().partition(":")
+    close = difflib.get_close_matches(word + colon, dict.fromkeys(names))
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return (
-        f"unknown data set {name!r} (--dataset): expected {', '.join(BUILT_IN)}, folder:DIRECTORY "
-        f"or a name from tensorflow-datasets{hint}"
+        f"unknown data set {name!r} (--dataset): expected {', '.join(BUILT_IN)}, folder:DIRECTORY, "
+        f"a name from tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
+        f"outlines:digits{hint}"
     )
 
 

@@ -99,6 +99,14 @@ def test_gather_passes_points_through():
     np.testing.assert_array_equal(batch, points[[6, 1, 1]])
 
 
+def test_gather_mirrors_solids_too_and_passes_sounds_through():
+    solids = np.random.default_rng(0).integers(0, 256, (3, 2, 2, 4, 1), dtype=np.uint8)
+    batch = gather(jnp.asarray(solids), np.array([[1, 3 + 1]]))
+    np.testing.assert_array_equal(to_uint8(batch), [[solids[1], solids[1][:, :, ::-1]]])
+    sounds = np.random.default_rng(0).normal(size=(3, 8, 1)).astype(np.float32)
+    np.testing.assert_array_equal(gather(jnp.asarray(sounds), np.array([2, 3 + 2])), sounds[[2, 2]])
+
+
 def test_gather_is_the_same_inside_every_transformation():
     x = jnp.asarray(IMAGES)
     index = order(5, 4, seed=0, first_step=0, steps=4, flip=True)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -91,13 +92,63 @@ with registered.skip_registration():
             for i in numbers:
                 yield i, {"a": png(PIXELS[i]), "b": png(PIXELS[i])}
 
+    class CycleGAN(TinyPictures):
+        """Named and structured as the set of tensorflow-datasets, which then reads it."""
+
+        name = "cycle_gan"
+        VERSION = tfds.core.Version("3.0.0")
+        BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name="horse2zebra")]
+
+        def _info(self):
+            features = {
+                "image": tfds.features.Image(shape=(None, None, 3)),
+                "label": tfds.features.ClassLabel(names=["A", "B"]),
+            }
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features)
+            )
+
+        def _split_generators(self, dl_manager):
+            ends = {"trainA": (0, 8), "trainB": (8, 18), "testA": (18, 21), "testB": (21, 25)}
+            numbers = {split: range(*pair) for split, pair in ends.items()}
+            return {split: self._generate_examples(i) for split, i in numbers.items()}
+
+        def _generate_examples(self, numbers):
+            for i in numbers:
+                yield i, {"image": png(PIXELS[i]), "label": int(i >= 8)}
+
+    class Div2k(TinyPictures):
+        """Likewise: pairs of pictures, of which one is half as large in both directions."""
+
+        name = "div2k"
+        VERSION = tfds.core.Version("2.0.0")
+        BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name="bicubic_x2")]
+
+        def _info(self):
+            image = tfds.features.Image(shape=(None, None, 3))
+            features = tfds.features.FeaturesDict({"hr": image, "lr": image})
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples(range(6))}
+
+        def _generate_examples(self, numbers):
+            for i in numbers:
+                yield i, {"hr": png(PIXELS[i]), "lr": png(PIXELS[i][::2, ::2])}
+
+    class Resolutions(Div2k):
+        """Pairs whose scale no name tells."""
+
+        name = "resolutions"
+        BUILDER_CONFIGS: ClassVar = []
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     """A folder of prepared data sets, in three shards each."""
     folder = tmp_path_factory.mktemp("tfds")
     config = tfds.download.DownloadConfig(num_shards=3, try_download_gcs=False)
-    for builder in (TinyPictures, Unregistered, TwoImages):
+    for builder in (TinyPictures, Unregistered, TwoImages, CycleGAN, Div2k, Resolutions):
         builder(data_dir=folder).download_and_prepare(
             download_config=config, file_format="array_record"
         )
@@ -195,6 +246,34 @@ def test_a_set_known_by_its_files_alone_is_read(data_dir):
     assert data.y is None  # its feature `label` is a text
     with pytest.raises(DataError, match="--image_size"):
         load("my_pictures", data_dir=data_dir)
+
+
+def test_the_splits_of_cycle_gan_are_two_domains(data_dir):
+    data = load("cycle_gan/horse2zebra", data_dir=data_dir)
+    assert not data.paired
+    assert data.class_names == ()
+    assert sorted(numbers_of(data)) == list(range(8))
+    assert sorted(numbers_of(data._replace(x=data.y))) == list(range(8, 18))
+    half = load("cycle_gan/horse2zebra", split="train[:50%]", image_size=4, data_dir=data_dir)
+    assert (half.x.shape, half.y.shape) == ((4, 4, 4, 3), (5, 4, 4, 3))
+    test = load("cycle_gan/horse2zebra:3.0.0", split="test", data_dir=data_dir)
+    assert sorted(numbers_of(test)) == [18, 19, 20]
+    assert sorted(numbers_of(test._replace(x=test.y))) == [21, 22, 23, 24]
+    alone = load("cycle_gan/horse2zebra", split="trainB", data_dir=data_dir)
+    np.testing.assert_array_equal(alone.x, data.y)
+    np.testing.assert_array_equal(alone.y, [1] * 10)  # labels, as of any set
+
+
+def test_sets_of_two_resolutions_are_pairs(data_dir):
+    data = load("div2k/bicubic_x2", data_dir=data_dir)
+    assert data.paired
+    assert sorted(numbers_of(data)) == list(range(6))
+    np.testing.assert_array_equal(data.y, data.x[:, ::2, ::2])
+    for name in ("div2k/bicubic_x2", "resolutions"):
+        small = load(name, split="train[:4]", image_size=4, data_dir=data_dir)
+        assert (small.x.shape, small.y.shape) == ((4, 4, 4, 3), (4, 2, 2, 3))
+        with pytest.raises(DataError, match=r"2 does not divide 5 \(--image_size\): take 6"):
+            load(name, image_size=5, data_dir=data_dir)
 
 
 def test_ambiguous_images_name_the_candidates(data_dir):
