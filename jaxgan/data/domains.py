@@ -232,7 +232,7 @@ def _sides(name: str, rest: str, image_size: int | None, load_named: LoadNamed) 
     height, width = wide.x.shape[1:3]
     check_side_by_side(height, width, rest)
     y, x = np.split(wide.x, 2, axis=2)
-    if image_size is not None:
+    if image_size is not None and not is_folder:
         x, y = resize(x, image_size), resize(y, image_size)
     return Dataset(x, y, name)
 

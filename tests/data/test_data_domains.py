@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import DataError, load
-from jaxgan.data.domains import grey, outlines, silhouettes
+from jaxgan.data import DataError, Dataset, load
+from jaxgan.data.domains import grey, load_derived, outlines, silhouettes
 
 SPLIT = "train[:40]"
 
@@ -160,6 +160,19 @@ def test_sides_of_files_are_divided_before_they_are_resized(tmp_path):
     assert 20 < middle[0] < middle[-1] < 80
     # The same folder as single pictures is another entry of the cache.
     assert load(f"folder:{tmp_path}", image_size=4).x.shape == (2, 4, 4, 1)
+
+
+def test_sides_of_other_sets_are_divided_before_they_are_resized_too():
+    x = np.random.default_rng(0).integers(0, 256, (2, 8, 24, 3), dtype=np.uint8)
+
+    def load_named(name, *, image_size, side_by_side):
+        assert image_size is None  # which would have cut the middle out of both
+        return Dataset(x, np.zeros(2, np.int32), name, ("a",))
+
+    data = load_derived("sides:somewhere/else", 8, load_named)
+    assert data.name == "sides:somewhere/else"
+    np.testing.assert_array_equal(data.y, x[:, :, 2:10])
+    np.testing.assert_array_equal(data.x, x[:, :, 14:22])
 
 
 @pytest.mark.parametrize(("width", "height"), [(15, 6), (14, 8)])
