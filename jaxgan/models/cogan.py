@@ -5,6 +5,10 @@ pictures, which decide how it looks, are each domain's own (section 3): generato
 layers, discriminators their last ones. `shared` counts them from there, the output of a generator
 and the input of a discriminator aside, which are never shared. With none shared, there are two GANs
 with one z.
+
+Sharing makes pairs because what is not shared looks at a pixel and its neighbours, or at the pixel
+alone: it can change how things look, but not where they are. Dense layers of each domain's own
+could: on clusters in the plane they pair anything with anything.
 """
 
 import math
@@ -28,69 +32,75 @@ _normal = nn.initializers.normal(0.02)
 
 
 class DenseGenerator(nn.Module):
-    """Dense layers with ReLU: z `[B, latent]` to a pair of `[B, *shape]`, one of each domain.
+    """Dense layers with ReLU, then each domain's own colours: z `[B, latent]` to two `[B, *shape]`.
+
+    The hidden layers are those of `widths` and one that gives each pixel `features` numbers, which
+    a linear map of each domain turns to colours.
 
     Attributes:
-        shape: shape of one sample.
-        widths: sizes of the hidden layers.
+        shape: shape of one picture, such as `(28, 28, 1)`; colours are on the last axis.
+        widths: sizes of the first hidden layers.
+        features: numbers for each pixel in the last hidden layer.
         shared: how many of the hidden layers, from the first on; None for all.
-        output: `"tanh"` for samples in [-1, 1], `"linear"` for samples of any range.
         dtype: type to compute in; parameters stay float32.
     """
 
     shape: Sequence[int] = (28, 28, 1)
     widths: Sequence[int] = (256, 512)
+    features: int = 8
     shared: int | None = None
-    output: str = "tanh"
     dtype: Any = None
 
     @nn.compact
     def __call__(self, z: Array, *, train: bool) -> tuple[Array, Array]:
-        """Generates pairs; `train` has no effect here, all networks take it.
+        """Generates pairs in [-1, 1]; `train` has no effect here, all networks take it.
 
         Raises:
-            ValueError: if `shared` or `output` is none of the allowed.
+            ValueError: if `shared` is out of range.
         """
-        if self.output not in ("tanh", "linear"):
-            raise ValueError(f'output is "tanh" or "linear", not {self.output!r}')
+        *space, channels = self.shape
         dense = partial(nn.Dense, dtype=self.dtype)
 
-        def last(h):
-            x = dense(math.prod(self.shape))(h).reshape(-1, *self.shape)
-            return jnp.tanh(x) if self.output == "tanh" else x
+        def paint(h):
+            h = nn.relu(dense(math.prod(space) * self.features)(h))
+            return h.reshape(-1, *space, self.features)
 
         hidden = [lambda h, width=width: nn.relu(dense(width)(h)) for width in self.widths]
-        return _part(z, hidden, last, self.shared)
+        return _part(z, [*hidden, paint], lambda h: jnp.tanh(dense(channels)(h)), self.shared)
 
 
 class DenseDiscriminator(nn.Module):
-    """Dense layers with LeakyReLU 0.2: a pair of `[B, ...]`, one of each domain, to their logits.
+    """Each domain's own reading of colours, then dense layers with LeakyReLU 0.2, to logits.
 
     Attributes:
-        widths: sizes of the hidden layers, the first of which is never shared.
-        shared: how many of the others, from the last on; None for all.
+        widths: sizes of the dense layers.
+        features: numbers that each pixel `[C]` is turned to before them; never shared.
+        shared: how many of the dense layers, from the last on; None for all.
         dtype: type to compute in; parameters and logits stay float32.
     """
 
     widths: Sequence[int] = (512, 256)
+    features: int = 8
     shared: int | None = None
     dtype: Any = None
 
     @nn.compact
     def __call__(self, a: Array, b: Array, *, train: bool) -> tuple[Array, Array]:
-        """Scores `[B, ...]` of either domain, flattened here; gives logits `[B]` each, float32.
+        """Scores pictures `[B, ..., C]` of either domain; gives logits `[B]` each, float32.
 
         Raises:
             ValueError: if `shared` is out of range.
         """
         dense = partial(nn.Dense, dtype=self.dtype)
 
+        def read(x):
+            return leaky_relu(dense(self.features)(x)).reshape(len(x), -1)
+
         def last(h):
             return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
 
         hidden = [lambda h, width=width: leaky_relu(dense(width)(h)) for width in self.widths]
-        a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
-        return _join(a, b, hidden, last, self.shared)
+        return _join(a, b, [read, *hidden], last, self.shared)
 
 
 class Generator(nn.Module):

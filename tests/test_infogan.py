@@ -1,0 +1,189 @@
+"""InfoGAN on a toy: codes that nobody has named come to mean what varies in the data."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from networks import compilation, mlp
+from scipy import stats
+
+import jaxgan
+from jaxgan import Batch, latents
+from jaxgan.nets import stateless
+from jaxgan.recipes.infogan import Codes, infer, infogan
+
+KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled quickly
+STEPS, SIZE, SEEDS, HELD_OUT = 400, 64, 3, 1000
+CODES = Codes((4,), 1)
+NOISE = latents.normal(3)
+CENTRES = np.float32([[-0.6, -0.6], [-0.6, 0.6], [0.6, -0.6], [0.6, 0.6]])
+G, D, Q = mlp(2, width=32), mlp(width=32), mlp(CODES.features, width=32)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compile_quickly():
+    with compilation(optimised=False):
+        yield
+
+
+def make(code_weight=1.0, recognizer=Q, codes=CODES):
+    return infogan(
+        G,
+        D,
+        recognizer,
+        codes=codes,
+        latent=NOISE,
+        code_weight=code_weight,
+        continuous_weight=0.1 * code_weight,
+        g_optimizer=optax.adam(5e-3, b1=0.5),
+        d_optimizer=optax.adam(1e-2, b1=0.5),
+        ema_decay=0.99,
+    )
+
+
+def bars(*shape):
+    """Points on four bars, which of them, and where along it, in [-1, 1]."""
+    rng = np.random.default_rng(len(shape))
+    which, where = rng.integers(0, 4, shape), rng.uniform(-1, 1, shape)
+    noise = 0.04 * rng.normal(size=(*shape, 2))
+    return np.float32(CENTRES[which] + where[..., None] * [0.35, 0] + noise), which, where
+
+
+@functools.cache
+def trained():
+    """Of each weight, with and without the codes in the loss, and of each seed: what came of it."""
+    batches = Batch(jnp.asarray(bars(STEPS, SIZE)[0]))
+    real, which, _ = bars(HELD_OUT)
+    z = latents.concatenate(NOISE, CODES.latent)(jax.random.key(9), HELD_OUT)
+
+    def train(key, code_weight):
+        gan = make(code_weight)
+        state = gan.init(key, Batch(batches.x[0]))
+        state, metrics = jaxgan.scan(gan).train_step(state, batches)
+        variables = state.ema
+        fake, _ = G.apply(variables.params["generator"], (), key, z, train=False)
+        read = [infer(Q, CODES, variables, x) for x in (fake, jnp.asarray(real))]
+        return fake, *read, metrics["g_information"][-50:].mean()
+
+    runs = jax.vmap(jax.vmap(train, in_axes=(0, None)), in_axes=(None, 0))
+    results = jax.jit(runs)(jax.random.split(KEY, SEEDS), jnp.array([1.0, 0.0]))
+    code, value = np.asarray(z[:, 3:7]).argmax(axis=1), np.asarray(z[:, 7])
+
+    def judge(fake, of_fake, of_real, information):
+        bar = np.linalg.norm(fake[:, None] - CENTRES, axis=-1).argmin(axis=-1)
+        along = [abs(stats.pearsonr(fake[code == k, 0], value[code == k])[0]) for k in range(4)]
+        return {
+            "fake_purity": purity(code, bar),
+            "real_purity": purity(of_real[0][:, 0], which),
+            "recovered": np.mean(of_fake[0][:, 0] == code),
+            "value_recovered": 1 - np.var(of_fake[1][:, 0] - value) / np.var(value),
+            "along": np.median(along),
+            "information": information,
+        }
+
+    results = jax.tree.map(np.asarray, results)
+    one = [
+        [jax.tree.map(lambda leaf, at=(i, j): leaf[at], results) for j in range(SEEDS)]
+        for i in (0, 1)
+    ]
+    rows = [[judge(*seed) for seed in row] for row in one]
+    return [{name: np.array([seed[name] for seed in row]) for name in row[0]} for row in rows]
+
+
+def purity(found, true):
+    """The share of examples that are told by one-to-one naming of the groups."""
+    table = np.zeros((4, 4))
+    np.add.at(table, (found, true), 1)
+    return table.max(axis=1).sum() / len(true) if len(set(table.argmax(axis=1))) == 4 else 0.0
+
+
+def test_each_category_is_one_bar():
+    told, silent = trained()
+    assert told["fake_purity"].min() > 0.9  # 1.00 for each seed
+    assert silent["fake_purity"].max() < 0.7  # 0: the categories are not even different bars
+
+
+def test_q_finds_the_bars_in_data_that_it_has_never_seen():
+    assert trained()[0]["real_purity"].min() > 0.9  # 1.00 for each seed
+
+
+def test_q_reads_the_codes_of_new_samples():
+    told, silent = trained()
+    assert told["recovered"].min() > 0.95  # 1.00 for each seed; by chance 0.25
+    assert silent["recovered"].max() < 0.6  # 0.22, 0.45, 0.24
+    assert told["value_recovered"].min() > 0.7  # 0.94, 0.96, 0.91 of the variance
+    assert silent["value_recovered"].max() < 0.3  # below 0
+
+
+def test_the_continuous_code_is_the_place_along_the_bar():
+    told, silent = trained()
+    assert told["along"].min() > 0.7  # 0.86, 0.99, 0.96
+    assert silent["along"].mean() < 0.5  # 0.02, 0.31, 0.08
+
+
+def test_the_bound_is_above_all_that_the_categories_have():
+    told, silent = trained()
+    assert told["information"].min() > np.log(4)  # 2.1, 2.5, 2.2, of which 1.39
+    assert silent["information"].max() < 0
+
+
+def test_the_bound_is_that_of_the_formula():
+    codes = Codes((3, 2), 2)
+    rng = np.random.default_rng(0)
+    found = jnp.float32(rng.normal(size=(5, codes.features)))
+    reading = stateless(lambda key, x: (), lambda params, x: found)
+    gan = infogan(
+        stateless(lambda key, z: jnp.zeros(()), lambda params, z: z + params),
+        mlp(),
+        reading,
+        codes=codes,
+        latent=NOISE,
+        g_optimizer=optax.sgd(0.1),
+        d_optimizer=optax.sgd(0.1),
+    )
+    x = jnp.zeros((5, 3 + codes.size))
+    state = gan.init(KEY, Batch(x))
+    _, metrics = jax.jit(gan.g_step)(state, Batch(x))
+    # The generator shows z itself: its samples, of which the step's key decides, are drawn again.
+    step_key = jax.random.fold_in(jax.random.fold_in(state.key, 0), 0)
+    latent_key, _ = jax.random.split(jax.random.split(step_key)[0])
+    z = np.asarray(latents.concatenate(NOISE, codes.latent)(latent_key, 5))[:, 3:]
+    expected = np.log(3) + np.log(2) + 2 * np.log(2)
+    for columns in ([0, 1, 2], [3, 4]):
+        logits = np.asarray(found)[:, columns]
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        expected += np.log((probabilities * z[:, columns]).sum(axis=1))
+    for value, mean, log_deviation in ((5, 5, 7), (6, 6, 8)):
+        normal = stats.norm(found[:, mean], np.exp(found[:, log_deviation]))
+        expected += normal.logpdf(z[:, value])
+    np.testing.assert_allclose(metrics["g_information"], expected.mean(), rtol=1e-4)
+
+
+def test_codes_are_placed_behind_the_noise():
+    codes = Codes((3, 2), 2)
+    assert (codes.size, codes.features) == (7, 9)
+    z = latents.concatenate(NOISE, codes.latent)(KEY, 4)
+    assert z.shape == (4, 3 + 7)
+    np.testing.assert_array_equal(z[:, 3:6].sum(axis=1), 1)
+    np.testing.assert_array_equal(z[:, 6:8].sum(axis=1), 1)
+    placed = codes.place(z, [2, 0], [[0.5, -0.5]])
+    np.testing.assert_array_equal(placed[:, :3], z[:, :3])
+    np.testing.assert_array_equal(placed[:, 3:], np.tile([0, 0, 1, 1, 0, 0.5, -0.5], (4, 1)))
+    np.testing.assert_array_equal(codes.place(z), z)
+    one = Codes((3,)).place(jnp.zeros((3, 3)), np.arange(3)[:, None])
+    np.testing.assert_array_equal(one, np.eye(3))
+
+
+def test_errors():
+    x = Batch(jnp.zeros((2, 2)))
+    with pytest.raises(ValueError, match="needs a code"):
+        make(codes=Codes())
+    with pytest.raises(ValueError, match="these codes need 6 features"):
+        jax.eval_shape(make(recognizer=mlp(5)).init, KEY, x)
+    with pytest.raises(ValueError, match="expected \\[1\\]"):
+        CODES.place(jnp.zeros((2, 8)), [1, 2])
+    with pytest.raises(ValueError, match="the codes alone have 5"):
+        CODES.place(jnp.zeros((2, 4)), 1)
