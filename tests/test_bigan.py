@@ -157,6 +157,7 @@ def test_the_encoder_inverts_the_generator_if_d_sees_pairs():
     keys = jax.random.split(KEY, SEEDS)
     runs = jax.vmap(jax.vmap(lambda key, sees: errors(trained(key, sees)), (0, None)), (None, 0))
     joint_errors, blind_errors = np.asarray(jax.jit(runs)(keys, jnp.array([1.0, 0.0])))
+    # Over seeds: 0.13 to 0.17 with pairs, 0.33 to 0.95 and 0.65 in the mean without.
     assert joint_errors.max() < 0.3
     # A smooth generator and a smooth encoder may agree somewhat by chance.
     assert blind_errors.mean() > 0.4
