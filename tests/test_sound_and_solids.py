@@ -51,8 +51,9 @@ def batches_of(x, y, steps, size):
 def test_wavegan_plays_the_note_that_is_asked_for():
     notes = load_notes()
     chord = (0, 4, 7)
-    rows = np.isin(notes.y, chord)
-    x, y = notes.x[rows][:, 128:384], np.searchsorted(chord, notes.y[rows]).astype(np.int32)
+    labels = np.asarray(notes.y)
+    rows = np.isin(labels, chord)
+    x, y = notes.x[rows][:, 128:384], np.searchsorted(chord, labels[rows]).astype(np.int32)
     train = trainer(
         nets.from_linen(wavegan.Generator(256, width=8, num_classes=3)),
         nets.from_linen(wavegan.Discriminator(256, width=8, num_classes=3), rngs=("phase",)),
@@ -76,7 +77,8 @@ def test_wavegan_plays_the_note_that_is_asked_for():
 @pytest.mark.slow
 def test_3d_gan_makes_solids_in_one_piece():
     solids = load_solids()
-    rows = solids.y < 2  # balls and boxes
+    labels = np.asarray(solids.y)
+    rows = labels < 2  # balls and boxes
     halved = solids.x[rows].reshape(-1, 8, 2, 8, 2, 8, 2, 1).mean(axis=(2, 4, 6))
     x = np.where(halved > 127, 1, -1).astype(np.float32)
     train = trainer(
@@ -88,11 +90,15 @@ def test_3d_gan_makes_solids_in_one_piece():
     def measure(samples):
         """Mean volume, and of each solid the share of its largest piece."""
         full = np.asarray(samples)[..., 0] > 0
-        pieces = [np.bincount(ndimage.label(one)[0].ravel(), minlength=2)[1:] for one in full]
+        pieces = []
+        for one in full:
+            labelled = np.zeros(one.shape, np.int32)
+            ndimage.label(one, output=labelled)
+            pieces.append(np.bincount(labelled.ravel(), minlength=2)[1:])
         whole = np.mean([sizes.max() / max(sizes.sum(), 1) for sizes in pieces])
         return full.mean(), whole
 
-    batches = batches_of(x, solids.y[rows], steps=200, size=16)
+    batches = batches_of(x, labels[rows], steps=200, size=16)
     with compilation(optimised=False):
         volume, whole = measure(train(KEY, batches, 2e-3))
         _, untaught = measure(train(KEY, batches, 0.0))
