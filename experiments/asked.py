@@ -117,15 +117,16 @@ def _codes(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row]:
     """How much an InfoGAN's categories say about digits, and Q about real ones."""
     codes = run.experiment.codes
     assert codes is not None
-    assert run.experiment.encoder is not None
+    assert run.experiment.recognizer is not None
     z = run.experiment.latent(key, _COUNT)
     code = np.arange(_COUNT) % codes.categories[0]
     drawn = _recognized(run, run.draw(codes.place(z, categories=code[:, np.newaxis]), None))
     if drawn is None or dataset.y is None:
         return []
     x, y = np.asarray(dataset.x[:_COUNT]), np.asarray(dataset.y[:_COUNT])
-    read = edit.apply(run.experiment.encoder, run, data.to_unit(x))[:, : codes.categories[0]]
-    read = read.argmax(axis=1)
+    judge = run._replace(variables=run.d_variables)
+    found = edit.apply(run.experiment.recognizer, judge, data.to_unit(x))
+    read = found[:, : codes.categories[0]].argmax(axis=1)
     shuffled = np.random.default_rng(0).permutation(code)
     return [
         Row(
@@ -203,9 +204,8 @@ def _pairs(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row]:
     del key
     if not (dataset.has_pictures and dataset.paired):
         return []
-    x, y = np.asarray(dataset.x[:_COUNT]), condition(run.config, dataset, np.arange(_COUNT))
-    assert y is not None
-    y = as_uint8(y[: len(x)])
+    x = np.asarray(dataset.x[:_COUNT])
+    y = as_uint8(condition(run.config, dataset, np.arange(len(x))))  # pyright: ignore[reportArgumentType]
     made = edit.make(run, y, hole=None, back=False)
     if run.config.recipe == "srgan":
         shape = (*x.shape[:3], y.shape[-1])

@@ -24,9 +24,9 @@ class Experiment(NamedTuple):
         generator: maps latents, and a condition if there is one, to samples; applied to the
             variables of G's player.
         latent: sampler of z, of no components where pictures are made of pictures alone.
-        encoder: of G's player too: reads latents off examples, or InfoGAN's codes.
+        encoder: of G's player too: reads latents off examples.
         back: of a CycleGAN, from the target domain to the source.
-        recognizer: gives logits of classes; applied to the variables of D's player.
+        recognizer: reads classes, or an InfoGAN's codes; applied to the variables of D's player.
         codes: of InfoGAN, how its latents are laid out.
     """
 
@@ -94,22 +94,14 @@ def _acgan(setting: Setting) -> Experiment:
 
 
 def _infogan(setting: Setting) -> Experiment:
-    """A second network of G reads the code off what the first has made."""
+    """D also reads the code off what G has made."""
     config = setting.config
     codes = recipes.Codes((config.code_categories,), config.code_continuous)
     g_module, d_module = setting.pair()
-    g, q = setting.of_g(g_module), setting.of_g(setting.encoder(codes.features))
-    gan = recipes.infogan(
-        g,
-        setting.of_d(d_module),
-        q,
-        codes=codes,
-        code_weight=config.code_weight,
-        **setting.keywords,
-    )
+    g, d = setting.of_g(g_module), setting.of_d(d_module.clone(classes=codes.features))
+    gan = recipes.infogan(g, d, codes=codes, code_weight=config.code_weight, **setting.keywords)
     latent = concatenate(setting.keywords["latent"], codes.latent)
-    g, q = nets.part(g, "generator"), nets.part(q, "recognizer")
-    return Experiment(gan, g, latent, encoder=q, codes=codes)
+    return Experiment(gan, g, latent, recognizer=_output(d, 1), codes=codes)
 
 
 def _sgan(setting: Setting) -> Experiment:

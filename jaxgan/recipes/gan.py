@@ -30,7 +30,6 @@ class Seen(NamedTuple):
         batch: the batch.
         z: latents `[B, latent]` of the fake examples; `()` if there are none.
         fake: `[B, ...]`.
-        extra: what G returned beside them; `()` if it returned nothing else.
         real_heads: what D returned beside its logits of the real examples; `()` if nothing else.
         fake_heads: likewise of the fake ones.
     """
@@ -38,7 +37,6 @@ class Seen(NamedTuple):
     batch: Batch
     z: Any
     fake: jax.Array
-    extra: Any
     real_heads: Any
     fake_heads: Any
 
@@ -109,8 +107,7 @@ def players(
     augmentation that has one; G's is `monitor.diversity`.
 
     Args:
-        generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x,
-            or a pair of that and of anything more that `g_term` wants.
+        generator: called with z `[B, latent]`, and with y if conditional; gives `[B, ...]`, like x.
         discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`,
             or a pair of them and of heads `[B, ...]` that the terms want.
         latent: sampler of z; None for a generator that is called with y alone.
@@ -153,12 +150,11 @@ def players(
         return (batch.y,) if sees_it else ()
 
     def generate(variables: Variables, key: jax.Array, n: int, y: tuple, *, train: bool):
-        """Samples, their latents, what G returned beside them, and G's state."""
+        """Samples, their latents, and G's state."""
         latent_key, network_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, n),)
-        outputs, state = generator.apply(*variables, network_key, *z, *y, train=train)
-        samples, extra = outputs if isinstance(outputs, tuple) else (outputs, ())
-        return _at_least_float32(samples), z[0] if z else (), extra, state
+        samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
+        return _at_least_float32(samples), z[0] if z else (), state
 
     def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         """Logits and heads, and D's state."""
@@ -189,7 +185,7 @@ def players(
         fake_key, judge_key, penalty_key = jax.random.split(key, 3)
         network_state, memory = unpack(state)
         own, y = Variables(params, network_state), condition(batch, d_conditional)
-        fake, z, extra, _ = generate(
+        fake, z, _ = generate(
             opponent, fake_key, len(batch.x), condition(batch, conditional), train=True
         )
         judge_them = judge_together if one_batch else judge_both
@@ -216,14 +212,14 @@ def players(
             metrics["regularizer"] = regularizer_weight * jnp.mean(per_example)
             value += metrics["regularizer"]
         if d_term is not None:
-            more, found = d_term(Seen(batch, z, fake, extra, real_heads, fake_heads))
+            more, found = d_term(Seen(batch, z, fake, real_heads, fake_heads))
             value, metrics = value + jnp.mean(more), metrics | found
         return value, (pack(network_state, memory), metrics)
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
         fake_key, judge_key = jax.random.split(key)
-        fake, z, extra, state = generate(
+        fake, z, state = generate(
             Variables(params, state),
             fake_key,
             len(batch.x),
@@ -239,7 +235,7 @@ def players(
         # A single example has no neighbour to differ from.
         metrics = {"diversity": monitor.diversity(batch.x, fake)} if len(fake) > 1 else {}
         if g_term is not None:
-            more, found = g_term(Seen(batch, z, fake, extra, real_heads, fake_heads))
+            more, found = g_term(Seen(batch, z, fake, real_heads, fake_heads))
             value, metrics = value + jnp.mean(more), metrics | found
         return value, (state, metrics)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxgan import latents
 from jaxgan.core import two_player
 from jaxgan.recipes.gan import Seen, players
-from jaxgan.types import GAN, Network, Variables
+from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["Codes", "infer", "infogan"]
 
@@ -79,7 +79,6 @@ class Codes(NamedTuple):
 def infogan(
     generator: Network,
     discriminator: Network,
-    recognizer: Network,
     *,
     codes: Codes,
     latent: latents.Latent,
@@ -91,28 +90,28 @@ def infogan(
 ) -> GAN:
     """Make an InfoGAN: G maximises the information that its samples have about the code c.
 
-        D minimises  that of `recipes.gan`
-        G and Q minimise  that of `recipes.gan` - weight mean L_I,
+        D and Q minimise  that of `recipes.gan` - weight mean L_I
+        G minimises       that of `recipes.gan` - weight mean L_I,
             L_I = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
 
-    Q gives each categorical code a softmax, and each continuous one a normal distribution. It is
-    G's second network, `params["recognizer"]` beside `params["generator"]`; the paper's Q shares
-    its first layers with D, which here would be two players' property.
+    Q gives each categorical code a softmax, and each continuous one a normal distribution. As in
+    the paper, it shares all layers of D but the last (section 7.1) and is D's property. A network
+    of its own would do for points, but of pictures it learns to read codes from traces that nobody
+    can see, and the pictures need not show them.
 
-    G's further metrics are `g_information`, the mean of L_I in nats without weights, and
-    `g_code_accuracy`, the share of categorical codes that Q reads rightly.
+    Both players' further metrics are `information`, the mean of L_I in nats without weights, and
+    `code_accuracy`, the share of categorical codes that Q reads rightly.
 
     Args:
         generator: called with z `[B, noise + codes.size]`; gives `[B, ...]`, like x.
-        discriminator: called with x; gives logits `[B, ...]`.
-        recognizer: Q, called with x; gives `[B, codes.features]`, as `models.mlp.Encoder` and
-            `models.dcgan.Encoder` do.
+        discriminator: called with x; gives logits `[B]` and Q's outputs `[B, codes.features]`, as
+            `models.mlp.Discriminator(classes=codes.features)` and that of `models.dcgan` do.
         codes: which codes there are.
         latent: sampler of the noise, which comes before the code in z.
         code_weight: weight of the categorical codes' L_I, the paper's lambda.
         continuous_weight: likewise of the continuous codes, whose L_I has no upper bound.
         d_steps: updates of D for each update of G.
-        ema_decay: decay of the running average of G and Q; None for none.
+        ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`.
 
     Returns:
@@ -126,40 +125,57 @@ def infogan(
     if codes.size == 0:
         raise ValueError("infogan needs a code; expected categories or continuous codes")
 
-    def g_term(seen: Seen):
-        categorical, continuous, accuracy = _information(codes, seen.z, seen.extra)
+    def term(seen: Seen):
+        categorical, continuous, accuracy = _information(codes, seen.z, seen.fake_heads)
         metrics = {"information": jnp.mean(categorical + continuous)}
         if codes.categories:
             metrics["code_accuracy"] = accuracy
         return -(code_weight * categorical + continuous_weight * continuous), metrics
 
     g, d, sample = players(
-        _recognized(generator, recognizer, codes),
+        generator,
         discriminator,
         latent=latents.concatenate(latent, codes.latent),
-        g_term=g_term,
+        g_term=term,
+        d_term=term,
         **settings,
     )
-    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+    def d_init(key: jax.Array, batch: Batch) -> Variables:
+        def judged():
+            params, state = discriminator.init(key, batch.x)
+            return discriminator.apply(params, state, key, batch.x, train=False)[0]
+
+        outputs = jax.eval_shape(judged)
+        found = outputs[1].shape[1:] if isinstance(outputs, tuple) else "none"
+        if found != (codes.features,):
+            raise ValueError(
+                f"the discriminator gives {found} beside its logits, these codes need "
+                f"{codes.features} features; expected a pair of [B] and [B, codes.features]"
+            )
+        return d.init(key, batch)
+
+    return two_player(
+        g, d._replace(init=d_init), sample=sample, d_steps=d_steps, ema_decay=ema_decay
+    )
 
 
 def infer(
-    recognizer: Network, codes: Codes, variables: Variables, x: jax.Array
+    discriminator: Network, codes: Codes, variables: Variables, x: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Read the codes off examples.
 
     Args:
-        recognizer: Q.
+        discriminator: of which Q is a part.
         codes: which codes there are.
-        variables: of the trained G's player: `state.ema`, or `Variables(g.params, g.state)`.
+        variables: of the trained D's player: `Variables(state.d.params, state.d.state)`.
         x: `[B, ...]`, real or fake.
 
     Returns:
         The likeliest categories, int32 `[B, categorical codes]`, and the means of the continuous
         codes, `[B, continuous]`.
     """
-    params, state = variables.params["recognizer"], variables.state["recognizer"]
-    found, _ = recognizer.apply(params, state, jax.random.key(0), x, train=False)
+    (_, found), _ = discriminator.apply(*variables, jax.random.key(0), x, train=False)
     *logits, normal = codes._split(found)
     likeliest = [jnp.argmax(one, axis=-1) for one in logits]
     categories = jnp.stack(likeliest, axis=-1) if logits else jnp.zeros((len(x), 0), jnp.int32)
@@ -180,40 +196,6 @@ def _information(codes: Codes, z: jax.Array, found: jax.Array):
         categorical += jnp.sum(one_hot * jax.nn.log_softmax(one), axis=-1) + entropy
         right += jnp.argmax(one, axis=-1) == jnp.argmax(one_hot, axis=-1)
     return categorical, continuous, jnp.mean(right) / max(len(logits), 1)
-
-
-def _recognized(generator: Network, recognizer: Network, codes: Codes) -> Network:
-    """The generator, with Q's reading of each sample beside it."""
-
-    def init(key, *inputs):
-        g_key, q_key = jax.random.split(key)
-        params, state = generator.init(g_key, *inputs)
-        x, _ = jax.eval_shape(lambda: generator.apply(params, state, key, *inputs, train=False))
-        q_params, q_state = recognizer.init(q_key, jnp.zeros(x.shape, x.dtype))
-        found, _ = jax.eval_shape(
-            lambda: recognizer.apply(q_params, q_state, key, jnp.zeros(x.shape), train=False)
-        )
-        if found.shape != (len(x), codes.features):
-            raise ValueError(
-                f"the recognizer gives {found.shape[1:]}, these codes need {codes.features} "
-                f"features; expected [B, codes.features]"
-            )
-        return (
-            {"generator": params, "recognizer": q_params},
-            {"generator": state, "recognizer": q_state},
-        )
-
-    def apply(params, state, key, *inputs, train):
-        g_key, q_key = jax.random.split(key)
-        x, g_state = generator.apply(
-            params["generator"], state["generator"], g_key, *inputs, train=train
-        )
-        found, q_state = recognizer.apply(
-            params["recognizer"], state["recognizer"], q_key, x, train=train
-        )
-        return (x, found), {"generator": g_state, "recognizer": q_state}
-
-    return Network(init, apply)
 
 
 def _rows(values: Any, n: int, columns: int) -> jax.Array:
