@@ -27,6 +27,13 @@ from jaxgan.metrics.solids import closed, volume
 from jaxgan.metrics.sound import pitch_class
 
 _COUNT = 1000
+# How the y of a derived data set follows from its x.
+_DERIVED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "outlines": domains.outlines,
+    "silhouettes": domains.silhouettes,
+    "grey": domains.grey,
+    "colored": lambda x: np.repeat(x.max(axis=-1, keepdims=True), 3, axis=-1),
+}
 
 
 def rows(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row]:
@@ -258,11 +265,11 @@ def _coupled(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row
     """Whether both pictures of a CoGAN's pair belong together, where one follows from the other."""
     del dataset
     prefix = run.config.dataset.removeprefix("unpaired:").partition(":")[0]
-    if prefix not in ("outlines", "silhouettes", "grey"):
+    if prefix not in _DERIVED:
         return []
     a, b = run.draw(run.experiment.latent(key, _COUNT), None)
-    derived = getattr(domains, prefix)(a)
-    title = f"between a picture's {prefix} and the other picture (noise: of another pair)"
+    derived, what = _DERIVED[prefix](a), prefix.replace("colored", "brightness")
+    title = f"between a picture's {what} and the other picture (noise: of another pair)"
     return [_likeness("pair", title, b, derived, np.roll(b, 1, axis=0))]
 
 

@@ -108,7 +108,8 @@ def make(run: Any, given: np.ndarray, *, hole: np.ndarray | None, back: bool) ->
             holes = mask_of(run.config)(jax.random.key(0), *x.shape[:3])
         else:
             holes = np.broadcast_to(hole, (*x.shape[:3], 1))
-        return as_uint8(apply(experiment.generator, run, masked(x, holes)))
+        filled = as_uint8(apply(experiment.generator, run, masked(x, holes)))
+        return np.where(np.asarray(holes) > 0, filled, given)
     if experiment.encoder is not None:
         z = apply(experiment.encoder, run, x)[:, : run.config.latent_dim]
         return as_uint8(apply(experiment.generator, run, z))

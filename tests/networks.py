@@ -65,6 +65,24 @@ def counting(network):
     return Network(init, apply)
 
 
+def headed(*networks):
+    """A network that gives a tuple: what each of these makes of the same inputs."""
+
+    def init(key, *inputs):
+        keys = jax.random.split(key, len(networks))
+        parts = [network.init(k, *inputs) for network, k in zip(networks, keys, strict=True)]
+        return tuple(zip(*parts, strict=True))
+
+    def apply(params, state, key, *inputs, train):
+        parts = zip(networks, params, state, strict=True)
+        found = [
+            network.apply(own, memory, key, *inputs, train=train) for network, own, memory in parts
+        ]
+        return tuple(zip(*found, strict=True))
+
+    return Network(init, apply)
+
+
 def without_first(network):
     """The network without its first input: a generator that makes its samples of y alone.
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks import compilation, mlp
+from networks import compilation, headed, mlp
 from scipy import stats
 
 import jaxgan
-from jaxgan import Batch, Network, Variables, latents
+from jaxgan import Batch, Variables, latents
 from jaxgan.nets import stateless
 from jaxgan.recipes.infogan import Codes, infer, infogan
 
@@ -22,24 +22,8 @@ NOISE = latents.normal(3)
 CENTRES = np.float32([[-0.6, -0.6], [-0.6, 0.6], [0.6, -0.6], [0.6, 0.6]])
 
 
-def both(judge, recognizer):
-    """A discriminator that gives its logits and what Q reads; here they share no layer."""
-
-    def init(key, x):
-        keys = jax.random.split(key)
-        return tuple(n.init(k, x)[0] for n, k in zip((judge, recognizer), keys, strict=True)), ()
-
-    def apply(params, state, key, x, *, train):
-        judged = [
-            network.apply(own, (), key, x, train=train)[0]
-            for network, own in zip((judge, recognizer), params, strict=True)
-        ]
-        return tuple(judged), state
-
-    return Network(init, apply)
-
-
-G, D = mlp(2, width=32), both(mlp(width=32), mlp(CODES.features, width=32))
+# Q has layers of its own here: on points it need not share those of D.
+G, D = mlp(2, width=32), headed(mlp(width=32), mlp(CODES.features, width=32))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -196,7 +180,7 @@ def test_errors():
     with pytest.raises(ValueError, match="needs a code"):
         make(codes=Codes())
     with pytest.raises(ValueError, match="these codes need 6 features"):
-        jax.eval_shape(make(discriminator=both(mlp(), mlp(5))).init, KEY, x)
+        jax.eval_shape(make(discriminator=headed(mlp(), mlp(5))).init, KEY, x)
     with pytest.raises(ValueError, match="gives none beside its logits"):
         jax.eval_shape(make(discriminator=mlp()).init, KEY, x)
     with pytest.raises(ValueError, match="expected \\[1\\]"):

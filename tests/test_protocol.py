@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks import compilation, counting, growing, mlp, styled
+from networks import compilation, counting, growing, headed, mlp, styled
 
 import jaxgan
 from jaxgan import (
@@ -16,6 +16,7 @@ from jaxgan import (
     distortions,
     latents,
     losses,
+    masks,
     nets,
     penalties,
     recipes,
@@ -29,6 +30,10 @@ SIZE = 8
 X = RNG.normal(size=(STEPS, SIZE, 2, 2, 1)).astype(np.float32)  # small images [B, H, W, C]
 LABELS = RNG.integers(0, 3, (STEPS, SIZE)).astype(np.int32)
 UNLABELLED, LABELLED = Batch(X), Batch(X, LABELS)
+FEW_LABELS = Batch(X, np.where(np.arange(SIZE) % 2, LABELS, -1).astype(np.int32))
+PAIRS = Batch(X, RNG.normal(size=X.shape).astype(np.float32))
+HALVED = Batch(X, X[:, :, :1, :1])
+HOLES = np.stack([recipes.masked(x, masks.center()(jax.random.key(0), *x.shape[:3])) for x in X])
 
 gan = partial(
     recipes.gan,
@@ -39,7 +44,22 @@ gan = partial(
     d_optimizer=optax.sgd(0.1),
 )
 
-# Of each GAN: how to make it, and [STEPS, ...] batches for it.
+optimizers = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+players = {"latent": latents.normal(2), **optimizers}
+
+
+def of_pairs(network):
+    """A network of two examples, from one of a single one."""
+
+    def apply(params, state, key, a, b, *, train):
+        logits, state = network.apply(params, state, key, jnp.concatenate([a, b]), train=train)
+        return tuple(jnp.split(logits, 2)), state
+
+    return jaxgan.Network(lambda key, a, b: network.init(key, a), apply)
+
+
+# Of each GAN: how to make it, [STEPS, ...] batches for it, and where they are not the batches' y,
+# what its samples are drawn for.
 TABLE = {
     "gan": (partial(gan, loss=losses.minimax()), UNLABELLED),
     "smoothed": (
@@ -158,6 +178,155 @@ TABLE = {
         ),
         UNLABELLED,
     ),
+    "acgan": (
+        partial(
+            recipes.acgan,
+            counting(mlp(2, 2, 1)),
+            headed(counting(mlp()), mlp(3)),
+            **players,
+            ema_decay=0.9,
+            d_steps=2,
+        ),
+        LABELLED,
+    ),
+    "infogan": (
+        partial(
+            recipes.infogan,
+            counting(mlp(2, 2, 1)),
+            headed(counting(mlp()), mlp(7)),
+            codes=recipes.Codes((3,), 2),
+            **players,
+            ema_decay=0.9,
+        ),
+        UNLABELLED,
+    ),
+    "sgan": (
+        partial(
+            recipes.sgan,
+            counting(mlp(2, 2, 1)),
+            headed(mlp(3), counting(mlp(4))),
+            **players,
+            feature_matching=True,
+        ),
+        FEW_LABELS,
+    ),
+    "cogan": (
+        partial(
+            recipes.cogan,
+            headed(counting(mlp(2, 2, 1)), mlp(2, 2, 1)),
+            of_pairs(counting(mlp())),
+            **players,
+            ema_decay=0.9,
+        ),
+        PAIRS,
+    ),
+    "bigan": (
+        partial(
+            recipes.bigan,
+            counting(mlp(2, 2, 1)),
+            counting(mlp(2)),
+            counting(mlp()),
+            **players,
+            loss=losses.least_squares(),
+            penalty=penalties.gradient_penalty,
+            ema_decay=0.9,
+        ),
+        UNLABELLED,
+    ),
+    "ali": (
+        partial(
+            recipes.bigan,
+            counting(mlp(2, 2, 1)),
+            counting(mlp(4)),
+            counting(mlp()),
+            **players,
+            stochastic=True,
+            d_steps=2,
+        ),
+        UNLABELLED,
+    ),
+    "aae": (
+        partial(
+            recipes.aae,
+            counting(mlp(2)),
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            **players,
+            ema_decay=0.9,
+        ),
+        LABELLED,
+    ),
+    "pix2pix": (
+        partial(
+            recipes.pix2pix,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            **optimizers,
+            content_weight=1.0,
+            penalty=penalties.r1,
+            ema_decay=0.9,
+        ),
+        PAIRS,
+    ),
+    "cyclegan": (
+        partial(
+            recipes.cyclegan,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            g_optimizer=optax.sgd(0.01),
+            d_optimizer=optax.sgd(0.1),
+            pool_size=5,
+            ema_decay=0.9,
+        ),
+        PAIRS,
+    ),
+    "discogan": (
+        partial(
+            recipes.cyclegan,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            g_optimizer=optax.adam(1e-2),
+            d_optimizer=optax.adam(1e-2),
+            d_steps=2,
+            **recipes.CYCLEGAN_SETTINGS["discogan"],
+        ),
+        PAIRS,
+    ),
+    "context_encoder": (
+        partial(
+            recipes.context_encoder,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            mask=masks.random_box(),
+            **optimizers,
+            ema_decay=0.9,
+        ),
+        UNLABELLED,
+        HOLES,
+    ),
+    "ccgan": (
+        partial(
+            recipes.ccgan,
+            counting(mlp(2, 2, 1)),
+            headed(counting(mlp()), mlp(3)),
+            mask=masks.random_blocks(2, 0.5),
+            class_wise=True,
+            **optimizers,
+        ),
+        FEW_LABELS,
+        (HOLES, LABELS),
+    ),
+    "srgan": (
+        partial(
+            recipes.srgan,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            features=jnp.abs,
+            content_weight=10.0,
+            **optimizers,
+        ),
+        HALVED,
+    ),
 }
 each_gan = pytest.mark.parametrize("name", TABLE)
 
@@ -251,7 +420,7 @@ def test_scanned_steps_stay_finite_and_keep_learning(name):
 
 @each_gan
 def test_vmap_and_sampling_give_the_shapes_they_promise(name):
-    made, batches = TABLE[name][0](), TABLE[name][1]
+    made, batches, *asked = TABLE[name][0](), *TABLE[name][1:]
     batch = jax.tree.map(lambda leaf: leaf[0], batches)
 
     def seeds(keys):
@@ -264,9 +433,9 @@ def test_vmap_and_sampling_give_the_shapes_they_promise(name):
     for many, leaf in zip(jax.tree.leaves(state), jax.tree.leaves(one), strict=True):
         assert (many.shape, many.dtype) == ((2, *leaf.shape), leaf.dtype)
     assert metrics["g_loss"].shape == (2, STEPS)
-    labels = None if batch.y is None else batch.y[:5]
-    samples = jax.eval_shape(lambda s: made.sample(s, KEY, 5, labels), one)
-    assert samples.shape == (5, *X.shape[2:])
+    y = jax.tree.map(lambda leaf: leaf[0, :5], asked[0] if asked else batches.y)
+    samples = jax.eval_shape(lambda s: made.sample(s, KEY, 5, y), one)
+    assert {leaf.shape for leaf in jax.tree.leaves(samples)} == {(5, *X.shape[2:])}
 
 
 @each_gan
