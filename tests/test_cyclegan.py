@@ -242,7 +242,9 @@ def test_d_is_shown_what_g_made_before():
     assert (kept[-1] == 9).all()
 
 
-@pytest.mark.parametrize("ways", [jaxgan.pmap, jaxgan.shard_map])
+@pytest.mark.parametrize(
+    "ways", [pytest.param(jaxgan.pmap, marks=pytest.mark.slow), jaxgan.shard_map]
+)
 def test_on_several_devices_the_pool_is_that_of_the_first(ways):
     gan = cyclegan(counting(scaling(1.0)), counting(judging(1.0)), pool_size=3, **OPTIMIZERS)
     x = np.arange(1.0, 9, dtype=np.float32)[:, None]

@@ -52,7 +52,9 @@ def test_scan_over_batches_is_the_python_loop_to_1e_5(batches):
     assert max(jax.tree.leaves(moved)) > 1e-3, "nothing was learnt, so nothing was compared"
 
 
-@pytest.mark.parametrize("transform", [jaxgan.pmap, jaxgan.shard_map])
+@pytest.mark.parametrize(
+    "transform", [pytest.param(jaxgan.pmap, marks=pytest.mark.slow), jaxgan.shard_map]
+)
 def test_several_devices_run_the_convolutions_in_a_scan(batches, transform):
     gan = transform(jaxgan.scan(make(AXIS)), batch_axis=1)
     state = gan.init(jax.random.key(0), Batch(batches.x[0]))

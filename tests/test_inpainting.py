@@ -194,6 +194,7 @@ def semi_supervised(labelled=24, steps=400, size=48):
     return jax.tree.map(np.asarray, jax.jit(runs)(jax.random.split(KEY, SEEDS), Batch(x, y)))
 
 
+@pytest.mark.slow  # trains eight GANs
 def test_unlabelled_pictures_help_to_classify():
     found = semi_supervised()
     assert (found["known"] == 1).all()
@@ -202,6 +203,7 @@ def test_unlabelled_pictures_help_to_classify():
     assert with_them.mean() > without.mean() + 0.03
 
 
+@pytest.mark.slow  # of the same eight
 def test_ccgan_fills_in_what_fits_without_being_shown_what_was_there():
     assert semi_supervised()["error"][0].max() < 0.2  # 0.08 in all four
 

@@ -75,6 +75,7 @@ def test_the_parts_have_statistics_of_their_own_that_follow_one_another():
     assert after["mean"] == 0.5 * (0.5 * 0 + 0.5 * 1.5) + 0.5 * 5.5
 
 
+@pytest.mark.slow  # compiles for long
 def test_several_devices_have_parts_of_their_own():
     wrap = lambda network: nets.microbatch(without_first(counting(network)), 2)  # noqa: E731
     gan = recipes.gan(

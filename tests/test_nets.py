@@ -187,7 +187,7 @@ MEAN = np.float32([1.5, -0.5])
     [
         ("linen", "nnx"),
         pytest.param("nnx", "haiku", marks=pytest.mark.slow),
-        ("haiku", "equinox"),
+        pytest.param("haiku", "equinox", marks=pytest.mark.slow),
         pytest.param("equinox", "linen", marks=pytest.mark.slow),
         ("equinox_without_state", "spectral_norm"),
     ],

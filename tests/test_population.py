@@ -95,7 +95,9 @@ def distance(left, right):
     return max(jax.tree.leaves(jax.tree.map(one, left, right)))
 
 
-@pytest.mark.parametrize(("optimizers", "i"), [(adam, 0), (adam, 2), (sgd, 1)])
+@pytest.mark.parametrize(
+    ("optimizers", "i"), [pytest.param(adam, 0, marks=pytest.mark.slow), (adam, 2), (sgd, 1)]
+)
 def test_a_member_is_the_run_with_its_settings_alone(optimizers, i):
     start, (state, metrics) = trained(optimizers)
     setting = {name: float(values[i]) for name, values in SETTINGS.items()}

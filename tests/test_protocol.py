@@ -23,7 +23,7 @@ from jaxgan import (
     regularizers,
 )
 
-KEY = jax.random.key(0)
+KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled quickly
 RNG = np.random.default_rng(0)
 STEPS = 3
 SIZE = 8

@@ -95,9 +95,11 @@ def infogan(
             L_I = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
 
     Q gives each categorical code a softmax, and each continuous one a normal distribution. As in
-    the paper, it shares all layers of D but the last (section 7.1) and is D's property. A network
-    of its own would do for points, but of pictures it learns to read codes from traces that nobody
-    can see, and the pictures need not show them.
+    the paper, it shares all layers of D but the last (section 7.1), and is D's property.
+
+    The bound is about what Q can read, not about what one sees: with plenty of noise beside the
+    code, G can leave it to the noise what a picture shows, and Q reads the code from small traces.
+    A small `latent` and a slow D leave the code something to mean (docs/adr/0011).
 
     Both players' further metrics are `information`, the mean of L_I in nats without weights, and
     `code_accuracy`, the share of categorical codes that Q reads rightly.

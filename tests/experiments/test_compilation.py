@@ -32,7 +32,13 @@ def compiled(caplog):
 
 @pytest.mark.parametrize(
     "mode",
-    ["jit", "pmap", pytest.param("shard_map", marks=pytest.mark.slow), "population", "streaming"],
+    [
+        "jit",
+        "pmap",
+        pytest.param("shard_map", marks=pytest.mark.slow),
+        pytest.param("population", marks=pytest.mark.slow),
+        "streaming",
+    ],
 )
 def test_the_steps_of_a_run_are_compiled_once(tmp_path, compiled, mode):
     settings = {"parallel": mode}
@@ -115,7 +121,9 @@ def test_what_is_read_ahead_comes_in_order():
     assert list(ahead(lambda step: step, range(5, 5), threads=2)) == []
 
 
-@pytest.mark.parametrize("saving", [{"remat": True}, {"microbatch": 16}], ids=str)
+@pytest.mark.parametrize(
+    "saving", [pytest.param({"remat": True}, marks=pytest.mark.slow), {"microbatch": 16}], ids=str
+)
 def test_what_saves_memory_changes_nothing_but_rounding(tmp_path, saving):
     plain = Config(**RING, parallel="jit", steps=5, workdir=str(tmp_path / "plain"))
     thrifty = dataclasses.replace(plain, **saving, workdir=str(tmp_path / "thrifty"))

@@ -89,7 +89,15 @@ def test_a_preset_parses_and_says_what_it_gave(path):
 
 
 def test_there_is_a_preset_for_each_way_in():
-    expected = {"gan_ring", "wgan_ring", "dcgan_mnist", "dcgan_fashion_mnist"} | {
+    expected = {
+        "gan_ring",
+        "wgan_ring",
+        "dcgan_mnist",
+        "dcgan_fashion_mnist",
+        "srgan_photos",
+        "wavegan_notes",
+        "voxels_solids",
+    } | {
         f"{name}_digits"
         for name in [
             "gan",
@@ -110,6 +118,16 @@ def test_there_is_a_preset_for_each_way_in():
             "progressive",
             "stylegan2",
             "r3gan",
+            "acgan",
+            "infogan",
+            "sgan",
+            "cogan",
+            "bigan",
+            "aae",
+            "pix2pix",
+            "cyclegan",
+            "context_encoder",
+            "ccgan",
         ]
     }
     assert expected <= {path.stem for path in PRESETS}

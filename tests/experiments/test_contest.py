@@ -116,6 +116,7 @@ def test_measuring_changes_nothing_of_the_run(tmp_path):
     assert ends[0] == ends[1]
 
 
+@pytest.mark.slow  # compiles for long
 def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
     config = Config(**RING, conditional=True, steps=10, workdir=str(tmp_path / "run"))
     seen = []

@@ -143,6 +143,7 @@ def test_two_processes_train_what_one_does_on_two_devices(tmp_path, straight, pa
     assert names(workdir) == names(straight) | {"best", "evaluations.jsonl"}
 
 
+@pytest.mark.slow  # half a minute; the test above has two processes
 def test_two_processes_go_on_where_one_was_and_stop_together(tmp_path, half_way, straight):
     workdir = shutil.copytree(half_way, tmp_path / "run")
     both = start_two(steps=1_000_000, workdir=workdir)

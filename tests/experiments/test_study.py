@@ -32,6 +32,7 @@ def test_objectives_differ_only_in_what_makes_them_up(tmp_path):
         assert len({getattr(run.config, field) for run in todo}) == 1
 
 
+@pytest.mark.slow  # half a minute; other tests train and measure
 def test_a_run_is_trained_and_measured_once(tmp_path, monkeypatch):
     run = one(tmp_path)
     found = study.result(run, TINY.samples)

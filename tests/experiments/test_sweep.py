@@ -109,6 +109,7 @@ def test_a_population_records_means_and_deviations_of_its_members(trained):
     assert text in high
 
 
+@pytest.mark.slow  # half a minute
 def test_seeds_that_were_stopped_at_once_go_on_and_are_told_one_by_one_and_together(
     tmp_path, monkeypatch
 ):
@@ -125,6 +126,7 @@ def test_seeds_that_were_stopped_at_once_go_on_and_are_told_one_by_one_and_toget
     assert "±" not in table[1]
 
 
+@pytest.mark.slow  # test_train.py stops a single run
 def test_a_population_that_was_stopped_ends_in_the_bits_of_one_that_was_not(trained, tmp_path):
     config, expected, _ = trained
     config = dataclasses.replace(config, workdir=str(tmp_path / "run"), steps=10)

@@ -89,6 +89,7 @@ def test_the_workdir_holds_what_the_readme_says(tmp_path, settings):
     assert list((workdir / "tensorboard").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.slow  # a quarter of a minute
 def test_pictures_show_always_the_same_latents(tmp_path):
     # With learning rates of 0 nothing but the latents could differ.
     settings = DIGITS | {"sample_every": 10, "g_lr": 0.0, "ema_decay": 0.0}
@@ -99,6 +100,7 @@ def test_pictures_show_always_the_same_latents(tmp_path):
         np.testing.assert_array_equal(picture(first), picture(other))
 
 
+@pytest.mark.slow  # test_feed.py compares the batches
 def test_data_that_stay_on_the_host_give_the_same_run(tmp_path):
     settings = {**DIGITS, "model": "mlp", "flip": True, "conditional": True, "d_steps": 2}
     ends = []
@@ -109,6 +111,7 @@ def test_data_that_stay_on_the_host_give_the_same_run(tmp_path):
     assert ends[0] == ends[1]
 
 
+@pytest.mark.slow  # the networks have tests of their own
 def test_bfloat16_keeps_parameters_and_statistics_in_float32(tmp_path):
     settings = DIGITS | {"precision": "bfloat16"}
     state = loop.run(Config(**settings, steps=10, workdir=str(tmp_path / "run"))).state
