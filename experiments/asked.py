@@ -226,7 +226,7 @@ def _pairs(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row]:
         again = edit.make(run, there, hole=None, back=False)
         title = "of pictures there and back (noise: to another)"
         found.append(_likeness("cycle", title, again, x, np.roll(again, 1, axis=0)))
-    return [*found, _sharpness(made, x, baseline)]
+    return [*found, _sharpness(made, x, baseline if run.config.recipe == "srgan" else None)]
 
 
 def _holes(run: sample.Run, dataset: data.Dataset) -> list[Row]:
@@ -256,8 +256,9 @@ def _likeness(name: str, title: str, made, target, baseline) -> Row:
 
 
 def _sharpness(made, target, baseline) -> Row:
-    value, real, noise = (float(np.mean(sharpness(one))) for one in (made, target, baseline))
-    title = "mean length of the gradient: blurred pictures have less than real ones"
+    value, real = (float(np.mean(sharpness(one))) for one in (made, target))
+    noise = None if baseline is None else float(np.mean(sharpness(baseline)))
+    title = "size of the gradient: blurred pictures have less than real ones"
     return Row("asked/sharpness", title, value, len(made), real=real, noise=noise)
 
 

@@ -37,4 +37,6 @@ def condition(config: Config, dataset: data.Dataset, rows: np.ndarray) -> np.nda
         assert dataset.y is not None
         return data.to_unit(np.asarray(dataset.y[rows]))
     x = data.to_unit(np.asarray(dataset.x[rows]))
-    return np.asarray(masked(x, mask_of(config)(jax.random.key(0), *x.shape[:3])))
+    return np.asarray(
+        masked(jax.numpy.asarray(x), mask_of(config)(jax.random.key(0), *x.shape[:3]))
+    )

@@ -107,7 +107,7 @@ def make(run: Any, given: np.ndarray, *, hole: np.ndarray | None, back: bool) ->
         if hole is None:
             holes = mask_of(run.config)(jax.random.key(0), *x.shape[:3])
         else:
-            holes = np.broadcast_to(hole, (*x.shape[:3], 1))
+            holes = jax.numpy.broadcast_to(hole, (*x.shape[:3], 1))
         filled = as_uint8(apply(experiment.generator, run, masked(x, holes)))
         return np.where(np.asarray(holes) > 0, filled, given)
     if experiment.encoder is not None:

@@ -9,6 +9,7 @@ import optax
 from jaxgan import losses, monitor
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
+from jaxgan.recipes.gan import at_least_float32
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["cogan"]
@@ -63,11 +64,11 @@ def cogan(
         latent_key, network_key = jax.random.split(key)
         z = latent(latent_key, n)
         fake, state = generator.apply(*variables, network_key, z, train=train)
-        return jax.tree.map(_at_least_float32, fake), state
+        return jax.tree.map(at_least_float32, fake), state
 
     def judge(variables: Variables, key: jax.Array, pair):
         logits, state = discriminator.apply(*variables, key, *pair, train=True)
-        return jax.tree.map(_at_least_float32, logits), state
+        return jax.tree.map(at_least_float32, logits), state
 
     def judge_both(variables: Variables, key: jax.Array, real, fake):
         real_key, fake_key = jax.random.split(key)
@@ -122,7 +123,3 @@ def _sum_of_means(function, real, fake) -> jax.Array:
     """Over both domains."""
     (real_a, real_b), (fake_a, fake_b) = real, fake
     return jnp.mean(function(real_a, fake_a)) + jnp.mean(function(real_b, fake_b))
-
-
-def _at_least_float32(a: jax.Array) -> jax.Array:
-    return a.astype(jnp.promote_types(a.dtype, jnp.float32))

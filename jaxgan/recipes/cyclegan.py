@@ -14,6 +14,7 @@ import optax
 
 from jaxgan import losses, monitor
 from jaxgan.core import mean_over_devices, of_first_device, two_player
+from jaxgan.recipes.gan import at_least_float32
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["CYCLEGAN_SETTINGS", "Pool", "cyclegan", "exchange"]
@@ -290,5 +291,4 @@ def _apply(networks, which: str, variables: Variables, key, inputs, *, train: bo
     """What one of the networks gives, and the variables of all with its new state."""
     params, state = variables
     outputs, new = networks[which].apply(params[which], state[which], key, inputs, train=train)
-    outputs = outputs.astype(jnp.promote_types(outputs.dtype, jnp.float32))
-    return outputs, Variables(params, {**state, which: new})
+    return at_least_float32(outputs), Variables(params, {**state, which: new})

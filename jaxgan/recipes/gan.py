@@ -154,13 +154,13 @@ def players(
         latent_key, network_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, n),)
         samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
-        return _at_least_float32(samples), z[0] if z else (), state
+        return at_least_float32(samples), z[0] if z else (), state
 
     def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         """Logits and heads, and D's state."""
         outputs, state = discriminator.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
-        return (_at_least_float32(logits), heads), state
+        return (at_least_float32(logits), heads), state
 
     def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
         real_key, fake_key = jax.random.split(key)
@@ -268,5 +268,6 @@ def players(
     return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
 
 
-def _at_least_float32(a: jax.Array) -> jax.Array:
+def at_least_float32(a: jax.Array) -> jax.Array:
+    """Samples, logits and codes as they go into losses, whatever the networks compute in."""
     return a.astype(jnp.promote_types(a.dtype, jnp.float32))
