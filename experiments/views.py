@@ -16,6 +16,7 @@ from jaxgan.data import notes
 
 _POINTS = 1000
 _SOLIDS = 20
+_SOUNDS = 24
 _COLUMNS = 10
 
 
@@ -80,17 +81,19 @@ def view(
     """
     if config.recipe in PICTURE_TO_PICTURE:
         return _view_of_pairs(config, dataset, images // 2)
-    count = {2: _POINTS, 3: images, 4: images, 5: _SOLIDS}[dataset.x.ndim]
-    y = None
+    count = {2: _POINTS, 3: _SOUNDS, 4: images, 5: _SOLIDS}[dataset.x.ndim]
+    y, columns = None, _COLUMNS
     if config.conditional:
-        y = np.arange(count) % len(dataset.class_names)
+        classes = len(dataset.class_names)
+        y = np.arange(count) % classes
+        columns = classes if classes <= _COLUMNS else _COLUMNS
 
     def draw(samples: Any) -> np.ndarray:
         if isinstance(samples, tuple):
             return stacked_rows([as_uint8(part) for part in samples], _COLUMNS)
         if samples.ndim == 2:
             return pictures.scatter(samples, dataset.x[:count])
-        return show(samples, _COLUMNS)
+        return show(samples, columns)
 
     return count, y, draw
 
