@@ -1,13 +1,10 @@
 """Is a sample what was asked for? What is measured of runs that are more than noise to image.
 
 Each number stands beside what real data get and what a baseline gets, which its title names. It is
-taken on data that the run was not trained on, where there are any: of `train[:9000]` the rest, of
-`train` the split `test`.
+taken on data that the run was not trained on, where there are any (`prepare.unseen`).
 """
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import edit
 import jax
@@ -16,11 +13,11 @@ import sample
 from choices import INPAINTING
 from conditions import condition, mask_of
 from judge import Row
-from prepare import load
+from prepare import load, unseen
 from views import as_uint8
 
 from jaxgan import data, metrics
-from jaxgan.data import DataError, domains, notes
+from jaxgan.data import domains, notes
 from jaxgan.metrics import classifiers
 from jaxgan.metrics.pictures import psnr, sharpness
 from jaxgan.metrics.solids import closed, volume
@@ -57,46 +54,26 @@ def rows(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row]:
     }
     found = []
     if run.config.recipe in INPAINTING:
-        found += _holes(run, unseen(run))
+        found += _holes(run, unseen(run.config))
     if run.config.conditional:
         found += _classes(run, dataset, key)
     if run.config.recipe in measures:
-        found += measures[run.config.recipe](run, unseen(run), key)
+        found += measures[run.config.recipe](run, unseen(run.config), key)
     if len(run.facts.shape) == 4:
         found += _solids(run, dataset, key)
     return found
 
 
-def unseen(run: sample.Run) -> data.Dataset:
-    """Data like those of the run that it was not trained on, or else those; pairs again paired."""
-    config = replace(run.config, labelled=0)
-    name = config.dataset.removeprefix("unpaired:")
-    if "," not in name:
-        config = replace(config, dataset=name)
-    part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", config.split)
-    for split in [f"{part[1]}[{part[2]}:]"] if part else ["test"] * (config.split == "train"):
-        try:
-            return load(replace(config, split=split, batch_size=1))
-        except DataError:
-            pass
-    return load(replace(config, batch_size=1))
-
-
-def _digits(x: np.ndarray) -> np.ndarray | None:
-    """Which digits these are, if that can be told."""
-    if x.shape[1:] != (28, 28, 1):
+def _recognized(run: sample.Run, x: np.ndarray) -> np.ndarray | None:
+    """The classes of samples or data, by a shipped classifier or by pitch; None if none knows."""
+    name = run.config.dataset
+    if name == "notes":
+        return pitch_class(x, notes.RATE, notes.FREQUENCIES)
+    if name not in classifiers.NAMES or x.shape[1:] != (28, 28, 1):
         return None
-    apply = jax.jit(classifiers.load("digits").apply)
+    apply = jax.jit(classifiers.load(name).apply)
     parts = [np.asarray(apply(x[i : i + 250])[1]) for i in range(0, len(x), 250)]
     return np.concatenate(parts).argmax(axis=1)
-
-
-def _recognized(run: sample.Run, x: np.ndarray) -> np.ndarray | None:
-    """The classes of samples or data, by the shipped classifier or by pitch."""
-    if run.config.dataset == "notes":
-        return pitch_class(x, notes.RATE, notes.FREQUENCIES)
-    is_digits = run.config.dataset in ("digits", "mnist")
-    return _digits(x) if is_digits else None
 
 
 def _classes(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> list[Row]:
@@ -190,19 +167,8 @@ def _reconstructions(run: sample.Run, dataset: data.Dataset, key: jax.Array) -> 
     x = np.asarray(dataset.x[:_COUNT])
     again = edit.make(run, x, hole=None, back=False)
     found = [_likeness("reconstruction", "of reconstructions", again, x, np.roll(x, 1, axis=0))]
-    real, fake = _digits(x), _digits(again)
-    if real is not None and fake is not None:
-        found.append(
-            Row(
-                "asked/same_digit",
-                "reconstructions that are the same digit (noise: of another example)",
-                float(np.mean(real == fake)),
-                len(x),
-                real=1.0,
-                noise=float(np.mean(np.roll(real, 1) == fake)),
-                better="higher",
-            )
-        )
+    title = "reconstructions that are recognised as the same class (noise: of another example)"
+    found += _same_class(run, title, x, again, np.roll(again, 1, axis=0))
     return found
 
 
@@ -239,14 +205,18 @@ def _holes(run: sample.Run, dataset: data.Dataset) -> list[Row]:
         _likeness("filled", "of completed pictures (noise: with the mean)", made, x, mean),
         _sharpness(made, x, mean),
     ]
-    real, fake = _digits(x), _digits(made)
-    if real is not None and fake is not None:
-        right, by_mean = (float(np.mean(real == digit)) for digit in (fake, _digits(mean)))
-        title = "completed pictures that are the same digit (noise: filled with the mean)"
-        count = len(x)
-        row = Row("asked/same_digit", title, right, count, real=1.0, noise=by_mean, better="higher")
-        found.append(row)
+    title = "completed pictures that are recognised as the same class (noise: filled with the mean)"
+    found += _same_class(run, title, x, made, mean)
     return found
+
+
+def _same_class(run: sample.Run, title: str, x, made, baseline) -> list[Row]:
+    real = _recognized(run, x)
+    if real is None:
+        return []
+    value, noise = (float(np.mean(real == _recognized(run, one))) for one in (made, baseline))
+    row = Row("asked/same_class", title, value, len(x), real=1.0, noise=noise, better="higher")
+    return [row]
 
 
 def _likeness(name: str, title: str, made, target, baseline) -> Row:

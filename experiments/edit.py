@@ -14,7 +14,7 @@ from choices import INPAINTING, PICTURE_TO_PICTURE
 from conditions import condition, mask_of
 from config import ConfigError
 from PIL import Image
-from prepare import load
+from prepare import unseen
 from views import as_uint8, stacked_rows
 
 from jaxgan import Network, data, masks
@@ -48,6 +48,7 @@ def edit_files(run: Any, source: Path, target: Path, *, mask: Path | None, back:
         targets = {source: target}
     else:
         raise ConfigError(f"--input={source}: there is no such file or directory")
+    _check_targets(targets)
     if not targets:
         raise ConfigError(f"--input={source}: no picture is there; expected {', '.join(SUFFIXES)}")
     read, sizes = {}, {}
@@ -61,8 +62,24 @@ def edit_files(run: Any, source: Path, target: Path, *, mask: Path | None, back:
     return len(targets)
 
 
+def _check_targets(targets: dict[Path, Path]) -> None:
+    """Refuse to write over the user's own pictures, or one result over another."""
+    sources = {source.resolve() for source in targets}
+    written: dict[Path, Path] = {}
+    for source, target in targets.items():
+        if target.resolve() in sources:
+            raise ConfigError(
+                f"--out={target}: it is one of the pictures of --input; choose another"
+            )
+        if target in written:
+            raise ConfigError(
+                f"--input: {written[target]} and {source} would both become {target}; rename one"
+            )
+        written[target] = source
+
+
 def edit_data(run: Any, n: int, target: Path, *, back: bool) -> None:
-    """Show what is made of the first examples of the run's data, below these.
+    """Show what is made of examples like the run's, not seen in training if possible, below these.
 
     Args:
         run: a `sample.Run`.
@@ -76,20 +93,20 @@ def edit_data(run: Any, n: int, target: Path, *, back: bool) -> None:
     _check(run, None, back)
     if target.suffix != ".png":
         raise ConfigError(f"--out={target}: expected a name that ends in .png")
-    dataset = load(run.config)
+    dataset = unseen(run.config)
     rows = np.arange(min(n, len(dataset.x)))
-    x = np.asarray(dataset.x[rows])
-    if run.config.recipe not in PICTURE_TO_PICTURE or run.config.recipe in INPAINTING or back:
-        given, known = x, []
-    else:
-        given = np.asarray(dataset.y[rows[: len(dataset.y)]])  # pyright: ignore[reportOptionalSubscript, reportArgumentType]
-        known = [x] if dataset.paired else []
-    made = make(run, given, hole=None, back=back)
+    given, known = np.asarray(dataset.x[rows]), []
+    y = condition(run.config, dataset, rows[: len(dataset.y)] if dataset.has_pictures else rows)  # pyright: ignore[reportArgumentType]
     if run.config.recipe in INPAINTING:
-        channels = x.shape[-1]
-        y = condition(run.config, dataset, rows)
-        given, known = as_uint8(y[..., :channels]), [x]  # pyright: ignore[reportOptionalSubscript]
-    pictures.save(stacked_rows([given, made, *known], _COLUMNS), target)
+        shown, known = as_uint8(y[..., : given.shape[-1]]), [given]  # pyright: ignore[reportOptionalSubscript]
+    elif y is None:
+        shown = given
+    else:
+        pair = as_uint8(y), given
+        given, other = pair[::-1] if back else pair
+        shown, known = given, [other] if dataset.paired else []
+    made = make(run, given, hole=None, back=back)
+    pictures.save(stacked_rows([shown, made, *known], _COLUMNS), target)
 
 
 def make(run: Any, given: np.ndarray, *, hole: np.ndarray | None, back: bool) -> np.ndarray:
@@ -98,7 +115,7 @@ def make(run: Any, given: np.ndarray, *, hole: np.ndarray | None, back: bool) ->
     Args:
         run: a `sample.Run`.
         given: the pictures.
-        hole: `[H, W, 1]`, 1 where an inpainting run is to fill in; its own if None.
+        hole: `[1, H, W, 1]`, 1 where an inpainting run is to fill in; its own if None.
         back: as in `edit_files`.
     """
     x = jax.numpy.asarray(data.to_unit(given))

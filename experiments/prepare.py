@@ -1,6 +1,7 @@
 """What a run begins with, whether it trains one GAN or a population of them."""
 
 import dataclasses
+import re
 from functools import partial
 
 import hosts
@@ -41,6 +42,24 @@ def load(config: Config) -> data.Dataset:
     )
     check_against_data(config, dataset)
     return _unlabelled(config, dataset) if config.labelled else dataset
+
+
+def unseen(config: Config) -> data.Dataset:
+    """Data like those of a run that it was not trained on, or else those; pairs again paired.
+
+    Of `train[:9000]` it is the rest, of `train` the split `test`, where there is one.
+    """
+    config = dataclasses.replace(config, labelled=0, batch_size=1)
+    name = config.dataset.removeprefix("unpaired:")
+    if "," not in name:
+        config = dataclasses.replace(config, dataset=name)
+    part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", config.split)
+    for split in [f"{part[1]}[{part[2]}:]"] if part else ["test"] * (config.split == "train"):
+        try:
+            return load(dataclasses.replace(config, split=split))
+        except data.DataError:
+            pass
+    return load(config)
 
 
 def _unlabelled(config: Config, dataset: data.Dataset) -> data.Dataset:

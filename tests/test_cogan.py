@@ -74,6 +74,7 @@ def test_domains_that_share_layers_make_pairs():
     assert likenesses(None).mean() > 0.4
 
 
+@pytest.mark.slow  # trains and compiles for itself
 def test_domains_that_share_none_do_not():
     assert likenesses(0).max() < 0.15  # 0.00, 0.00, 0.07
 

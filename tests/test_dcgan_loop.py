@@ -36,6 +36,7 @@ def assert_close(ours, theirs, tolerance):
         np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance)
 
 
+@pytest.mark.slow  # test_transforms.py compares them to the bit, on small networks
 def test_scan_over_batches_is_the_python_loop_to_1e_5(batches):
     gan = make()
     one, many = jaxgan.jit(gan, donate=False), jaxgan.jit(jaxgan.scan(gan), donate=False)
@@ -52,9 +53,8 @@ def test_scan_over_batches_is_the_python_loop_to_1e_5(batches):
     assert max(jax.tree.leaves(moved)) > 1e-3, "nothing was learnt, so nothing was compared"
 
 
-@pytest.mark.parametrize(
-    "transform", [pytest.param(jaxgan.pmap, marks=pytest.mark.slow), jaxgan.shard_map]
-)
+@pytest.mark.parametrize("transform", [jaxgan.pmap, jaxgan.shard_map])
+@pytest.mark.slow  # compiles a quarter of a minute
 def test_several_devices_run_the_convolutions_in_a_scan(batches, transform):
     gan = transform(jaxgan.scan(make(AXIS)), batch_axis=1)
     state = gan.init(jax.random.key(0), Batch(batches.x[0]))

@@ -37,7 +37,11 @@ def memory(gan, donate, batch=BATCH):
     return size, compiled.memory_analysis()
 
 
-@pytest.mark.parametrize("many", [False, True], ids=["one step", "a block of steps"])
+@pytest.mark.parametrize(
+    "many",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["one step", "a block of steps"],
+)
 def test_the_whole_state_is_written_over(gan, many):
     if many:
         gan = jaxgan.scan(gan, lambda source, item: source)

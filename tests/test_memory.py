@@ -50,7 +50,20 @@ def parts(network):
     return nets.microbatch(network, 4)
 
 
-CASES = [(parts, name) for name in SETTINGS] + [(nets.remat, "plain"), (nets.remat, "penalty")]
+CASES = [
+    (parts, "plain"),
+    (parts, "penalty"),
+    (nets.remat, "plain"),
+    *(
+        pytest.param(*case, marks=pytest.mark.slow)
+        for case in [
+            (parts, "one batch"),
+            (parts, "a loss that compares all examples"),
+            (parts, "five steps of D"),
+            (nets.remat, "penalty"),
+        ]
+    ),
+]
 
 
 @pytest.mark.parametrize(("wrap", "name"), CASES, ids=lambda part: getattr(part, "__name__", part))

@@ -185,7 +185,7 @@ MEAN = np.float32([1.5, -0.5])
 @pytest.mark.parametrize(
     ("generator", "discriminator"),
     [
-        ("linen", "nnx"),
+        pytest.param("linen", "nnx", marks=pytest.mark.slow),
         pytest.param("nnx", "haiku", marks=pytest.mark.slow),
         pytest.param("haiku", "equinox", marks=pytest.mark.slow),
         pytest.param("equinox", "linen", marks=pytest.mark.slow),

@@ -96,7 +96,12 @@ def distance(left, right):
 
 
 @pytest.mark.parametrize(
-    ("optimizers", "i"), [pytest.param(adam, 0, marks=pytest.mark.slow), (adam, 2), (sgd, 1)]
+    ("optimizers", "i"),
+    [
+        pytest.param(adam, 0, marks=pytest.mark.slow),
+        pytest.param(adam, 2, marks=pytest.mark.slow),
+        (sgd, 1),
+    ],
 )
 def test_a_member_is_the_run_with_its_settings_alone(optimizers, i):
     start, (state, metrics) = trained(optimizers)
@@ -124,6 +129,7 @@ def test_a_member_that_diverges_leaves_the_others_alone():
     assert finite == [i != LOST for i in range(MEMBERS)]
 
 
+@pytest.mark.slow  # compiles for long
 def test_members_with_batches_of_their_own_are_one_run_for_each():
     steps = jaxgan.scan(plain())
     gan = jaxgan.jit(population(lambda _: steps, batch_axis=1))

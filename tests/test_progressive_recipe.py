@@ -220,7 +220,11 @@ def test_both_optimizers_restart_with_each_resolution():
 
 
 @pytest.mark.parametrize(
-    "parallel", [jaxgan.shard_map, pytest.param(jaxgan.pmap, marks=pytest.mark.slow)]
+    "parallel",
+    [
+        pytest.param(jaxgan.shard_map, marks=pytest.mark.slow),
+        pytest.param(jaxgan.pmap, marks=pytest.mark.slow),
+    ],
 )
 def test_all_phases_run_on_several_devices(parallel):
     gan = parallel(make(penalty=None), donate=False)  # half of the time to compile

@@ -328,7 +328,20 @@ TABLE = {
         HALVED,
     ),
 }
-each_gan = pytest.mark.parametrize("name", TABLE)
+# Settings of recipes that have another row.
+VARIANTS = {
+    "smoothed",
+    "conditional_one_batch",
+    "labels_ignored",
+    "bgan",
+    "relativistic_average",
+    "ali",
+    "discogan",
+}
+each_gan = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in VARIANTS)) for name in TABLE],
+)
 
 
 @pytest.fixture(autouse=True, scope="module")

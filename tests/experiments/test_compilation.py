@@ -34,7 +34,7 @@ def compiled(caplog):
     "mode",
     [
         "jit",
-        "pmap",
+        pytest.param("pmap", marks=pytest.mark.slow),
         pytest.param("shard_map", marks=pytest.mark.slow),
         pytest.param("population", marks=pytest.mark.slow),
         "streaming",

@@ -92,6 +92,7 @@ def test_a_run_ends_when_it_does_not_get_better(tmp_path, scores):
     assert loop.run(config).step == 60
 
 
+@pytest.mark.slow  # test_train.py resumes a run without evaluations
 def test_a_resumed_run_keeps_and_ends_as_one_that_was_not_interrupted(tmp_path, scores):
     straight = Config(**RING, steps=90, stop_when="patience=2", workdir=str(tmp_path / "a"))
     values = (0.3, 0.6, 0.4, 0.5, 0.9)

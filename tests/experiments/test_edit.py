@@ -15,7 +15,7 @@ from config import Config, ConfigError
 from edit import edit_data, edit_files
 from networks import compilation
 from PIL import Image
-from prepare import example, facts, load
+from prepare import example, facts, load, unseen
 
 from jaxgan import Variables
 from jaxgan.data.images import to_array
@@ -121,7 +121,7 @@ def test_holes_are_filled_and_nothing_else_is_changed(folder, tmp_path):
 @pytest.mark.parametrize("recipe", ["pix2pix", "context_encoder", "srgan", "aae", "cyclegan"])
 def test_examples_are_shown_above_what_is_made_of_them(recipe, tmp_path):
     edit_data(run_of(recipe), 12, tmp_path / "x.png", back=False)
-    rows = {"aae": 2, "cyclegan": 2}.get(recipe, 3)
+    rows = 2 if recipe == "aae" else 3
     assert picture(tmp_path / "x.png").shape == (2 * rows * 30 + 2, 302, 3)
 
 
@@ -131,11 +131,19 @@ def test_what_is_asked_wrongly_is_refused_and_nothing_is_written(folder, tmp_pat
     (ours / "broken.png").write_bytes(b"no picture")
     for name, size, value in ("all", (28, 28), 255), ("small", (5, 5), 0), ("none", (28, 28), 0):
         Image.fromarray(np.full(size, value, np.uint8)).save(tmp_path / f"{name}.png")
+    alike = tmp_path / "alike"
+    alike.mkdir()
+    for suffix in ("png", "bmp"):
+        Image.new("L", (28, 28)).save(alike / f"same.{suffix}")
     one, filler = folder / "more" / "b.jpg", run_of("context_encoder")
     mistakes = {
         "no such file": lambda out: edited(run_of("pix2pix"), tmp_path / "nothing", out),
         "cannot be read": lambda out: edited(run_of("pix2pix"), ours, out),
         "draws from noise": lambda out: edited(run_of("infogan"), one, out),
+        "one of the pictures": lambda _: edited(
+            run_of("pix2pix"), folder / "a.png", folder / "a.png"
+        ),
+        "would both become": lambda out: edited(run_of("pix2pix"), alike, out),
         "--back": lambda out: edited(run_of("pix2pix"), one, out, back=True),
         "--mask: .*fills nothing": lambda out: edited(run_of("pix2pix"), one, out, mask=one),
         "covers all": lambda out: edited(filler, one, out, mask=tmp_path / "all.png"),
@@ -189,9 +197,9 @@ def test_sounds_are_written_one_after_the_other(tmp_path):
 @pytest.mark.parametrize("recipe", RUNS)
 def test_what_was_asked_for_is_measured_on_data_that_were_not_seen(recipe):
     run = run_of(recipe)
-    unseen = asked.unseen(run)
-    assert len(unseen.x) == 100
-    assert unseen.paired
+    others = unseen(run.config)
+    assert len(others.x) == 100
+    assert others.paired
     rows = asked.rows(run, load(run.config), jax.random.key(0))
     assert rows
     for row in rows:

@@ -50,7 +50,8 @@ def test_what_is_wrong_is_written_down(frozen):
     assert {word["level"] for word in words} == {"warning"}
 
 
-@pytest.mark.parametrize("stop", [pytest.param(400, marks=pytest.mark.slow), 700])
+@pytest.mark.slow  # a quarter of a minute each
+@pytest.mark.parametrize("stop", [400, 700])
 def test_a_run_that_was_stopped_says_what_one_that_was_not_says(frozen, tmp_path, stop, capfd):
     config, expected = frozen
     stopped = dataclasses.replace(config, workdir=str(tmp_path / "run"))

@@ -57,7 +57,7 @@ def test_members_are_the_combinations_of_all_values_and_seeds():
     assert members(Config(seed=5)) == [Config(seed=5)]
 
 
-@pytest.mark.parametrize("i", [1, 2])
+@pytest.mark.parametrize("i", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_member_is_the_run_with_its_flags_alone(trained, tmp_path, i):
     config, result, workdir = trained
     one = dataclasses.replace(members(config)[i], parallel="jit", workdir=str(tmp_path / "alone"))
@@ -137,6 +137,7 @@ def test_a_population_that_was_stopped_ends_in_the_bits_of_one_that_was_not(trai
     assert result.table == expected.table
 
 
+@pytest.mark.slow  # a quarter of a minute
 def test_a_member_that_diverges_is_reported_and_the_others_go_on(tmp_path, capfd):
     config = Config(**RING, **TAME, parallel="jit", steps=60, workdir=str(tmp_path / "run"))
     config = dataclasses.replace(config, clip_weights=0.0, sweep="g_lr=1e-3,1e30,2e-3")
@@ -186,6 +187,7 @@ def test_samples_are_drawn_of_the_member_that_is_asked_for(trained, tmp_path):
         sample.restore(workdir, member=4)
 
 
+@pytest.mark.slow  # a quarter of a minute
 def test_whatever_can_be_swept_makes_a_difference():
     config = Config(**RING, penalty="r1", d_norm="none", clip_weights=0.1, ema_decay=0.1)
     # Member i + 1 differs from member 0 in the i-th of them only.

@@ -62,7 +62,9 @@ def test_a_stop_inside_a_block_of_steps_changes_nothing_either(tmp_path):
     assert digest(result.state) == digest(expected.state)
 
 
-@pytest.mark.parametrize("settings", [RING, DIGITS], ids=["points", "images"])
+@pytest.mark.parametrize(
+    "settings", [RING, pytest.param(DIGITS, marks=pytest.mark.slow)], ids=["points", "images"]
+)
 def test_the_workdir_holds_what_the_readme_says(tmp_path, settings):
     workdir = tmp_path / "run"
     settings = settings | {"sample_every": 10, "checkpoint_every": 10}

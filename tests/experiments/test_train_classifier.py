@@ -29,6 +29,7 @@ def test_digits_for_the_test_are_not_trained_on(digits):
     assert not {image.tobytes() for image in seen.x} & {image.tobytes() for image in unseen.x}
 
 
+@pytest.mark.slow  # a quarter of a minute
 def test_a_short_training_learns_and_its_file_is_read(digits, tmp_path):
     said = []
     seen, unseen = few(digits[0], 650), few(digits[1], 200)

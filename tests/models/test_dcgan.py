@@ -73,6 +73,7 @@ def test_images_lie_between_minus_one_and_one():
     assert jnp.std(x) > 0
 
 
+@pytest.mark.slow  # compiles all initialisers
 def test_weights_start_from_a_narrow_normal():
     def init(network, example):
         return jax.jit(lambda key: network.init(key, example, train=False))(KEY)
