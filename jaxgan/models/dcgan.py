@@ -85,7 +85,7 @@ class Generator(nn.Module):
             ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
         """
         check_image_size(self.image_size, self.channels)
-        normalize, settings = _settings(self, train)
+        normalize, settings = hidden_settings(self, train)
         upsample = partial(Upsample, method=self.upsample, kernel_init=_normal, dtype=self.dtype)
         side, stages = IMAGE_SIZES[self.image_size]
         widths = [self.width * 2**stage for stage in reversed(range(stages))]
@@ -184,7 +184,7 @@ class Encoder(nn.Module):
 
 def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     """The strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
-    normalize, settings = _settings(network, train)
+    normalize, settings = hidden_settings(network, train)
     down = partial(Conv, kernel_size=(4, 4), stride=2)
     _, stages = IMAGE_SIZES[network.image_size]
     h = leaky_relu(down(network.width, kernel_init=_normal, dtype=network.dtype)(x))
@@ -193,8 +193,8 @@ def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     return h.reshape(h.shape[0], -1)
 
 
-def _settings(network: Generator | Discriminator | Encoder, train: bool):
-    """The normalisation of the hidden stages, and what their layers are made with."""
+def hidden_settings(network: Any, train: bool):
+    """The normalisation of hidden stages and what layers are made with; `models.voxels` too."""
     normalize = partial(
         _normalize,
         kind=network.normalization,
@@ -217,7 +217,9 @@ def _normalize(h, *, kind, train, axis_name, dtype):
             return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(h)
         case "layer":
             # Over channels and space, with one scale per channel, as in the WGAN-GP paper's code.
-            return nn.LayerNorm(reduction_axes=(1, 2, 3), feature_axes=-1, dtype=dtype)(h)
+            return nn.LayerNorm(
+                reduction_axes=tuple(range(1, h.ndim)), feature_axes=-1, dtype=dtype
+            )(h)
         case "none":
             return h
     raise ValueError(f"normalization is one of {NORMALIZATIONS}, not {kind!r}")

@@ -22,9 +22,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.models.conditional import Projection
-from jaxgan.models.dcgan import NORMALIZATIONS
+from jaxgan.models.dcgan import hidden_settings
 from jaxgan.models.layers import (
-    BatchNorm,
     Conv,
     ConvTranspose,
     append_label,
@@ -79,7 +78,7 @@ class Generator(nn.Module):
             ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
         """
         widths = _widths(self.side, self.width)[::-1]
-        normalize, settings = _settings(self, train)
+        normalize, settings = hidden_settings(self, train)
         up = partial(ConvTranspose, kernel_size=_WINDOW, stride=2)
         h = nn.Dense(_START**3 * widths[0], **settings)(append_label(z, y, self.num_classes))
         h = nn.relu(normalize(h.reshape(-1, _START, _START, _START, widths[0])))
@@ -133,7 +132,7 @@ class Discriminator(nn.Module):
             raise ValueError(
                 f"solids of {x.shape[1:]} for side={self.side}; expected [B, S, S, S, 1]"
             )
-        normalize, settings = _settings(self, train)
+        normalize, settings = hidden_settings(self, train)
         down = partial(Conv, kernel_size=_WINDOW, stride=2)
         h = leaky_relu(down(widths[0], kernel_init=_normal, dtype=self.dtype)(x))
         for width in widths[1:]:
@@ -147,20 +146,3 @@ def _widths(side: int, width: int) -> list[int]:
     if side not in SIDES:
         raise ValueError(f"side is one of {sorted(SIDES)}, not {side}")
     return [width * 2**stage for stage in range(SIDES[side])]
-
-
-def _settings(network: Generator | Discriminator, train: bool):
-    """The normalisation of the hidden stages, and what their layers are made with."""
-    kind, dtype = network.normalization, network.dtype
-    if kind not in NORMALIZATIONS:
-        raise ValueError(f"normalization is one of {NORMALIZATIONS}, not {kind!r}")
-
-    def normalize(h: Array) -> Array:
-        if kind == "batch":
-            return BatchNorm(train=train, axis_name=network.axis_name, dtype=dtype)(h)
-        if kind == "layer":  # over channels and space, with one scale per channel, as in DCGAN
-            return nn.LayerNorm(reduction_axes=(1, 2, 3, 4), feature_axes=-1, dtype=dtype)(h)
-        return h
-
-    # Batch normalisation takes away the mean of a channel, and any bias with it.
-    return normalize, {"use_bias": kind != "batch", "kernel_init": _normal, "dtype": dtype}
