@@ -1,0 +1,218 @@
+"""What is refused before anything is compiled or written."""
+
+import importlib.util
+from pathlib import Path
+
+from jaxgan.augment import POLICY
+from jaxgan.data import Dataset
+from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.devices import devices_of_members, mode_and_devices
+from jaxgan.runs.flags import load
+from jaxgan.runs.members import is_population, members
+from jaxgan.runs.settings import SMOOTHED, UNANCHORED
+from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
+from jaxgan.runs.variants import MODELS, VARIANTS, models_of
+
+
+def check(config: Config) -> None:
+    """Refuse settings that contradict each other or the files that are there.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    if config.run.wandb and importlib.util.find_spec("wandb") is None:
+        raise ConfigError('--wandb: it is not installed; pip install "jaxgan[wandb]"')
+    check_settings(config)
+    _check_workdir(config)
+
+
+def check_settings(config: Config) -> None:
+    """Refuse settings that contradict each other or the machine.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    _check_evaluation(config)
+    everyone = members(config)
+    for member in everyone:
+        _check_values(member)
+    batch_size = config.optimization.batch_size
+    if is_population(config):
+        devices_of_members(config.run, len(everyone))
+        _check_microbatch(config, batch_size)
+    else:
+        _, devices = mode_and_devices(config.run)
+        if batch_size % len(devices):
+            raise ConfigError(
+                f"--batch_size={batch_size}: expected a multiple of the {len(devices)} devices"
+            )
+        _check_microbatch(config, batch_size // len(devices))
+
+
+def _check_evaluation(config: Config) -> None:
+    evaluation = config.evaluation
+    stop_rule(evaluation.stop_when)
+    chosen_metrics(evaluation.eval_metrics)
+    if evaluation.stop_when and not evaluation.eval_every:
+        raise ConfigError(
+            f"--stop_when={evaluation.stop_when}: nothing is measured; give --eval_every"
+        )
+    if not evaluation.eval_every:
+        return
+    if is_population(config):
+        raise ConfigError(
+            "--eval_every: not with --seeds or --sweep; measure members afterwards, with "
+            "evaluate --member"
+        )
+    if not VARIANTS[config.recipe].is_distribution:
+        raise ConfigError(
+            f"--eval_every: samples of --recipe={config.recipe} are not compared with the data as "
+            f"a distribution; leave it out, and measure the run afterwards, with evaluate"
+        )
+
+
+def _check_microbatch(config: Config, examples: int) -> None:
+    microbatch = config.networks.microbatch
+    if microbatch and examples % microbatch:
+        raise ConfigError(
+            f"--microbatch={microbatch}: expected a divisor of the {examples} examples that a "
+            f"device is given"
+        )
+
+
+def _check_values(config: Config) -> None:
+    _check_networks(config)
+    _check_objective(config)
+    _check_augmentation(config)
+    _check_burn_in(config)
+    VARIANTS[config.recipe].check(config)
+
+
+def _check_networks(config: Config) -> None:
+    recipe, model = config.recipe, config.networks.model
+    fitting = models_of(VARIANTS[recipe])
+    if model not in fitting:
+        raise ConfigError(f"--recipe={recipe} --model={model}: expected {' or '.join(fitting)}")
+    MODELS[model].check(config.own_of_model)
+
+
+def _check_objective(config: Config) -> None:
+    objective, ema_decay = config.objective, config.optimization.ema_decay
+    if ema_decay >= 1:
+        raise ConfigError(f"--ema_decay={ema_decay}: expected 0 <= decay < 1")
+    if objective.label_smoothing >= 1:
+        raise ConfigError(f"--label_smoothing={objective.label_smoothing}: expected 0 <= s < 1")
+    if objective.label_smoothing and objective.loss not in SMOOTHED:
+        raise ConfigError(f"--label_smoothing: --loss is one of {', '.join(SMOOTHED)} with it")
+    norm = config.networks.d_norm
+    if objective.penalty != "none" and config.networks.model == "dcgan" and norm == "batch":
+        raise ConfigError(
+            f"--penalty={objective.penalty}: no example has its own gradient with --d_norm=batch; "
+            f"choose --d_norm=layer or --d_norm=none"
+        )
+    if objective.consistency and objective.penalty_weight_end != 1:
+        raise ConfigError(
+            "--penalty_weight_end: not with --consistency, whose weight beside it stays the same"
+        )
+
+
+def _check_augmentation(config: Config) -> None:
+    objective = config.objective
+    if objective.augment == "diffaugment":
+        unknown = sorted(set(objective.augment_policy.split(",")) - set(POLICY))
+        if unknown:
+            raise ConfigError(
+                f"--augment_policy={objective.augment_policy}: expected some of "
+                f"{','.join(POLICY)}, separated by commas"
+            )
+    if (objective.augment == "scheduled") != bool(objective.augment_end):
+        raise ConfigError(
+            f"--augment={objective.augment} --augment_end={objective.augment_end}: "
+            f"the probability that --augment=scheduled rises to is above 0, and for it alone"
+        )
+    if objective.augment == "ada" and objective.loss in UNANCHORED:
+        raise ConfigError(
+            f"--augment=ada: with --loss={objective.loss} the sign of a logit says nothing; "
+            f"choose another loss, or --augment=diffaugment"
+        )
+
+
+def _check_burn_in(config: Config) -> None:
+    moves = {
+        "lr_end": (config.optimization.lr_end, 1.0),
+        "penalty_weight_end": (config.objective.penalty_weight_end, 1.0),
+        "beta2_end": (config.optimization.beta2_end, 0.0),
+    }
+    for name, (value, still) in moves.items():
+        if not config.optimization.burn_in and value != still:
+            raise ConfigError(
+                f"--{name}={value}: nothing moves with --burn_in=0; give the number of images "
+                f"that it takes"
+            )
+
+
+def _check_workdir(config: Config) -> None:
+    workdir = Path(config.run.workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")
+    if (workdir / "flags.txt").exists():
+        difference = load(workdir).difference(config)
+        if difference:
+            raise ConfigError(
+                f"--workdir={workdir}: another run is kept here: {', '.join(difference)}; "
+                f"choose another --workdir, or the same settings to go on"
+            )
+    elif workdir.exists() and any(workdir.iterdir()):
+        raise ConfigError(f"--workdir={workdir}: it is not empty, and holds no run to go on with")
+
+
+def check_against_data(config: Config, dataset: Dataset) -> None:
+    """Refuse settings that the data set cannot serve.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    batch_size, name = config.optimization.batch_size, config.data.dataset
+    if batch_size > len(dataset.x):
+        raise ConfigError(
+            f"--batch_size={batch_size}: --dataset={name} has only {len(dataset.x)} examples"
+        )
+    variant = VARIANTS[config.recipe]
+    _check_y(config, variant.y, dataset)
+    try:
+        variant.check_data(config.own, dataset)
+    except ConfigError as error:
+        raise ConfigError(f"--recipe={config.recipe}, --dataset={name}: {error}") from error
+    if dataset.x.ndim == 4:
+        return
+    on = {
+        "augment": config.objective.augment != "none",
+        "consistency": config.objective.consistency,
+        "flip": config.data.flip,
+    }
+    for flag, is_on in on.items():
+        if is_on:
+            raise ConfigError(f"--{flag}: --dataset={name} has no pictures")
+    if config.evaluation.eval_every and dataset.x.ndim != 2:
+        raise ConfigError(
+            f"--eval_every: --dataset={name} has neither pictures nor points, and nothing else is "
+            f"compared as a distribution; leave it out, and measure the run with evaluate"
+        )
+
+
+def _check_y(config: Config, needs: str, dataset: Dataset) -> None:
+    """Refuse data whose y is not what the GAN wants, naming both."""
+    named = f"--recipe={config.recipe}, --dataset={config.data.dataset}"
+    if config.objective.conditional:
+        needs = "labels"
+    if needs == "labels" and (dataset.y is None or dataset.has_pictures):
+        asks = "--conditional" if config.objective.conditional else f"--recipe={config.recipe}"
+        has = "pairs of pictures, no labels" if dataset.has_pictures else "no labels"
+        raise ConfigError(f"{asks}: --dataset={config.data.dataset} has {has}")
+    if needs in ("pairs", "domains") and not dataset.has_pictures:
+        raise ConfigError(
+            f"{named}: it has no second pictures; expected pairs or two domains, such as "
+            f"{'outlines:digits' if needs == 'pairs' else 'unpaired:rotated:digits'}"
+        )
+    if needs == "pairs" and not dataset.paired:
+        raise ConfigError(f"{named}: x and y do not belong together; expected pairs")

@@ -1,0 +1,61 @@
+"""Benchmark the steps of any run: jaxgan-bench --width=64 --shape=32,32,3.
+
+It takes the flags of the command that trains; a preset will do. Nothing is kept: no checkpoints, no
+pictures. Timed are one update of D, one of G, the whole step, and the loop of a training, in which
+a call makes --steps_per_call steps and takes its batches out of the data set by itself; and the
+same loop on one batch that is always the same, which shows what the data cost.
+"""
+
+import json
+from pathlib import Path
+
+from absl import flags
+
+from jaxgan.runs.commands.entry import define_preset, errors_in_one_line, given, start
+from jaxgan.runs.flags import define, define_settings, from_flags
+
+
+def define_flags() -> None:
+    """Define the flags of this command."""
+    define_preset()
+    define("seconds", float, "about how long a repeat lasts", default=1.0, low=0.0)
+    define("repeats", int, "how often each is timed", default=7, low=1)
+    choices = ("synthetic", "real")
+    define("data", str, "random images, or those of --dataset", default=choices[0], choices=choices)
+    define("shape", str, "of synthetic images as H,W,C, or of points", default="28,28,1")
+    define("json", str, "file to write the numbers to", default="")
+    define("compare", str, "such a file, of another run, to compare with", default="")
+    define("profile", str, "directory to write a trace of two calls to", default="")
+    define_settings()
+
+
+def run(argv: list[str]) -> None:
+    """Time what the flags describe, print it, and write it down if asked to."""
+    del argv
+    values = flags.FLAGS
+    with errors_in_one_line():
+        config = from_flags()
+
+        from jaxgan.runs import benchmark
+        from jaxgan.runs.devices import check_platform
+
+        old = benchmark.read(values.compare) if values.compare else None
+        options = benchmark.Options(**given(benchmark.Options._fields))
+        check_platform()
+        result = benchmark.measure(config, options)
+        print(benchmark.table(result))
+        if old is not None:
+            print(benchmark.comparison(result, old))
+        if values.json:
+            Path(values.json).write_text(json.dumps(result, indent=1) + "\n")
+    if values.profile:
+        print(f"trace: open {values.profile}/**/perfetto_trace.json.gz at https://ui.perfetto.dev")
+
+
+def main() -> None:
+    """Run the command."""
+    start(run, define_flags)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Measure a run: jaxgan-evaluate --workdir=runs/dcgan_digits.
+
+It prints a table, each number beside its floor (real examples against real ones) and what noise
+gets, and writes it to W/evaluation/step_N.json, with pictures beside it; the command that makes a
+report shows both.
+"""
+
+from absl import flags
+
+from jaxgan.runs.commands.entry import command, errors_in_one_line, start
+from jaxgan.runs.commands.sample import define_checkpoint
+from jaxgan.runs.flags import define, load
+from jaxgan.runs.settings import FEATURES
+
+
+def define_flags() -> None:
+    """Define the flags of this command."""
+    define_checkpoint("measure")
+    text = "samples to draw; at most half as many as the data"
+    define("samples", int, text, default=10_000, low=2)
+    text = "network in whose features images are compared"
+    define("features", str, text, default="auto", choices=FEATURES)
+    define("inception_weights", str, "file of the FID Inception network's weights", default="")
+    define("seed", int, "seed of the samples", default=0, low=0)
+
+
+def run(argv: list[str]) -> None:
+    """Measure the run that the flags name, and print its table."""
+    del argv
+    values = flags.FLAGS
+    with errors_in_one_line():
+        config = load(values.workdir)
+
+        from jaxgan.runs.devices import check_platform, keep_compiled
+        from jaxgan.runs.measures.evaluate import evaluate
+        from jaxgan.runs.measures.row import table
+
+        check_platform()
+        keep_compiled(config.run.compilation_cache)
+        path, rows = evaluate(
+            values.workdir,
+            samples=values.samples,
+            features=values.features,
+            weights=values.inception_weights,
+            step=values.step,
+            member=values.member,
+            best=values.best,
+            seed=values.seed,
+        )
+    print(table(rows))
+    print(f"written to {path}; to look at it: {command('report')} {values.workdir}")
+
+
+def main() -> None:
+    """Run the command."""
+    start(run, define_flags)
+
+
+if __name__ == "__main__":
+    main()

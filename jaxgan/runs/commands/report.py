@@ -1,0 +1,38 @@
+"""Make a page about runs: jaxgan-report runs/dcgan_digits, or several runs.
+
+The page is one file that needs nothing else: settings, metrics, samples over training, curves. It
+goes to report.html in the run's directory, for several runs to ./report.html, or to --out=X.html.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from jaxgan.runs.commands.entry import errors_in_one_line, start
+from jaxgan.runs.flags import define
+
+
+def define_flags() -> None:
+    """Define the flags of this command."""
+    define("out", str, "file to write; report.html by default")
+
+
+def run(argv: list[str]) -> None:
+    """Write the page that the command line asks for."""
+    if len(argv) < 2:
+        raise SystemExit("error: no run is named; expected its directory, as runs/dcgan_digits")
+    out = flags.FLAGS.out
+    with errors_in_one_line():
+        from jaxgan.runs.report.write import write
+
+        path = write([Path(workdir) for workdir in argv[1:]], Path(out) if out else None)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def main() -> None:
+    """Run the command."""
+    start(run, define_flags, takes_names=True)
+
+
+if __name__ == "__main__":
+    main()

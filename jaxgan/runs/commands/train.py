@@ -1,0 +1,83 @@
+"""Train a GAN: jaxgan-train --preset=dcgan_digits.
+
+A preset is a file of flags; flags after it win. Started again with the same --workdir, it goes on
+from the newest checkpoint. Several processes that train together are started with the same command
+and told of each other by --coordinator.
+"""
+
+from jaxgan.runs.commands.entry import (
+    command,
+    define_preset,
+    errors_in_one_line,
+    expected,
+    given,
+    start,
+)
+from jaxgan.runs.flags import define, define_settings, from_flags
+
+_OUT = "--out=more.png"
+
+
+def define_flags() -> None:
+    """Define the flags of this command."""
+    define_preset()
+    define_settings()
+    where = "several processes"
+    define(
+        "coordinator",
+        str,
+        "HOST:PORT of process 0, for several processes that train together; auto where JAX knows "
+        "it: TPU pods, SLURM, Open MPI, Kubernetes; empty for one process",
+        default="",
+        section=where,
+    )
+    define("num_processes", int, "how many train together", low=1, section=where)
+    define("process_id", int, "which of them this is, from 0", low=0, section=where)
+    define("init_timeout", int, "seconds to wait for all", default=300, low=1, section=where)
+
+
+def run(argv: list[str]) -> int:
+    """Run the settings that the flags give, and say where the result is."""
+    del argv
+    with errors_in_one_line():
+        config = from_flags()
+
+        from jaxgan.runs import hosts
+        from jaxgan.runs.devices import check_platform
+        from jaxgan.runs.members import is_population
+        from jaxgan.runs.training import loop, sweep
+        from jaxgan.runs.variants import VARIANTS
+
+        several = is_population(config)
+        hosts.start(hosts.Others(**given(hosts.Others._fields)))
+        check_platform()
+        with hosts.nobody_waits(*expected()):
+            result = sweep.run(config) if several else loop.run(config)
+    workdir = config.run.workdir
+    if result.stopped_by is not None:
+        if hosts.writes():
+            print(f"stopped and saved at step {result.step}; the same command goes on from there")
+        return 128 + result.stopped_by
+    if not hosts.writes():
+        return 0
+    if several:
+        print(result.table)
+    pictures = VARIANTS[config.recipe].pictures
+    of_noise = pictures is None or pictures.condition is None
+    how = ("--member=0 " if several else "") + ("--n=64" if of_noise else "--from_data --n=20")
+    print(f"samples after {result.step} steps:  {result.picture}")
+    print(f"how they came about:       {workdir}/samples/evolution.gif, {workdir}/curves.png")
+    print(f"draw others:               {command('sample')} --workdir={workdir} {how} {_OUT}")
+    if not several:
+        print(f"how good they are:         {command('evaluate')} --workdir={workdir}")
+    print(f"train longer:              {command('train')} --flagfile={workdir}/flags.txt --steps=N")
+    return 0
+
+
+def main() -> None:
+    """Run the command."""
+    start(run, define_flags)
+
+
+if __name__ == "__main__":
+    main()

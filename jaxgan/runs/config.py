@@ -1,0 +1,171 @@
+"""The settings of a run: groups by subject, a GAN's own and a network's own, and their flags."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from jaxgan.runs.settings import (
+    GROUPS,
+    ConfigError,
+    Data,
+    Evaluation,
+    Networks,
+    Objective,
+    Optimization,
+    Run,
+    check,
+)
+from jaxgan.runs.variants import MODELS, VARIANTS, models_of
+
+__all__ = ["Config", "ConfigError", "catalog", "make"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that a run depends on. `make` makes it, of flat names.
+
+    Attributes:
+        recipe: which GAN.
+        own: the settings that only this GAN has.
+        own_of_model: the settings that only its networks have.
+    """
+
+    recipe: str
+    run: Run
+    data: Data
+    objective: Objective
+    networks: Networks
+    optimization: Optimization
+    evaluation: Evaluation
+    own: Any
+    own_of_model: Any
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting that the run uses, by the name of its flag."""
+        return {"recipe": self.recipe} | {
+            field.name: getattr(group, field.name) for group, field in self._used()
+        }
+
+    def replace(self, **values: Any) -> "Config":
+        """The same settings but for these, which are named as their flags are."""
+        if values.keys() & {"recipe", "model"}:
+            return make(**self.flat() | values)
+        changed: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            (place,) = (
+                place for place in _PLACES if any(f.name == name for f in self._fields(place))
+            )
+            changed.setdefault(place, {})[name] = value
+        groups = {
+            place: dataclasses.replace(getattr(self, place), **own)
+            for place, own in changed.items()
+        }
+        return dataclasses.replace(self, **groups)
+
+    def difference(self, other: "Config") -> list[str]:
+        """The settings that make `other` another run, as `--name=this (now other)`."""
+        ours, theirs = self._identity(), other._identity()
+        return [
+            f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
+            for name in ours | theirs
+            if ours.get(name) != theirs.get(name)
+        ]
+
+    def to_flags(self) -> str:
+        """A flag file with every setting that the run uses."""
+        lines = []
+        for name, value in self.flat().items():
+            lines.append(
+                f"--{'' if value else 'no'}{name}"
+                if isinstance(value, bool)
+                else f"--{name}={value}"
+            )
+        return "\n".join(lines) + "\n"
+
+    def _identity(self) -> dict[str, Any]:
+        return {"recipe": self.recipe} | {
+            field.name: getattr(group, field.name)
+            for group, field in self._used()
+            if field.metadata["identity"]
+        }
+
+    def _used(self) -> Iterator[tuple[Any, dataclasses.Field]]:
+        lacks = VARIANTS[self.recipe].lacks
+        for place in _PLACES:
+            for field in self._fields(place):
+                if field.name not in lacks:
+                    yield getattr(self, place), field
+
+    def _fields(self, place: str) -> tuple[dataclasses.Field, ...]:
+        return dataclasses.fields(getattr(self, place))
+
+
+_PLACES = (*GROUPS, "own", "own_of_model")
+
+
+def make(*, recipe: str = "gan", **given: Any) -> Config:
+    """Make the settings of a run; what is not given has the default of its GAN.
+
+    Args:
+        recipe: which GAN, one of `variants.VARIANTS`.
+        **given: settings, named as their flags are.
+
+    Raises:
+        ConfigError: there is no such GAN, network or setting; a value is out of range; or one is
+            given that this GAN or these networks do not use, and is not its default.
+    """
+    if recipe not in VARIANTS:
+        raise ConfigError(f"--recipe={recipe}: expected one of {', '.join(VARIANTS)}")
+    variant = VARIANTS[recipe]
+    model = given.get("model") or models_of(variant)[0]
+    if model not in MODELS:
+        raise ConfigError(f"--model={model}: expected one of {', '.join(MODELS)}")
+    given |= {"model": model}
+    types = GROUPS | {"own": variant.settings, "own_of_model": MODELS[model].settings}
+    groups, used = {}, set(variant.lacks)
+    for place, group in types.items():
+        fields = dataclasses.fields(group)
+        values = {
+            field.name: given.get(field.name, variant.defaults.get(field.name, field.default))
+            for field in fields
+        }
+        for field in fields:
+            check(field, values[field.name])
+        groups[place] = group(**values)
+        used |= values.keys() - variant.lacks
+    _refuse_unused(recipe, model, given, used - variant.lacks)
+    config = Config(recipe=recipe, **groups)
+    if not config.run.workdir:
+        name = f"{recipe}_{model}_{config.data.dataset}"
+        safe = "".join(letter if letter.isalnum() else "_" for letter in name)
+        config = config.replace(workdir=f"runs/{safe}")
+    return config
+
+
+def _refuse_unused(recipe: str, model: str, given: dict[str, Any], used: set[str]) -> None:
+    everything = catalog()
+    for name, value in given.items():
+        if name in used:
+            continue
+        if name not in everything:
+            raise ConfigError(f"--{name}: there is no such setting")
+        # Flag files of before name every flag there was.
+        if value in {field.default for _, field in everything[name]}:
+            continue
+        owners = [owner for owner, _ in everything[name] if owner]
+        goes_with = f"it goes with {' or '.join(owners)}" if owners else "leave it out"
+        raise ConfigError(
+            f"--{name}={value}: --recipe={recipe} --model={model} has no use for it; {goes_with}"
+        )
+
+
+def catalog() -> dict[str, list[tuple[str, dataclasses.Field]]]:
+    """Every setting there is by its name: who owns it, as `--recipe=NAME`, "" for all, and how."""
+    groups = [("", group) for group in GROUPS.values()]
+    groups += [(f"--recipe={name}", one.settings) for name, one in VARIANTS.items()]
+    groups += [(f"--model={name}", one.settings) for name, one in MODELS.items()]
+    found: dict[str, list[tuple[str, dataclasses.Field]]] = {}
+    for owner, group in groups:
+        for field in dataclasses.fields(group):
+            found.setdefault(field.name, []).append((owner, field))
+    return found

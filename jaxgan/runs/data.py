@@ -1,0 +1,106 @@
+"""The data of a run, and what is told of them."""
+
+import re
+
+import jax
+import numpy as np
+
+import jaxgan
+from jaxgan import Batch, data
+from jaxgan.data import Dataset
+from jaxgan.runs.checks import check_against_data
+from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.feed import Feed, Share, feed
+from jaxgan.runs.networks import Facts
+from jaxgan.runs.settings import Data
+from jaxgan.runs.variants import VARIANTS
+
+
+def load(config: Config) -> Dataset:
+    """Load the data that a run is trained on, and see that the settings fit them.
+
+    Raises:
+        ConfigError: they do not fit.
+        DataError: the data set cannot be had.
+    """
+    dataset = load_whole(config.data)
+    check_against_data(config, dataset)
+    return VARIANTS[config.recipe].prepare(config.own, dataset)
+
+
+def load_whole(settings: Data) -> Dataset:
+    """Load a data set with all that it has.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    return data.load(
+        settings.dataset,
+        split=settings.split,
+        image_size=settings.image_size or None,
+        data_dir=settings.data_dir or None,
+        manual_dir=settings.manual_dir or None,
+    )
+
+
+def unseen(config: Config) -> Dataset:
+    """Data like those of a run that it was not trained on, or else those; pairs again paired.
+
+    Of `train[:9000]` it is the rest, of `train` the split `test`, where there is one.
+    """
+    name = config.data.dataset.removeprefix("unpaired:")
+    if "," not in name:
+        config = config.replace(dataset=name)
+    split = config.data.split
+    part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", split)
+    for other in [f"{part[1]}[{part[2]}:]"] if part else ["test"] * (split == "train"):
+        try:
+            return load_whole(config.replace(split=other).data)
+        except data.DataError:
+            pass
+    return load_whole(config.data)
+
+
+def facts(dataset: Dataset) -> Facts:
+    """What the networks have to know about the data."""
+    source = () if dataset.y is None else dataset.y.shape[1:]
+    return Facts(dataset.x.shape[1:], dataset.class_names, source)
+
+
+def example(facts: Facts) -> Batch:
+    """A batch that is like the data, to set up states with."""
+    x = np.zeros((2, *facts.shape), np.float32)
+    if facts.source:
+        return Batch(x, np.zeros((2, *facts.source), np.float32))
+    return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
+
+
+def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
+    """The batches that the settings ask for; `share` are the devices of this process."""
+    return feed(
+        dataset,
+        config.optimization.d_steps * config.optimization.batch_size,
+        flip=config.data.flip,
+        device_gb=config.data.device_data_gb,
+        share=share,
+        shard=config.run.shard_data and share.of > 1,
+    )
+
+
+def initial_state(
+    config: Config, gan: jaxgan.GAN, key: jax.Array, dataset: Dataset
+) -> jaxgan.TrainState:
+    """The state before the first step.
+
+    Raises:
+        ConfigError: the networks do not fit the data.
+    """
+    try:
+        return gan.init(key, example(facts(dataset)))
+    except ValueError as error:
+        raise ConfigError(f"--model={config.networks.model}: {error}") from error
+
+
+def sample_key(seed: int) -> jax.Array:
+    """The key of a run's pictures, which show always the same latents."""
+    return jax.random.fold_in(jax.random.key(seed), 1)

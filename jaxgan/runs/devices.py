@@ -1,0 +1,185 @@
+"""How the steps of a run are compiled, and for which devices."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+import jaxgan
+from jaxgan.data.cache import default_root
+from jaxgan.parallel import AXIS, PER_DEVICE
+from jaxgan.population import population
+from jaxgan.runs.feed import Feed, Share
+from jaxgan.runs.settings import ConfigError, Run
+
+
+def check_platform() -> None:
+    """Start JAX's backend.
+
+    Raises:
+        ConfigError: there is none of the kind that JAX_PLATFORMS asks for.
+    """
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {reason}"
+        ) from error
+
+
+def mode_and_devices(run: Run) -> tuple[str, list]:
+    """How the steps run, and on which devices of all processes, those of each together.
+
+    Raises:
+        ConfigError: there are not so many devices, or they cannot be used in this way.
+    """
+    here = jax.local_device_count()
+    if run.num_devices > here:
+        whose = "this machine has" if jax.process_count() == 1 else "each process has"
+        raise ConfigError(f"--num_devices={run.num_devices}: {whose} {here} (or give 0 for all)")
+    count = run.num_devices or here
+    devices = [d for i in range(jax.process_count()) for d in jax.local_devices(i)[:count]]
+    mode = run.parallel
+    if mode == "auto":
+        mode = "jit" if len(devices) == 1 else "pmap"
+    if mode == "jit" and (jax.process_count() > 1 or run.num_devices > 1):
+        raise ConfigError("--parallel=jit: it uses one device; choose pmap, shard_map or auto")
+    return mode, devices[:1] if mode == "jit" else devices
+
+
+def share_of(devices: list) -> Share:
+    """Which of the devices this process feeds."""
+    mine = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
+    return Share(mine[0], mine[-1] + 1, len(devices))
+
+
+def compile_steps(
+    gan: jaxgan.GAN, batches: Feed, mode: str, devices: list
+) -> tuple[jaxgan.GAN, Feed]:
+    """Compile blocks of steps for these devices, and put the data where they want them."""
+    many = jaxgan.scan(gan, batches.load)
+    if mode == "jit":
+        return jaxgan.jit(many, compiler_options=compiler_options()), _on_device(batches)
+    axis = (PER_DEVICE if batches.sharded else None, 1, None)
+    local = [device for device in devices if device.process_index == jax.process_index()]
+    mesh = Mesh(np.array(devices if mode == "shard_map" else local), (AXIS,))
+    where = NamedSharding(mesh, PartitionSpec(AXIS) if batches.sharded else PartitionSpec())
+    source = jax.tree.map(
+        lambda leaf: jax.make_array_from_process_local_data(where, leaf), batches.source
+    )
+    if mode == "pmap":
+        compiled = jaxgan.pmap(many, devices=devices, batch_axis=axis)
+    else:
+        compiled = jaxgan.shard_map(many, mesh=mesh, batch_axis=axis)
+    return compiled, batches._replace(source=source)
+
+
+def one_copy(state: jaxgan.TrainState) -> jaxgan.TrainState:
+    """One device's copy of a state: it is enough, and the only one a process may use by itself."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
+
+
+def devices_of_members(run: Run, members: int) -> list | None:
+    """The devices that a population is split over; None if it is not.
+
+    Raises:
+        ConfigError: it cannot be split like that.
+    """
+    _, devices = mode_and_devices(dataclasses.replace(run, parallel="auto"))
+    if jax.process_count() > 1 or run.shard_data:
+        raise ConfigError(
+            "--seeds, --sweep: a population is trained by one process on whole data; "
+            "leave out --coordinator and --shard_data"
+        )
+    if run.parallel == "pmap":
+        raise ConfigError(
+            "--parallel=pmap: it splits batches, and a population is split by members; "
+            "choose --parallel=auto, jit or shard_map"
+        )
+    if run.parallel == "jit" or len(devices) == 1:
+        return None
+    if members % len(devices):
+        raise ConfigError(
+            f"--seeds, --sweep: {members} members do not divide over {len(devices)} devices; "
+            f"train a multiple of {len(devices)}, or choose --parallel=jit"
+        )
+    return devices
+
+
+def compile_population(
+    make: Callable[[Any], jaxgan.GAN], settings: Any, batches: Feed, devices: list | None
+) -> tuple[jaxgan.GAN, Feed]:
+    """Compile blocks of steps of all members; their batches are `[steps, members, B, ...]`."""
+    many = population(
+        lambda setting: jaxgan.scan(make(setting), batches.load),
+        settings,
+        batch_axis=(None, 1, None),
+        devices=devices,
+    )
+    compiled = jaxgan.jit(many, compiler_options=compiler_options())
+    return compiled, _on_device(batches) if devices is None else _on_all(batches, devices)
+
+
+def _on_device(batches: Feed) -> Feed:
+    def items(seed: int, first_step: int, steps: int):
+        # Here rather than in the call: what is read ahead is on the device ahead.
+        return jax.device_put(batches.items(seed, first_step, steps))
+
+    return batches._replace(source=jax.device_put(batches.source), items=items)
+
+
+def _on_all(batches: Feed, devices: list) -> Feed:
+    whole = NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec())
+    return batches._replace(source=jax.device_put(batches.source, whole))
+
+
+@cache
+def compiler_options() -> dict[str, str]:
+    """Options of XLA with which these programs run faster; none on GPU and TPU.
+
+    On CPU, the XLA of jax 0.10 hands convolutions to YNNPACK, which takes up to 2.5 times as long
+    as Eigen for the weight gradients of large images; matrix products and sums stay with it.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    kept = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+    options = {"xla_cpu_experimental_ynn_fusion_type": kept}
+    try:
+        jax.jit(lambda: 0, compiler_options=options).lower().compile()
+    except jax.errors.JaxRuntimeError:  # another XLA, which has no such option
+        return {}
+    return options
+
+
+def keep_compiled(directory: str) -> None:
+    """Keep compiled programs on disk, so that the next start need not compile them again.
+
+    What lies there is trusted as much as a program, so it has to be the user's alone; where it is
+    not, or cannot be written, nothing is kept. A directory that JAX was told already, by
+    JAX_COMPILATION_CACHE_DIR for one, is left as it is.
+
+    Args:
+        directory: where; the user's cache directory if empty, nowhere if "none".
+    """
+    if directory == "none" or jax.config.values["jax_compilation_cache_dir"]:
+        return
+    path = Path(directory) if directory else default_root().with_name("compiled")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o022:
+            logging.warning("compiled programs are not kept: others may write to %s", path)
+            return
+    except OSError as error:
+        logging.warning("compiled programs are not kept: %s", error)
+        return
+    jax.config.update("jax_compilation_cache_dir", str(path.resolve()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

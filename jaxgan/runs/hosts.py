@@ -1,0 +1,222 @@
+"""Several processes, on one machine or many, that train one model together.
+
+They are started with the same command and find each other through `jax.distributed`; from then on
+each of them runs the same program. What one of them finds out alone (a missing file, a signal) they
+have to tell each other, or the rest would wait for it in a collective for ever.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+import zlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+import jax
+
+from jaxgan.parallel import greatest
+from jaxgan.runs.settings import ConfigError
+
+T = TypeVar("T")
+
+
+class Others(NamedTuple):
+    """How the processes of a run find each other; it is not part of what a run is.
+
+    Attributes:
+        coordinator: HOST:PORT of process 0; "auto" where JAX knows it; "" for one process.
+        num_processes: how many train together.
+        process_id: which of them this is, from 0.
+        init_timeout: seconds to wait for all of them.
+    """
+
+    coordinator: str = ""
+    num_processes: int | None = None
+    process_id: int | None = None
+    init_timeout: int = 300
+
+
+def start(others: Others) -> None:
+    """Find the other processes, if there are any; JAX must not have been used before.
+
+    Raises:
+        ConfigError: the flags contradict each other, or JAX knows no way to the others.
+    """
+    coordinator, count, index, timeout = others
+    if not coordinator:
+        if count is not None or index is not None:
+            raise ConfigError(
+                "--num_processes, --process_id: expected --coordinator=HOST:PORT with them"
+            )
+        return
+    bind = None
+    if coordinator != "auto":
+        bind = _check(coordinator, count, index)
+    # SIGTERM is ours: JAX would take it away, and not tell when it came.
+    jax.config.update("jax_enable_preemption_service", False)
+    with _within(timeout, coordinator):
+        try:
+            jax.distributed.initialize(
+                None if coordinator == "auto" else coordinator,
+                count,
+                index,
+                initialization_timeout=timeout + 60,
+                coordinator_bind_address=bind,
+            )
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            other = "; or give HOST:PORT" if coordinator == "auto" else ""
+            raise ConfigError(f"--coordinator={coordinator}: {reason}{other}") from error
+
+
+def _check(coordinator: str, count: int | None, index: int | None) -> str | None:
+    """Refuse what cannot work; returns where process 0 is to listen, if not on all interfaces."""
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f"--coordinator={coordinator}: expected HOST:PORT, or auto")
+    if count is None or index is None:
+        raise ConfigError(
+            f"--coordinator={coordinator}: expected --num_processes and --process_id with it"
+        )
+    if index >= count:
+        raise ConfigError(f"--process_id={index}: expected 0 to {count - 1} (--num_processes)")
+    alone = host in ("localhost", "::1", "[::1]") or host.startswith("127.")
+    if index == 0:
+        try:  # JAX would end in a segmentation fault
+            socket.create_server((host.strip("[]") if alone else "", int(port))).close()
+        except OSError as error:
+            raise ConfigError(f"--coordinator={coordinator}: {error.strerror or error}") from error
+    return coordinator if alone else None
+
+
+@contextlib.contextmanager
+def _within(seconds: int, coordinator: str) -> Iterator[None]:
+    """End the process if this takes longer: JAX's own time limit ends in an abort and its stack."""
+
+    def give_up():
+        print(
+            f"error: --coordinator={coordinator}: not all processes met within {seconds} s "
+            f"(--init_timeout)",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)  # a thread cannot interrupt the call that waits
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def writes() -> bool:
+    """Whether this is the process that writes what is written once."""
+    return jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Go on from here when all processes have come so far, and only if none of them failed.
+
+    Raises:
+        ConfigError: another process failed.
+    """
+    try:
+        yield
+    except Exception:
+        int(greatest(1))
+        raise
+    if int(greatest(0)):
+        raise ConfigError("another process failed; its own line says why")
+
+
+def first_once(function: Callable[[], T]) -> T:
+    """Call a function in process 0 before the others, which then find the files that it made."""
+    result = None
+    with together():
+        if writes():
+            result = function()
+    with together():
+        return function() if result is None else result
+
+
+def check_same(text: str) -> None:
+    """Refuse processes that were started differently.
+
+    Raises:
+        ConfigError: the text is not the same on all of them.
+    """
+    number = zlib.crc32(text.encode()) >> 1
+    if int(greatest(int(greatest(number)) != number)):
+        raise ConfigError("the processes have different flags; expected the same command for all")
+
+
+@contextlib.contextmanager
+def nobody_waits(*agreed: type[Exception]) -> Iterator[None]:
+    """End a process that fails alone at once, so that the others fail too instead of waiting.
+
+    Args:
+        agreed: what all processes raise together, and may leave with in good order.
+    """
+    try:
+        yield
+    except agreed:
+        raise
+    except BaseException:
+        if jax.process_count() == 1:
+            raise
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # an orderly exit waits for the others
+
+
+def settle(arrays: T) -> T:
+    """Wait for arrays where several processes meet on CPUs: gloo deadlocks over calls in flight."""
+    if jax.process_count() > 1 and jax.default_backend() == "cpu":
+        jax.block_until_ready(arrays)
+    return arrays
+
+
+class Stop:
+    """Whether to stop: which signal came, on any process.
+
+    With several processes the answer is one call old, so that nobody waits for the steps that are
+    still running.
+    """
+
+    def __init__(self):
+        self.received = 0
+        self._asked = None
+
+    def __call__(self) -> int:
+        """Returns the signal, the same on all processes, or 0."""
+        if jax.process_count() == 1:
+            return self.received
+        before, self._asked = self._asked, settle(greatest(self.received))
+        return 0 if before is None else int(before)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Stop]:
+    """Notice SIGINT and SIGTERM instead of dying of them; a second one is not waited for."""
+    stop = Stop()
+
+    def handle(number, frame):
+        del frame
+        stop.received = number
+        signal.signal(number, previous[number])
+
+    previous = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        previous[number] = signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,148 @@
+"""Is a sample what was asked for?
+
+Here is what the measures of several GANs have in common; those of one are in `variants`. Each
+number stands beside what real data get and what a baseline gets, which its title names. It is taken
+on data that the run was not trained on, where there are any (`data.unseen`).
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import jax
+import numpy as np
+
+from jaxgan.data import Dataset, notes
+from jaxgan.metrics import classifiers
+from jaxgan.metrics import pictures as of_pictures
+from jaxgan.metrics.sound import pitch_class
+from jaxgan.runs.measures.row import Row
+from jaxgan.runs.trained import Trained
+
+COUNT = 1000
+"""Samples or examples of a measurement."""
+
+
+class Question:
+    """What a measure is given.
+
+    Args:
+        trained: the generator.
+        dataset: what it was trained on, with all labels.
+        load_trained_on: the same, as it was trained on.
+        load_unseen: data that it was not trained on, or else those.
+        key: of the samples.
+    """
+
+    def __init__(
+        self,
+        trained: Trained,
+        dataset: Dataset,
+        *,
+        load_trained_on: Callable[[], Dataset],
+        load_unseen: Callable[[], Dataset],
+        key: jax.Array,
+    ):
+        self.trained, self.dataset, self.key = trained, dataset, key
+        self._load_trained_on, self._load_unseen = load_trained_on, load_unseen
+
+    @cached_property
+    def trained_on(self) -> Dataset:
+        """The data as the run was trained on them: some labels may be hidden."""
+        return self._load_trained_on()
+
+    @cached_property
+    def unseen(self) -> Dataset:
+        """Data that the run was not trained on, where there are any; pairs are paired again."""
+        return self._load_unseen()
+
+    def recognized(self, x: np.ndarray) -> np.ndarray | None:
+        """The classes of samples or data, by a shipped classifier or by pitch; None if none knows.
+
+        Args:
+            x: uint8 `[N, H, W, C]`, or sounds `[N, T, 1]`.
+        """
+        name = self.trained.dataset_name
+        if name == "notes":
+            return pitch_class(x, notes.RATE, notes.FREQUENCIES)
+        if name not in classifiers.NAMES or x.shape[1:] != (28, 28, 1):
+            return None
+        apply = jax.jit(classifiers.load(name).apply)
+        parts = [np.asarray(apply(x[i : i + 250])[1]) for i in range(0, len(x), 250)]
+        return np.concatenate(parts).argmax(axis=1)
+
+
+def general(question: Question) -> list[Row]:
+    """What is measured of every GAN that it can be measured of."""
+    found = _classes(question) if question.trained.is_conditional else []
+    if len(question.trained.facts.shape) == 4:
+        found += _solids(question)
+    return found
+
+
+def likeness(name: str, title: str, made, target, baseline) -> Row:
+    """The row of how like their targets pictures are."""
+    value, noise = (float(np.median(of_pictures.psnr(one, target))) for one in (made, baseline))
+    title = f"median signal-to-noise ratio in dB {title}"
+    return Row(f"asked/{name}_psnr", title, value, len(made), noise=noise, better="higher")
+
+
+def sharpness(made, target, baseline) -> Row:
+    """The row of how sharp pictures are."""
+    value, real = (float(np.mean(of_pictures.sharpness(one))) for one in (made, target))
+    noise = None if baseline is None else float(np.mean(of_pictures.sharpness(baseline)))
+    title = "size of the gradient: blurred pictures have less than real ones"
+    return Row("asked/sharpness", title, value, len(made), real=real, noise=noise)
+
+
+def same_class(question: Question, title: str, x, made, baseline) -> list[Row]:
+    """How many pictures are recognized as of the class of those that they were made of."""
+    real = question.recognized(x)
+    if real is None:
+        return []
+    value, noise = (float(np.mean(real == question.recognized(one))) for one in (made, baseline))
+    row = Row("asked/same_class", title, value, len(x), real=1.0, noise=noise, better="higher")
+    return [row]
+
+
+def _classes(question: Question) -> list[Row]:
+    """How often the class that was asked for is drawn."""
+    trained, dataset = question.trained, question.dataset
+    y = np.arange(COUNT) % len(trained.facts.class_names)
+    x = np.asarray(dataset.x[:COUNT])
+    real = question.recognized(x)
+    if real is None or dataset.y is None:
+        return []
+    fake = question.recognized(trained.draw(trained.experiment.latent(question.key, COUNT), y))
+    return [
+        Row(
+            "asked/class",
+            "samples that are recognized as the class asked for",
+            float(np.mean(fake == y)),
+            COUNT,
+            real=float(np.mean(real == dataset.y[: len(x)])),
+            noise=1 / len(trained.facts.class_names),
+            better="higher",
+        )
+    ]
+
+
+def _solids(question: Question) -> list[Row]:
+    """How many solids are closed, and how large they are."""
+    from jaxgan.metrics.solids import closed, volume  # imports scipy
+
+    trained = question.trained
+    y = np.arange(COUNT) % len(trained.facts.class_names) if trained.is_conditional else None
+    fake = trained.draw(trained.experiment.latent(question.key, COUNT), y)
+    real = np.asarray(question.dataset.x[:COUNT])
+    noise = np.random.default_rng(1).integers(0, 256, real.shape, np.uint8)
+    return [
+        Row(name, title, mean(fake), COUNT, real=mean(real), noise=mean(noise), better=better)
+        for name, title, mean, better in (
+            ("asked/closed", "solids that are closed and in one piece", _mean_of(closed), "higher"),
+            ("asked/volume", "mean share of the grid that is filled", _mean_of(volume), ""),
+        )
+    ]
+
+
+def _mean_of(measure: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], float]:
+    return lambda x: float(np.mean(measure(x)))

@@ -1,0 +1,109 @@
+"""Which runs a population stands for: one for each seed and each combination of swept values."""
+
+import dataclasses
+import itertools
+
+from jaxgan.runs.config import Config, ConfigError, catalog
+from jaxgan.runs.settings import check
+
+_OFF_AT_ZERO = ("clip_weights", "ema_decay")
+
+
+def is_population(config: Config) -> bool:
+    """Whether several runs are trained together."""
+    return config.run.seeds > 1 or bool(config.run.sweep)
+
+
+def members(config: Config) -> list[Config]:
+    """The settings of each member, as if it were trained alone; seeds change fastest.
+
+    Raises:
+        ConfigError: --sweep cannot be read, or asks for what cannot be swept.
+    """
+    swept = sweeps(config)
+    seeds = range(config.run.seed, config.run.seed + config.run.seeds)
+    return [
+        config.replace(seeds=1, sweep="", seed=seed, **dict(zip(swept, values, strict=True)))
+        for values in itertools.product(*swept.values())
+        for seed in seeds
+    ]
+
+
+def sweeps(config: Config) -> dict[str, list[float]]:
+    """The values of each setting that is swept.
+
+    Raises:
+        ConfigError: --sweep cannot be read, or asks for what cannot be swept.
+    """
+    found: dict[str, list[float]] = {}
+    name = ""
+    for piece in filter(None, config.run.sweep.split(",")):
+        before, equals, value = piece.rpartition("=")
+        if equals:
+            name = before.strip()
+            if name in found:
+                raise ConfigError(f"--sweep={config.run.sweep}: {name} occurs twice")
+            _check_name(config, name)
+            found[name] = []
+        if not name:
+            raise ConfigError(f"--sweep={config.run.sweep}: expected NAME=VALUE,VALUE,...")
+        number = _value(name, value)
+        if number in found[name]:
+            raise ConfigError(f"--sweep={config.run.sweep}: {name}={value} occurs twice")
+        found[name].append(number)
+    return found
+
+
+def label(config: Config, member: Config) -> str:
+    """What tells a member from the others, as `d_lr=0.0002 seed=1`."""
+    names = list(sweeps(config))
+    if config.run.seeds > 1:
+        names.append("seed")
+    values = member.flat()
+    return " ".join(f"{name}={values[name]}" for name in names)
+
+
+def _sweepable() -> dict[str, dataclasses.Field]:
+    """What is only a number in an update; anything else would make another program."""
+    return {
+        name: field
+        for name, owners in catalog().items()
+        for _, field in owners
+        if field.metadata["sweepable"]
+    }
+
+
+def _check_name(config: Config, name: str) -> None:
+    if name not in _sweepable():
+        raise ConfigError(f"--sweep: {name} cannot be swept; choose of {', '.join(_sweepable())}")
+    used = config.flat()
+    if name not in used:
+        raise ConfigError(f"--sweep: --recipe={config.recipe} has no place for {name}")
+    needs = {
+        "beta1": ("optimizer", used["optimizer"] == "adam", "adam"),
+        "beta2": ("optimizer", used["optimizer"] == "adam", "adam"),
+        "penalty_weight": ("penalty", used.get("penalty") != "none", "r1, or another"),
+    }
+    setting, fulfilled, wanted = needs.get(name, ("", True, ""))
+    if not fulfilled:
+        raise ConfigError(
+            f"--sweep: {name} has no effect with --{setting}={used[setting]}; "
+            f"choose --{setting}={wanted}"
+        )
+
+
+def _value(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"--sweep: {name}={text} is not a number") from None
+    try:
+        check(_sweepable()[name], value)
+    except ConfigError as error:
+        raise ConfigError(f"--sweep: {str(error).removeprefix('--')}") from error
+    if value == 0 and name in _OFF_AT_ZERO:
+        raise ConfigError(
+            f"--sweep: {name}=0 stands for none at all, which is another program; "
+            f"expected a value above 0"
+        )
+    return value

@@ -1,0 +1,303 @@
+"""From settings to the networks of a run, as flax modules.
+
+`MODELS` has the networks that several GANs take; those that belong to one GAN are beside it, in
+`variants`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxgan import Network, nets
+from jaxgan.models import (
+    biggan,
+    dcgan,
+    mlp,
+    patch,
+    resnet,
+    sizes,
+    translator,
+    unet,
+    voxels,
+    wavegan,
+)
+from jaxgan.runs.settings import Networks, setting
+
+Pair = tuple[nn.Module, nn.Module]
+"""A generator and a discriminator."""
+
+_DTYPES: dict[str, Any] = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+class Facts(NamedTuple):
+    """What the networks have to know about the data, and what a checkpoint notes about them."""
+
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...] = ()
+    source: tuple[int, ...] = ()
+    """The shape of y, where it is pictures."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoSettings:
+    """For networks and GANs that have no settings of their own."""
+
+
+class Model(NamedTuple):
+    """The networks that one value of --model stands for.
+
+    Attributes:
+        settings: dataclass of what only these networks can be told.
+        pair: `maker -> (generator, discriminator)` from noise; None if these draw nothing of noise.
+        translator: `(maker, channels) -> generator` from pictures; None if these take no pictures.
+        encoder: `(maker, features) -> encoder` of the same kind, for GANs that have one.
+        is_open: whether a GAN that does not name its networks may take these.
+        streams: names of the random streams that they draw from while they are trained.
+        check: refuses settings of its own that contradict each other.
+    """
+
+    settings: type = NoSettings
+    pair: "Callable[[Maker], Pair] | None" = None
+    translator: "Callable[[Maker, int], nn.Module] | None" = None
+    encoder: "Callable[[Maker, int], nn.Module] | None" = None
+    is_open: bool = True
+    streams: tuple[str, ...] = ("dropout",)
+    check: Callable[[Any], None] = lambda own: None
+
+
+class Maker(NamedTuple):
+    """Makes the networks of a run.
+
+    Attributes:
+        model: which networks.
+        shared: the settings that all networks have.
+        own: those that only these have.
+        facts: shape and classes of the data.
+        conditional: whether G and D are shown the labels.
+        axis_name: the axis to synchronize batch norm over, under pmap or shard_map.
+    """
+
+    model: Model
+    shared: Networks
+    own: Any
+    facts: Facts
+    conditional: bool = False
+    axis_name: str | None = None
+
+    @property
+    def dtype(self) -> Any:
+        """What the networks compute in."""
+        return _DTYPES[self.shared.precision]
+
+    def common(self, **more: Any) -> dict[str, Any]:
+        """What every module that may be shown labels is made with, and this."""
+        classes = len(self.facts.class_names) if self.conditional else None
+        return {"num_classes": classes, "dtype": self.dtype, **more}
+
+    def side_and_channels(self) -> tuple[int, int]:
+        """The side and the channels of square images.
+
+        Raises:
+            ValueError: the data are none, or of a size that no network makes.
+        """
+        shape = self.facts.shape
+        if len(shape) != 3 or shape[0] != shape[1]:
+            raise ValueError(
+                f"--model={self.shared.model} makes square images, the data are {shape}"
+            )
+        sizes.check_image_size(shape[0], shape[2])
+        return shape[0], shape[2]
+
+    def pair(self) -> Pair:
+        """The modules of G and D, for examples made of noise."""
+        assert self.model.pair is not None  # `checks` sees to that
+        return self.model.pair(self)
+
+    def encoder(self, features: int) -> nn.Module:
+        """A module that reads numbers off examples; as large as the discriminator."""
+        assert self.model.encoder is not None  # `checks` sees to that
+        return self.model.encoder(self, features)
+
+    def translator(self, channels: int) -> nn.Module:
+        """A module that makes pictures of pictures."""
+        assert self.model.translator is not None  # `checks` sees to that
+        return self.model.translator(self, channels)
+
+    def patches(self, layers: int) -> nn.Module:
+        """A discriminator that gives every patch of a picture its logit."""
+        norm = "none" if self.shared.d_norm == "none" else "instance"
+        return patch.Discriminator(
+            layers=layers, normalization=norm, width=self.shared.width, dtype=self.dtype
+        )
+
+    def whole(self, classes: int | None = None) -> nn.Module:
+        """A discriminator of whole pictures, which may tell their class."""
+        return dcgan.Discriminator(
+            image_size=self.facts.shape[0],
+            width=self.shared.width,
+            normalization=self.shared.d_norm,
+            axis_name=self.axis_name,
+            dtype=self.dtype,
+            classes=classes,
+        )
+
+    def g(self, module: nn.Module) -> Network:
+        """A network of G's player."""
+        return self._network(module, self.shared.g_spectral_norm)
+
+    def d(self, module: nn.Module) -> Network:
+        """A network of D's player."""
+        return self._network(module, self.shared.spectral_norm)
+
+    def _network(self, module: nn.Module, spectral_norm: bool) -> Network:
+        network = nets.from_linen(module, rngs=self.model.streams)
+        if self.shared.remat:
+            network = nets.remat(network)
+        if self.shared.microbatch:
+            network = nets.microbatch(network, self.shared.microbatch)
+        return nets.spectral_norm(network) if spectral_norm else network
+
+
+def _dropout() -> Any:
+    return setting(0.0, "dropout in the dense D, or in a U-Net", low=0.0, high=0.99)
+
+
+def _upsample() -> Any:
+    return setting(
+        "transposed",
+        "how the generator doubles the image",
+        choices=("transposed", "nearest", "bilinear", "pixel_shuffle"),
+    )
+
+
+def blocks() -> Any:
+    """How many residual blocks, of networks that are made of them."""
+    return setting(2, "residual blocks, in all or of each stage", low=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Dense:
+    dropout: float = _dropout()
+
+
+def _dense(maker: Maker) -> Pair:
+    shape, width = maker.facts.shape, maker.shared.width
+    generator = mlp.Generator(
+        shape=shape,
+        widths=(width, 2 * width),
+        output="tanh" if len(shape) == 3 else "linear",
+        **maker.common(),
+    )
+    widths = (2 * width, width)
+    return generator, mlp.Discriminator(widths=widths, dropout=maker.own.dropout, **maker.common())
+
+
+def _dense_encoder(maker: Maker, features: int) -> nn.Module:
+    width = maker.shared.width
+    return mlp.Encoder(features, widths=(2 * width, width), dtype=maker.dtype)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _DCGAN:
+    upsample: str = _upsample()
+
+
+def _dcgan(maker: Maker) -> Pair:
+    size, channels = maker.side_and_channels()
+    shared = maker.common(image_size=size, width=maker.shared.width, axis_name=maker.axis_name)
+    return (
+        dcgan.Generator(channels=channels, upsample=maker.own.upsample, **shared),
+        dcgan.Discriminator(normalization=maker.shared.d_norm, **shared),
+    )
+
+
+def _dcgan_encoder(maker: Maker, features: int) -> nn.Module:
+    return dcgan.Encoder(
+        features,
+        image_size=maker.facts.shape[0],
+        normalization=maker.shared.d_norm,
+        width=maker.shared.width,
+        axis_name=maker.axis_name,
+        dtype=maker.dtype,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _ResNet:
+    attention: int = setting(0, "side of the feature maps with self-attention; 0 for none", low=0)
+
+
+def _residual(module: Any) -> Callable[[Maker], Pair]:
+    def pair(maker: Maker) -> Pair:
+        size, channels = maker.side_and_channels()
+        shared = maker.common(
+            image_size=size, width=maker.shared.width, attention=maker.own.attention
+        )
+        return (
+            module.Generator(channels=channels, axis_name=maker.axis_name, **shared),
+            module.Discriminator(**shared),
+        )
+
+    return pair
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _WaveGAN:
+    phase_shuffle: int = setting(2, "shifts of D's features, in samples", low=0)
+
+
+def _wavegan(maker: Maker) -> Pair:
+    shape = maker.facts.shape
+    if len(shape) != 2 or shape[0] not in wavegan.LENGTHS:
+        lengths = sorted(wavegan.LENGTHS)
+        raise ValueError(f"--model=wavegan makes sounds of {lengths} values, the data are {shape}")
+    shared = maker.common(length=shape[0], width=maker.shared.width)
+    d = wavegan.Discriminator(shuffle=maker.own.phase_shuffle, **shared)
+    return wavegan.Generator(**shared), d
+
+
+def _voxels(maker: Maker) -> Pair:
+    shape = maker.facts.shape
+    if len(shape) != 4:
+        raise ValueError(f"--model=voxels makes solids, the data are {shape}")
+    shared = maker.common(side=shape[0], width=maker.shared.width, axis_name=maker.axis_name)
+    d = voxels.Discriminator(normalization=maker.shared.d_norm, **shared)
+    return voxels.Generator(**shared), d
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _UNet:
+    stages: int = setting(2, "how often a U-Net halves its pictures", low=1)
+    dropout: float = _dropout()
+    upsample: str = _upsample()
+
+
+def _unet(maker: Maker, channels: int) -> nn.Module:
+    return unet.Generator(
+        channels=channels, width=maker.shared.width, dtype=maker.dtype, **vars(maker.own)
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Translator:
+    blocks: int = blocks()
+
+
+def _translator(maker: Maker, channels: int) -> nn.Module:
+    width, count = maker.shared.width, maker.own.blocks
+    return translator.Generator(channels=channels, width=width, blocks=count, dtype=maker.dtype)
+
+
+MODELS: dict[str, Model] = {
+    "dcgan": Model(_DCGAN, _dcgan, encoder=_dcgan_encoder),
+    "mlp": Model(_Dense, _dense, encoder=_dense_encoder),
+    "resnet": Model(_ResNet, _residual(resnet)),
+    "biggan": Model(_ResNet, _residual(biggan)),
+    "unet": Model(_UNet, translator=_unet),
+    "translator": Model(_Translator, translator=_translator),
+    "wavegan": Model(_WaveGAN, _wavegan, streams=("phase",)),
+    "voxels": Model(pair=_voxels),
+}

@@ -1,0 +1,234 @@
+"""Charts as SVG inside the page: lines over steps, bars of classes, histograms and scatters.
+
+Colours come from the page's style, by the number of the series.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.runs.report.html import Html, data, element
+from jaxgan.runs.report.runs import evenly
+from jaxgan.runs.report.svg import HEIGHT, WIDTH, Axis, figure, frame, key, number, svg, text
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 16, 24
+_POINTS = 1000  # of a curve; more cannot be told apart
+_DOTS = 4000  # of a scatter, of each kind
+_LOG_FROM = 300  # largest over smallest value
+_BINS = 32
+_CLASSES = 30
+
+
+class Kind(NamedTuple):
+    """Values of one kind, as of real images, with the number of their colour."""
+
+    name: str
+    colour: int
+    values: list
+
+
+class Series(NamedTuple):
+    """A curve.
+
+    Attributes:
+        name: as the legend has it.
+        colour: its number.
+        x: finite, rising.
+        y: of the same length; a curve has a gap where it is not finite.
+        spread: half the height of a band around it, of the same length; none where it is NaN.
+    """
+
+    name: str
+    colour: int
+    x: list[float]
+    y: list[float]
+    spread: list[float]
+
+
+class Mark(NamedTuple):
+    """A vertical line over a curve with a number; `colour` is None for that of the text."""
+
+    x: float
+    number: int
+    colour: int | None = None
+
+
+def lines(title: str, over: str, series: list[Series], marks: list[Mark], share: bool) -> Html:
+    """A chart of curves, whose legend tells the values under the pointer.
+
+    Args:
+        title: what is drawn.
+        over: what it is drawn over, as "step".
+        series: at least one, with at least one finite value each.
+        marks: drawn above the curves.
+        share: whether the values are shares, so that the axis goes from 0 to 1.
+    """
+    series = [_thinned(one) for one in series]
+    x = Axis(*_wide(_span([one.x for one in series])), _LEFT, WIDTH - _RIGHT)
+    y = _vertical(series, share)
+    drawn = [
+        [frame(x, y, over)],
+        [_mark(x, one, marks[:i]) for i, one in enumerate(marks) if x.low <= one.x <= x.high],
+        [_curve(x, y, one) for one in series],
+        [element("g", {"class": "here"})],
+    ]
+    return figure(title, svg(f"{title} over {over}", drawn), *_legend(series, over, x, y))
+
+
+def bars(title: str, names: list[str], kinds: list[Kind]) -> Html:
+    """Horizontal bars: for each name one of each kind, with the share in per cent.
+
+    Of many classes, those are drawn whose shares differ most between the kinds.
+    """
+    rows = list(zip(names, *(kind.values for kind in kinds), strict=False))
+    shown = range(len(rows))
+    if len(rows) > _CLASSES:
+        differing = sorted(shown, key=lambda i: min(rows[i][1:]) - max(rows[i][1:]))
+        shown = sorted(differing[:_CLASSES])
+    axis = Axis(0, max((max(row[1:]) for row in rows), default=1) or 1, 104, WIDTH - 48)
+    pitch = 12 * len(kinds) + 6
+    drawn = []
+    for place, i in enumerate(shown):
+        name, *values = rows[i]
+        top = place * pitch + 2
+        words = str(name)
+        label = words if len(words) <= 16 else f"{words[:15]}…"
+        middle = top + 6 * len(kinds) + 3
+        drawn.append(text(98, middle, label, "end", element("title", {}, words)))
+        for k, (kind, value) in enumerate(zip(kinds, values, strict=True)):
+            size = {"y": top + 12 * k, "width": max(axis(value) - 104, 0.5), "height": 11}
+            drawn.append(element("rect", {"class": f"bar s{kind.colour}", "x": 104, **size}))
+            percent = f"{100 * value:.1f}%"
+            drawn.append(text(axis(value) + 4, top + 12 * k + 9.5, percent, "start"))
+    legend = key([(kind.name, kind.colour) for kind in kinds])
+    if len(rows) > _CLASSES:
+        title += f", the {_CLASSES} of {len(rows)} that differ most"
+    return figure(title, svg(title, drawn, height=len(shown) * pitch + 4), legend)
+
+
+def histogram(title: str, kinds: list[Kind]) -> Html:
+    """The share of the values that lie in each of 32 equal bins, for each kind."""
+    low, high = _wide(_span([kind.values for kind in kinds]))
+    counts = [np.histogram(kind.values, _BINS, (low, high))[0] for kind in kinds]
+    shares = [count / max(count.sum(), 1) for count in counts]
+    x = Axis(low, high, _LEFT, WIDTH - _RIGHT)
+    y = Axis(0, max(share.max() for share in shares) or 1, HEIGHT - _BOTTOM, _TOP)
+    edges = np.linspace(low, high, _BINS + 1)
+    drawn: list[Any] = [frame(x, y, "")]
+    for kind, share in zip(kinds, shares, strict=True):
+        path = f"M{x(low)} {y(0)}"
+        for i, value in enumerate(share):
+            path += f"V{y(value)}H{x(edges[i + 1])}"
+        drawn.append(element("path", {"class": f"step s{kind.colour}", "d": f"{path}V{y(0)}"}))
+    return figure(title, svg(f"{title}: a histogram", drawn), key(_counted(kinds)))
+
+
+def scatter(title: str, kinds: list[Kind]) -> Html:
+    """Points of each kind in a square, in one scale for both axes."""
+    kinds = [kind._replace(values=evenly(kind.values, _DOTS)) for kind in kinds]
+    everything = np.array([point for kind in kinds for point in kind.values])
+    middle = (everything.max(0) + everything.min(0)) / 2
+    half = float(np.ptp(everything, axis=0).max()) / 2 * 1.04 or 1.0
+    side = WIDTH - 20
+    x = Axis(middle[0] - half, middle[0] + half, 10, 10 + side)
+    y = Axis(middle[1] - half, middle[1] + half, 10 + side, 10)
+    square = {"class": "frame", "x": 10, "y": 10, "width": side, "height": side}
+    drawn = [element("rect", square)]
+    for kind in kinds:
+        path = "".join(f"M{x(a)} {y(b)}h0" for a, b in kind.values)
+        drawn.append(element("path", {"class": f"dots s{kind.colour}", "d": path}))
+    drawing = svg(f"{title}: a scatter", drawn, height=WIDTH)
+    return figure(title, drawing, key(_counted(kinds)))
+
+
+def _counted(kinds: list[Kind]) -> list[tuple[str, int]]:
+    return [(f"{kind.name} ({len(kind.values):,})", kind.colour) for kind in kinds]
+
+
+def _span(values: Any) -> tuple[float, float]:
+    finite = [v for part in values for v in part if math.isfinite(v)]
+    return min(finite), max(finite)
+
+
+def _wide(span: tuple[float, float]) -> tuple[float, float]:
+    """A span that is not a single value."""
+    low, high = span
+    return (low, high) if high > low else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)
+
+
+def _vertical(series: list[Series], share: bool) -> Axis:
+    """The axis that all curves fit in; a logarithmic one where they span orders of magnitude."""
+    edges = [one.y for one in series]
+    for one in series:
+        for sign in -1, 1:
+            edges.append([v + sign * s for v, s in zip(one.y, one.spread, strict=True)])
+    low, high = _span(edges)
+    place = HEIGHT - _BOTTOM, _TOP
+    if share and low >= 0 and high <= 1:
+        return Axis(0, 1, *place)
+    if low > 0 and high / low > _LOG_FROM:
+        return Axis(low, high, *place, log=True)
+    low, high = _wide((low, high))
+    room = (high - low) * 0.04
+    return Axis(low - room, high + room, *place)
+
+
+def _thinned(one: Series) -> Series:
+    """The lowest and the highest of every few points where there are too many: spikes stay."""
+    if len(one.y) <= _POINTS:
+        return one
+    kept = set()
+    for part in np.array_split(np.arange(len(one.y)), _POINTS // 2):
+        kept |= {min(part, key=lambda i: one.y[i]), max(part, key=lambda i: one.y[i])}
+    order = sorted(int(i) for i in kept)
+    return one._replace(
+        x=[one.x[i] for i in order],
+        y=[one.y[i] for i in order],
+        spread=[one.spread[i] for i in order],
+    )
+
+
+def _curve(x: Axis, y: Axis, one: Series) -> list[Html]:
+    """A line with gaps, dots where there are few points, and the band around it."""
+    path, pen = "", "M"
+    for a, b in zip(one.x, one.y, strict=True):
+        path += f"{pen}{x(a)} {y(b)}" if math.isfinite(b) else ""
+        pen = "L" if math.isfinite(b) else "M"
+    drawn = [element("path", {"class": f"line s{one.colour}", "d": path})]
+    if len(one.x) <= 30:
+        dots = path.replace("L", "M").replace("M", "h0M").removeprefix("h0") + "h0"
+        drawn.append(element("path", {"class": f"few s{one.colour}", "d": dots}))
+    rows = zip(one.x, one.y, one.spread, strict=True)
+    if banded := [row for row in rows if all(map(math.isfinite, row))]:
+        outline = [f"{x(a)} {y(b + s)}" for a, b, s in banded]
+        outline += [f"{x(a)} {y(b - s)}" for a, b, s in reversed(banded)]
+        drawn.insert(
+            0, element("path", {"class": f"band s{one.colour}", "d": f"M{'L'.join(outline)}Z"})
+        )
+    return drawn
+
+
+def _mark(x: Axis, mark: Mark, before: list[Mark]) -> list[Html]:
+    """The line, and the number where the numbers before it leave room."""
+    place = x(mark.x)
+    colour = "" if mark.colour is None else f" s{mark.colour}"
+    line = {"class": f"mark{colour}", "d": f"M{place} {_TOP}V{HEIGHT - _BOTTOM}"}
+    # Two runs' marks at one step: the dashes of one lie in the gaps of the other.
+    drawn = [element("path", line | {"stroke-dashoffset": 3 * (mark.colour or 0)})]
+    if all(abs(x(other.x) - place) > 12 for other in before):
+        drawn.append(text(place, _TOP - 5, str(mark.number), "middle"))
+    return drawn
+
+
+def _legend(series: list[Series], over: str, x: Axis, y: Axis) -> list[Html]:
+    """The names with their last values, and for the pointer what lies where."""
+    last, points = [], []
+    for one in series:
+        known = [row for row in zip(one.x, one.y, strict=True) if math.isfinite(row[1])]
+        places = [[x(a), y(b), f"{over} {number(a)}", number(b)] for a, b in known]
+        last.append(element("output", {}, places[-1][3]))
+        points.append({"colour": one.colour, "points": places})
+    ends = {one["points"][-1][2] for one in points}
+    where = element("p", {"class": "where"}, ends.pop() if len(ends) == 1 else "last values")
+    return [key([(one.name, one.colour) for one in series], last), where, data(points)]

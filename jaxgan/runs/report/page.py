@@ -1,0 +1,284 @@
+"""The page of one or several runs, put together from what was read of them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan.runs.commands.entry import command
+from jaxgan.runs.report import charts
+from jaxgan.runs.report.charts import Kind, Mark
+from jaxgan.runs.report.curves import curves
+from jaxgan.runs.report.html import Html, element, join
+from jaxgan.runs.report.runs import Picture, Run, is_number
+from jaxgan.runs.report.svg import COLOURS, REAL, number
+from jaxgan.runs.report.tables import metrics, named, settings
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_POINTS = ("ring", "grid")
+_SMALL = 480  # pixels of width below which a picture is enlarged, pixel by pixel
+
+
+def page(runs: list[Run]) -> str:
+    """The whole HTML file."""
+    one = len(runs) == 1
+    title = runs[0].name if one else " · ".join(run.name for run in runs)
+    heading = runs[0].name if one else f"{len(runs)} runs"
+    top = [_metrics(runs), _samples(runs)]
+    if one and runs[0].evaluation.get("rows") and runs[0].frames:
+        top = [element("div", {"class": "pair"}, top)]
+    parts = [
+        _section("Settings", settings(runs)),
+        *top,
+        _curves(runs),
+        _evaluations(runs),
+        _classes(runs),
+    ]
+    parts += [_interpolation(runs), _nearest(runs), _truncation(runs), _projection(runs)]
+    head = [
+        element("meta", {"charset": "utf-8"}),
+        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        element("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+        element("meta", {"name": "color-scheme", "content": "light dark"}),
+        element("link", {"rel": "icon", "href": "data:,"}),
+        element("title", {}, title),
+        element("style", {}, _file("report.css")),
+    ]
+    main = element("main", {}, element("h1", {}, heading), _summary(runs), parts)
+    body = element("body", {}, main, element("script", {}, _file("report.js")))
+    return f"<!doctype html>\n{element('html', {'lang': 'en'}, element('head', {}, head), body)}\n"
+
+
+def _file(name: str) -> Html:
+    return Html(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _summary(runs: list[Run]) -> Html:
+    """A line for each run; with several, it is the legend of the whole page."""
+    lines = []
+    for i, run in enumerate(runs):
+        config = run.config
+        done = (
+            f"step {run.step:,} of {config.run.steps:,}" if run.step else "not a step recorded yet"
+        )
+        about = f"{config.networks.model}, {config.objective.loss} loss, on {config.data.dataset}"
+        text = f"{about}: {done}"
+        lines.append(element("p", {"class": "lead"}, named(run, i) if len(runs) > 1 else "", text))
+    return join(lines)
+
+
+def _section(title: str, content: Any) -> Html:
+    return element("section", {}, element("h2", {}, title), content)
+
+
+def _train() -> str:
+    return command("train") + " --flagfile={}/flags.txt"
+
+
+def _evaluate() -> str:
+    return command("evaluate") + " --workdir={}"
+
+
+def _missing(title: str, what: str, runs: list[Run], command: str) -> Html:
+    """A section that has nothing to show, in one line."""
+    given = element("code", {}, command.format(runs[0].workdir))
+    line = element("p", {}, element("b", {}, f"{title}: "), f"{what} ", given)
+    return element("section", {"class": "none"}, line)
+
+
+def _columns(runs: list[Run], draw: Callable[[Run, int], Any]) -> Html:
+    """What there is of each run, side by side where there is room."""
+    cells = []
+    for i, run in enumerate(runs):
+        heading = element("h3", {}, named(run, i)) if len(runs) > 1 else None
+        content = draw(run, i % COLOURS) or _note("none yet")
+        if isinstance(content, list) and len(runs) == 1:
+            content = element("div", {"class": "pair"}, content)
+        cells.append(element("div", {}, heading, content))
+    return element("div", {"class": "columns"}, cells)
+
+
+def _note(text: str) -> Html:
+    return element("p", {"class": "note"}, text)
+
+
+def _metrics(runs: list[Run]) -> Html:
+    if not any(run.evaluation.get("rows") for run in runs):
+        return _missing("Metrics", "not evaluated yet;", runs, _evaluate())
+    return _section("Metrics", metrics(runs))
+
+
+def _samples(runs: list[Run]) -> Html:
+    if not any(run.frames for run in runs):
+        return _missing("Samples", "no pictures yet; they are drawn by", runs, _train())
+    content = [_note("Always from the same latents."), _columns(runs, _player)]
+    return _section("Samples during training", content)
+
+
+def _player(run: Run, colour: int) -> Html | None:
+    """All pictures on top of one another, and the slider that shows one of them."""
+    del colour
+    if not run.frames:
+        return None
+    last = len(run.frames) - 1
+    frames = [
+        _image(run, frame, f"samples after step {frame.step:,}", i != last)
+        for i, frame in enumerate(run.frames)
+    ]
+    label = {"aria-label": f"step of the samples of {run.name}"}
+    slider = {"type": "range", "min": 0, "max": last, "value": last, **label}
+    step = element("output", {}, f"step {run.frames[-1].step:,}")
+    notes = []
+    if len(run.frames) < run.drawn:
+        notes.append(f"{len(run.frames)} of {run.drawn} pictures, evenly chosen.")
+    if not all(frame.exact for frame in run.frames):
+        notes.append("Large pictures are made smaller, with loss.")
+    return element(
+        "figure",
+        {"class": "player"},
+        frames,
+        element("div", {"class": "control"}, element("input", slider), step),
+        notes and _note(" ".join(notes)),
+    )
+
+
+def _image(run: Run, picture: Picture, alt: str, hidden: bool = False) -> Html:
+    small = picture.width <= _SMALL and run.config.data.dataset not in _POINTS
+    given = {"src": picture.uri, "width": picture.width, "height": picture.height, "alt": alt}
+    more = {"class": "small" if small else None, "hidden": hidden}
+    if picture.step or hidden:
+        more["data-step"] = f"step {picture.step:,}"
+    # The width of the page, but not so wide that pixels become tiles.
+    most = picture.width * (2 if small else 1)
+    return element("img", given | more | {"style": f"max-width:min(100%,{most}px)"})
+
+
+def _curves(runs: list[Run]) -> Html:
+    if not any(run.metrics for run in runs):
+        return _missing("Curves", "no metrics yet; they are written by", runs, _train())
+    drawn = curves(runs, [run.metrics for run in runs], "step", _marks(runs))
+    said = "Losses say who is ahead, not how good the samples are."
+    return _section("Curves", [_note(said), drawn, _words(runs)])
+
+
+def _words(runs: list[Run]) -> Html:
+    """What the monitor said; the numbers are those on the curves."""
+    if all(run.monitor is None for run in runs):
+        return _missing("Monitor", "no words; they are written during", runs, _train())
+
+    def words(run: Run, colour: int) -> Html | None:
+        del colour
+        if run.monitor is None:
+            return None
+        if not run.monitor:
+            return _note("It had nothing to say.")
+        lines = [element("li", {}, _said(line)) for line in run.monitor]
+        return element("ol", {"class": "words scroll", "tabindex": 0}, lines)
+
+    return join([element("h3", {}, "What the monitor said"), _columns(runs, words)])
+
+
+def _said(line: dict[str, Any]) -> list[Any]:
+    """One remark; what looks like a flag is set as code."""
+    state, text = str(line.get("state", "")).replace("_", " "), str(line.get("text", ""))
+    starts = text.lower().startswith(state.lower())
+    text = text[len(state) :] if starts else f": {text}"
+    pieces = re.split(r"(--\w[\w=.,-]*\w)", text)
+    pieces[1::2] = [element("code", {}, flag) for flag in pieces[1::2]]
+    return [f"step {number(line['step'])}: ", element("b", {}, state), pieces]
+
+
+def _marks(runs: list[Run]) -> list[Mark]:
+    return [
+        Mark(line["step"], i, k % COLOURS if len(runs) > 1 else None)
+        for k, run in enumerate(runs)
+        for i, line in enumerate(run.monitor or [], 1)
+    ]
+
+
+def _evaluations(runs: list[Run]) -> Html:
+    if not any(run.evaluations for run in runs):
+        what = "not measured during the training; measured at its end by"
+        return _missing("Metrics over training", what, runs, _evaluate())
+    drawn = curves(runs, [run.evaluations for run in runs], "step", _marks(runs))
+    return _section("Metrics over training", drawn)
+
+
+def _classes(runs: list[Run]) -> Html:
+    def classes(run: Run, colour: int) -> Any:
+        picture, found = run.pictures.get("classes"), run.evaluation.get("classes")
+        shown = picture and _image(run, picture, "samples of each class, a row for each")
+        if not found:
+            return shown
+        pairs = ("real", REAL, found["real"]), ("generated", colour, found["fake"])
+        kinds = [
+            Kind(kind, k, [share if is_number(share) else 0.0 for share in shares])
+            for kind, k, shares in pairs
+        ]
+        return [charts.bars("share of each class", found["names"], kinds), shown]
+
+    if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
+        return _missing("Classes", "none;", runs, _evaluate())
+    return _section("Classes", _columns(runs, classes))
+
+
+def _interpolation(runs: list[Run]) -> Html:
+    def interpolation(run: Run, colour: int) -> Any:
+        del colour
+        picture = run.pictures.get("interpolation")
+        return picture and _image(run, picture, "samples on the way from one latent to another")
+
+    if not any(run.pictures.get("interpolation") for run in runs):
+        return _missing("Interpolation", "none;", runs, _evaluate())
+    return _section("Interpolation", _columns(runs, interpolation))
+
+
+def _nearest(runs: list[Run]) -> Html:
+    def nearest(run: Run, colour: int) -> Any:
+        picture, found = run.pictures.get("nearest"), run.evaluation.get("distances") or {}
+        shown = picture and _image(run, picture, "samples beside their nearest training images")
+        held_out = str(found.get("held_out_name") or "held out")
+        kinds = _kinds(found, (held_out, REAL, "held_out"), ("generated", colour, "fake"))
+        if not kinds:
+            return shown
+        unit = f" ({found['unit']})" if found.get("unit") else ""
+        return [shown, charts.histogram(f"distance to the nearest training image{unit}", kinds)]
+
+    if not any(run.pictures.get("nearest") or run.evaluation.get("distances") for run in runs):
+        return _missing("Nearest training images", "none;", runs, _evaluate())
+    said = (
+        "Samples that are much nearer to the training images than held-out images are copies. "
+        "Upper row: on the left the samples that come nearest, on the right others; below each the "
+        "training images nearest to it, by L1 and L2 of pixels and by L2 of features."
+    )
+    return _section("Nearest training images", [_note(said), _columns(runs, nearest)])
+
+
+def _kinds(found: dict[str, Any], *kinds: tuple[str, int, str]) -> list[Kind]:
+    """Name, colour and key of each kind -> those that there are values of, the finite ones."""
+    kept = [
+        Kind(kind, colour, [v for v in found.get(key) or [] if np.isfinite(v).all()])
+        for kind, colour, key in kinds
+    ]
+    return [kind for kind in kept if kind.values]
+
+
+def _truncation(runs: list[Run]) -> Html:
+    drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
+    if drawn is None:
+        return _missing("Truncation", "none;", runs, _evaluate())
+    said = "Samples of latents times psi: towards their mean, recall is what is given up."
+    return _section("Truncation", [_note(said), drawn])
+
+
+def _projection(runs: list[Run]) -> Html:
+    def projection(run: Run, colour: int) -> Any:
+        found = run.evaluation.get("projection") or {}
+        kinds = _kinds(found, ("real", REAL, "real"), ("generated", colour, "fake"))
+        return kinds and charts.scatter(str(found.get("method") or "projection"), kinds)
+
+    if not any(run.evaluation.get("projection") for run in runs):
+        return _missing("Features, projected", "none;", runs, _evaluate())
+    return _section("Features, projected", _columns(runs, projection))

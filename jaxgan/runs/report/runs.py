@@ -1,0 +1,200 @@
+"""What a report says of a run, read from the run's directory; nearly all of it may be missing."""
+
+import base64
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jaxgan.runs import flags
+from jaxgan.runs.config import Config, ConfigError
+
+_FRAMES = 40
+_SIDE = 1024  # pixels of the longer side of a picture
+_LOSSLESS = 300_000  # bytes above which a picture is compressed with loss
+_PAGE = 6_500_000  # bytes of all pictures together, before base64 makes them 4/3 as long
+_EVALUATION = ("nearest", "classes", "interpolation")
+
+
+class Picture(NamedTuple):
+    """A picture inside the page.
+
+    Attributes:
+        uri: the whole picture, as a data URI.
+        width: in pixels, as it is in the page.
+        height: likewise.
+        exact: whether every pixel is as it was.
+        step: the step that it was made at; 0 where that does not matter.
+    """
+
+    uri: str
+    width: int
+    height: int
+    exact: bool
+    step: int = 0
+
+
+class Run(NamedTuple):
+    """A run; what it has not written is empty, or None where writing nothing means something.
+
+    Attributes:
+        name: what tells it from the other runs of the page.
+        workdir: where it is.
+        config: its settings.
+        metrics: a dictionary for each line of `metrics.jsonl`, in the order of the steps.
+        monitor: what the monitor said; None if there was no monitor.
+        evaluations: metrics over training.
+        evaluation: the newest whole evaluation.
+        frames: pictures of samples from the same latents, in the order of the steps.
+        drawn: how many there were to choose `frames` from.
+        pictures: of the evaluation, by name.
+    """
+
+    name: str
+    workdir: Path
+    config: Config
+    metrics: list[dict[str, Any]]
+    monitor: list[dict[str, Any]] | None
+    evaluations: list[dict[str, Any]]
+    evaluation: dict[str, Any]
+    frames: list[Picture]
+    drawn: int
+    pictures: dict[str, Picture]
+
+    @property
+    def step(self) -> int:
+        """The last step that anything is known of."""
+        known = [line["step"] for line in self.metrics] + [frame.step for frame in self.frames]
+        return max(known, default=0)
+
+
+def read(workdirs: list[Path]) -> list[Run]:
+    """Read runs that a page shows together.
+
+    Raises:
+        ConfigError: a directory is not a run, is given twice, or a file in it cannot be read.
+    """
+    places = [workdir.resolve() for workdir in workdirs]
+    for workdir, place in zip(workdirs, places, strict=True):
+        if not workdir.is_dir():
+            raise ConfigError(f"{workdir}: there is no such directory; give that of a run")
+        if places.count(place) > 1:
+            raise ConfigError(f"{workdir}: given twice; give every run once")
+    names = [place.name for place in places]
+    if len(set(names)) < len(names):
+        names = [str(workdir) for workdir in workdirs]
+    share = _PAGE // len(workdirs)
+    return [_read(*pair, share) for pair in zip(names, workdirs, strict=True)]
+
+
+def _read(name: str, workdir: Path, room: int) -> Run:
+    config = flags.load(workdir)
+    pictures = {
+        name: picture
+        for name in _EVALUATION
+        if (picture := _picture(workdir / "evaluation" / f"{name}.png"))
+    }
+    room -= sum(_size(picture) for picture in pictures.values())
+    paths = sorted((workdir / "samples").glob("step_*.png"))
+    return Run(
+        name,
+        workdir,
+        config,
+        _lines(workdir / "metrics.jsonl") or [],
+        _lines(workdir / "monitor.jsonl"),
+        _lines(workdir / "evaluations.jsonl") or [],
+        _newest(workdir / "evaluation"),
+        _frames(paths, room),
+        len(paths),
+        pictures,
+    )
+
+
+def _lines(path: Path) -> list[dict[str, Any]] | None:
+    """The lines of a file; the last one may have been cut off when the program ended."""
+    if not path.exists():
+        return None
+    lines = path.read_text(errors="replace").split("\n")  # what was cut off has no newline
+    found = []
+    for number, text in enumerate(lines, 1):
+        line = _parse(text)
+        if isinstance(line, dict) and is_number(line.get("step")):
+            found.append(line)
+        elif text.strip() and number < len(lines):
+            raise ConfigError(f"{path}, line {number}: expected JSON with a step; remove the line")
+    return sorted(found, key=lambda line: line["step"])
+
+
+def _newest(directory: Path) -> dict[str, Any]:
+    """The evaluation of the latest step."""
+    path = max(directory.glob("step_*.json"), default=None)
+    if path is None:
+        return {}
+    found = _parse(path.read_text(errors="replace"))
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: expected a JSON object; remove the file and evaluate again")
+    return found
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value from JSON can be drawn."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def evenly(items: list, count: int) -> list:
+    """At most `count` items, evenly chosen, the first and the last among them."""
+    if len(items) <= count:
+        return items
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]
+
+
+def _frames(paths: list[Path], room: int) -> list[Picture]:
+    """Pictures of at most `room` bytes together, evenly chosen."""
+    frames = [picture for path in evenly(paths, _FRAMES) if (picture := _picture(path))]
+    while len(frames) > 2 and (size := sum(map(_size, frames))) > room:
+        frames = evenly(frames, max(2, min(len(frames) - 1, len(frames) * room // size)))
+    return frames
+
+
+def _size(picture: Picture) -> int:
+    return len(picture.uri) * 3 // 4
+
+
+def _picture(path: Path) -> Picture | None:
+    """A picture for the page, or None where it is missing or not a picture."""
+    try:
+        with Image.open(path) as image:
+            picture = image.convert("RGB")
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a broken file
+        return None
+    width, height = picture.size
+    picture.thumbnail((_SIDE, _SIDE))
+    encoded = _webp(picture, lossless=True, quality=50)
+    exact = len(encoded) <= _LOSSLESS
+    if not exact:
+        encoded = _webp(picture, quality=90)
+    uri = f"data:image/webp;base64,{base64.b64encode(encoded).decode()}"
+    step = path.stem.removeprefix("step_")
+    return Picture(
+        uri,
+        *picture.size,
+        exact and picture.size == (width, height),
+        int(step) if step.isdecimal() else 0,
+    )
+
+
+def _webp(picture: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", **options)
+    return buffer.getvalue()

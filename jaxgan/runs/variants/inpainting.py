@@ -1,0 +1,142 @@
+"""What GANs share that complete pictures with holes."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import data, masks
+from jaxgan.data import Dataset
+from jaxgan.recipes.inpainting import masked
+from jaxgan.runs.measures.answers import COUNT, Question, likeness, same_class, sharpness
+from jaxgan.runs.measures.row import Row
+from jaxgan.runs.networks import Facts
+from jaxgan.runs.settings import ConfigError, setting
+from jaxgan.runs.show.samples import as_uint8
+from jaxgan.runs.trained import Trained
+from jaxgan.runs.variants import translation
+from jaxgan.runs.variants.variant import Examples, Pictures
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hole:
+    """Where the holes are that a run learns to fill."""
+
+    mask: str = setting("center", "where the hole is", choices=("center", "box"))
+    mask_share: float = setting(0.5, "side of the hole, as a share", low=0.0, high=1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is to be filled in."""
+
+    mask: str | None = setting(None, "a picture, white where --input is to be filled in")
+
+
+def check(config: Any) -> None:
+    """Refuse holes of nothing, or of everything."""
+    share = config.own.mask_share
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"--mask_share={share}: a mask that covers {'all' if share else 'nothing'}; "
+            f"expected 0 < share < 1"
+        )
+
+
+def check_data(own: Any, dataset: Dataset) -> None:
+    """Refuse anything but pictures."""
+    del own
+    translation.check_pictures(dataset)
+
+
+def mask_of(own: Any) -> masks.Mask:
+    """Where the holes are that an inpainting run learns to fill."""
+    make = {"center": masks.center, "box": masks.random_box}[own.mask]
+    return make(own.mask_share)
+
+
+def _holes(own: Any, shape: tuple[int, ...]) -> jax.Array:
+    """Always the same holes, `[N, H, W, 1]`."""
+    return mask_of(own)(jax.random.key(0), *shape[:3])
+
+
+def _condition(own: Any, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    x = data.to_unit(np.asarray(dataset.x[rows]))
+    return np.asarray(masked(jnp.asarray(x), _holes(own, x.shape)))
+
+
+def _examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Any) -> Examples:
+    del options
+    x = np.asarray(dataset.x[rows])
+    return Examples(x, as_uint8(_condition(own, dataset, rows)[..., : x.shape[-1]]), x)
+
+
+def _fill_in(trained: Trained, given: np.ndarray, options: Options | None) -> np.ndarray:
+    x = jnp.asarray(data.to_unit(given))
+    if options is None or options.mask is None:
+        holes = _holes(trained.own, x.shape)
+    else:
+        hole = _read_hole(Path(options.mask), x.shape[1])[0]
+        holes = jnp.broadcast_to(hole, (*x.shape[:3], 1))
+    filled = as_uint8(trained.apply(trained.experiment.generator, masked(x, holes)))
+    return np.where(np.asarray(holes) > 0, filled, given)
+
+
+def _shape(facts: Facts, options: Any) -> tuple[int | None, int]:
+    del options
+    return facts.shape[0], facts.shape[-1]
+
+
+def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, int]]) -> None:
+    """Refuse a mask of another size than the pictures that it is for."""
+    if options.mask is None:
+        return
+    side = facts.shape[0]
+    _, given = _read_hole(Path(options.mask), side)
+    for path, (width, height) in sizes.items():
+        if given not in ((width, height), (side, side)):
+            raise ConfigError(
+                f"--mask={options.mask}: it is {given[1]}x{given[0]} and {path} is "
+                f"{height}x{width}; expected one size"
+            )
+
+
+def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """A mask from a file, `[1, size, size, 1]`: 1 where it is nearer to white; and its own size."""
+    from PIL import Image
+
+    from jaxgan.data.images import to_array, upright
+
+    try:
+        with Image.open(path) as image:
+            given = image.size
+            gray = to_array(upright(image), 1, size)
+    except Exception as error:  # decoders of damaged files raise errors of any kind
+        raise ConfigError(f"--mask={path}: it cannot be read ({error})") from error
+    hole = (gray[np.newaxis] >= 128).astype(np.float32)
+    try:
+        masks.check(hole, size, size)
+    except ValueError as error:
+        raise ConfigError(f"--mask={path}: {error}") from error
+    return hole, given
+
+
+PICTURES = Pictures(_fill_in, _examples, _shape, _condition, _check_files)
+
+
+def completions(question: Question) -> list[Row]:
+    """How like what was hidden what is filled in is."""
+    trained, dataset = question.trained, question.unseen
+    x = np.asarray(dataset.x[:COUNT])
+    hole = np.asarray(_holes(trained.own, x.shape))
+    made = _fill_in(trained, x, None)
+    mean = np.where(hole > 0, np.round(np.mean(dataset.x, axis=0)).astype(np.uint8), x)
+    found = [
+        likeness("filled", "of completed pictures (noise: with the mean)", made, x, mean),
+        sharpness(made, x, mean),
+    ]
+    title = "completed pictures that are recognized as the same class (noise: filled with the mean)"
+    return found + same_class(question, title, x, made, mean)

@@ -1,0 +1,157 @@
+"""Flags reach the networks and the steps."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxgan.runs.build import Facts, build
+from jaxgan.runs.checks import check_settings
+from jaxgan.runs.settings import MODELS
+from jaxgan.runs.config import Config, ConfigError, make
+
+import jaxgan
+from jaxgan import Batch
+
+BEYOND = {"unet", "translator", "srgan", "wavegan", "voxels"}  # test_games.py
+PICTURE_MODELS = sorted(set(MODELS) - BEYOND)
+IMAGES = Facts((28, 28, 1), tuple("0123456789"))
+SMALL = make(width=4, latent_dim=8, batch_size=4)
+
+
+def of(**settings):
+    return SMALL.replace(**settings)
+
+
+def batch(facts, n=4):
+    return Batch(jnp.zeros((n, *facts.shape)), jnp.zeros(n, jnp.int32))
+
+
+def traced(config, facts=IMAGES):
+    """The step of a run as a program, not compiled, and the shapes of its state and metrics."""
+    gan = build(config, facts).gan
+    state = jax.eval_shape(gan.init, jax.random.key(0), batch(facts))
+    step = jax.make_jaxpr(gan.train_step, return_shape=True)
+    program, (_, metrics) = step(state, batch(facts, 4 * config.optimization.d_steps))
+    return str(program), state, metrics
+
+
+def recipe_of(model):
+    return model if model in ("progressive", "stylegan2") else "gan"
+
+
+@pytest.mark.parametrize(("conditional", "size", "channels"), [(False, 28, 1), (True, 32, 3)])
+@pytest.mark.parametrize("model", PICTURE_MODELS)
+def test_every_model_makes_and_judges_pictures(model, conditional, size, channels):
+    config = of(model=model, recipe=recipe_of(model), conditional=conditional, width=16)
+    check_settings(config)
+    facts = Facts((size, size, channels), IMAGES.class_names)
+    gan = build(config, facts).gan
+
+    def draw(key, batch):  # to make the state, both networks are traced
+        return gan.sample(gan.init(key, batch), key, 4, batch.y if conditional else None)
+
+    samples = jax.eval_shape(draw, jax.random.key(0), batch(facts))
+    assert samples.shape == (4, *facts.shape)
+
+
+@pytest.mark.parametrize("model", sorted(set(PICTURE_MODELS) - {"mlp"}))
+def test_a_size_that_a_model_cannot_take_is_refused(model):
+    with pytest.raises(ConfigError, match=f"--model={model}.*image_size.*30"):
+        build(of(model=model, recipe=recipe_of(model)), Facts((30, 30, 1)))
+    with pytest.raises(ConfigError, match="square"):
+        build(of(model=model, recipe=recipe_of(model)), Facts((2,)))
+
+
+def test_memory_is_saved_where_it_is_asked_for():
+    plain, _, _ = traced(of(model="mlp"))
+    assert "remat" not in plain
+    assert "remat" in traced(of(model="mlp", remat=True))[0]
+    parts = traced(of(model="mlp", microbatch=2))[0]
+    assert parts.count("scan[") > plain.count("scan[")
+
+
+def test_settings_move_while_the_gan_burns_in():
+    points = Facts((2,))
+    moving = of(
+        model="mlp",
+        penalty="r1",
+        d_norm="none",
+        burn_in=400,
+        lr_end=0.25,
+        penalty_weight_end=0.1,
+        beta2=0.9,
+        beta2_end=0.99,
+        ema_half_life=100,
+    )
+    check_settings(moving)
+    gan = build(moving, points).gan
+    state = gan.init(jax.random.key(0), batch(points))
+    late = state._replace(g=state.g._replace(step=jnp.int32(1000)))
+    for now, copied in (state, True), (late, False):
+        after, _ = jax.jit(gan.g_step)(now, batch(points))
+        same = [
+            np.array_equal(a, b)
+            for a, b in zip(
+                jax.tree.leaves(after.ema.params), jax.tree.leaves(after.g.params), strict=True
+            )
+        ]
+        assert all(same) == copied
+
+
+def test_what_is_remembered_for_the_logits_is_in_ds_state():
+    planned = of(augment="scheduled", augment_end=0.5, burn_in=400, d_norm="none")
+    check_settings(planned)
+    assert traced(planned)[1].d.state["augment"].dtype == jnp.int32
+    _, state, metrics = traced(of(lecam=0.3, augment="ada", consistency=10.0, d_norm="none"))
+    network, memory = state.d.state
+    assert set(memory) == {"real", "fake"}
+    assert set(network) == {"network", "augment"}
+    assert {"d_regularizer", "d_augment", "d_penalty"} <= set(metrics)
+
+
+def test_spectral_norm_is_for_the_player_that_is_named():
+    for player, settings in ("d", {"spectral_norm": True}), ("g", {"g_spectral_norm": True}):
+        _, plain, _ = traced(of(model="mlp"))
+        _, state, _ = traced(of(model="mlp", **settings))
+        for name in "gd":
+            count = lambda s, name=name: len(jax.tree.leaves(getattr(s, name).state))  # noqa: E731
+            assert (count(state) > count(plain)) == (name == player)
+
+
+MISTAKES = {
+    "both as stylegan2": {"recipe": "stylegan2"},
+    "both as progressive": {"recipe": "gan", "model": "progressive"},
+    "weights are equalised": {
+        "recipe": "progressive",
+        "model": "progressive",
+        "spectral_norm": True,
+    },
+    "--widths=8,x: expected": {"model": "r3gan", "widths": "8,x"},
+    "--widths=8: expected": {"widths": "8"},
+    "--attention=14": {"attention": 14},
+    "--lr_end=0.5: nothing moves": {"lr_end": 0.5},
+    "--augment_policy=colour": {"augment": "diffaugment", "augment_policy": "colour"},
+    "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},
+    "--augment=ada: with --loss=wasserstein": {"augment": "ada", "loss": "wasserstein"},
+    "--penalty_weight_end: not with": {
+        "consistency": 1.0,
+        "burn_in": 1.0,
+        "penalty_weight_end": 0.1,
+    },
+}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_settings_that_contradict_each_other_are_refused(message):
+    with pytest.raises(ConfigError, match=message):
+        check_settings(of(**MISTAKES[message]))
+
+
+def test_the_losses_without_a_zero_are_those_of_the_library():
+    from choices import LOSSES, UNANCHORED
+
+    for name in LOSSES:
+        threshold = getattr(jaxgan.losses, name)().threshold
+        assert (threshold is None) == (name in UNANCHORED)

@@ -1,0 +1,148 @@
+import dataclasses
+from pathlib import Path
+
+from jaxgan.runs import config
+import pytest
+from absl import flags
+from jaxgan.runs.config import Config, make
+
+from jaxgan.recipes import R3GAN_SETTINGS
+
+PRESETS = sorted((Path(__file__).parents[2] / "experiments" / "presets").glob("*.flags"))
+
+
+def parse(*arguments: str) -> Config:
+    values = flags.FlagValues()
+    config.define_flags(values)
+    values(["test", *arguments])
+    return config.from_flags(values)
+
+
+def test_without_flags_the_settings_are_the_defaults():
+    assert parse() == make()
+
+
+def test_every_setting_comes_back_from_its_flag_file(tmp_path):
+    other = make(
+        model="mlp", conditional=True, g_lr=1.25e-5, workdir=str(tmp_path), sync_batch_norm=False
+    )
+    (tmp_path / "flags.txt").write_text(other.to_flags())
+    assert config.load(tmp_path) == other
+
+
+def test_sweeps_may_be_given_in_one_flag_or_in_several(tmp_path):
+    several = parse("--sweep=d_lr=1e-4,2e-4", "--sweep", "g_lr=1,2", f"--workdir={tmp_path}")
+    assert several.sweep == "d_lr=1e-4,2e-4,g_lr=1,2"
+    assert parse("--sweep=d_lr=1e-4,2e-4,g_lr=1,2", f"--workdir={tmp_path}") == several
+    (tmp_path / "flags.txt").write_text(several.to_flags())
+    assert config.load(tmp_path) == several
+
+
+def test_only_settings_that_change_the_run_count_as_a_difference():
+    ours = make()
+    theirs = ours.replace(steps=7, log_every=3, keep=9, workdir="elsewhere")
+    assert ours.difference(theirs) == []
+    theirs = theirs.replace(seed=5, loss="hinge")
+    assert ours.difference(theirs) == ["--loss=non_saturating (now hinge)", "--seed=0 (now 5)"]
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path):
+    with pytest.raises(config.ConfigError, match=r"--workdir=.*no flags\.txt"):
+        config.load(tmp_path)
+
+
+def test_settings_of_another_program_are_refused(tmp_path):
+    (tmp_path / "flags.txt").write_text("--no_such_flag=1\n")
+    with pytest.raises(config.ConfigError, match="no_such_flag"):
+        config.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argument", "names"),
+    [
+        ("--steps=0", "steps"),
+        ("--batch_size=many", "batch_size"),
+        ("--loss=cross", "non_saturating"),
+        ("--ema_decay=1.5", "ema_decay"),
+        ("--nonsense=1", "nonsense"),
+    ],
+)
+def test_a_value_that_a_flag_does_not_take_is_refused_by_name(argument, names):
+    with pytest.raises(flags.Error, match=names):
+        parse(argument)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_parses_and_says_what_it_gave(path):
+    settings = parse(f"--flagfile={path}")
+    assert settings.run.workdir == f"runs/{path.stem}"
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    for word in ("Command", "Machine", "Time", "Result"):
+        assert any(line.startswith(f"# {word}:") for line in head), f"no {word} in {path}"
+    text = "\n".join(head)
+    assert f"experiments/presets/{path.name}" in text
+    picture = Path(f"docs/gallery/{path.stem}.png")
+    if "not run here" not in text:
+        assert str(picture) in text
+        assert (PRESETS[0].parents[2] / picture).is_file()
+        assert f"({picture})" in (PRESETS[0].parents[2] / "README.md").read_text()
+
+
+def test_there_is_a_preset_for_each_way_in():
+    expected = {
+        "gan_ring",
+        "wgan_ring",
+        "dcgan_mnist",
+        "dcgan_fashion_mnist",
+        "srgan_photos",
+        "wavegan_notes",
+        "voxels_solids",
+    } | {
+        f"{name}_digits"
+        for name in [
+            "gan",
+            "dcgan",
+            "cgan",
+            "lsgan",
+            "wgan_gp",
+            "dragan",
+            "hinge",
+            "ragan",
+            "rpgan",
+            "bgan",
+            "r1",
+            "r1_r2",
+            "sngan",
+            "sagan",
+            "biggan",
+            "progressive",
+            "stylegan2",
+            "r3gan",
+            "acgan",
+            "infogan",
+            "sgan",
+            "cogan",
+            "bigan",
+            "aae",
+            "pix2pix",
+            "cyclegan",
+            "context_encoder",
+            "ccgan",
+        ]
+    }
+    assert expected <= {path.stem for path in PRESETS}
+
+
+def test_the_flags_of_r3gan_on_stacked_mnist_are_the_settings_of_its_recipe():
+    path = next(path for path in PRESETS if path.stem == "r3gan_stacked_mnist")
+    flags, published = parse(f"--flagfile={path}"), R3GAN_SETTINGS["stacked_mnist"]
+    assert (flags.image_size, (flags.width,) * 4) == (published.image_size, published.widths)
+    assert (flags.batch_size, flags.burn_in) == (published.batch_size, published.burn_in)
+    assert flags.steps == int(published.images) // flags.batch_size
+    assert (flags.g_lr, flags.d_lr, flags.lr_end) == (*published.learning_rate, 1.0)
+    weight = flags.penalty_weight
+    assert (weight, weight * flags.penalty_weight_end) == published.gamma
+    assert (flags.beta1, (flags.beta2, flags.beta2_end)) == (0, published.beta2)
+    assert (0, flags.ema_half_life) == published.ema_half_life
+    assert (flags.loss, flags.penalty) == ("relativistic_paired", "r1_r2")
+    assert (flags.latent_dim, flags.augment) == (64, "none")

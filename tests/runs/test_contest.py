@@ -1,0 +1,181 @@
+"""Evaluations of a run while it trains: what is kept as the best, and when it ends."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from jaxgan.runs.training import evaluator as contest
+from jaxgan.runs.training import loop
+import numpy as np
+import pytest
+from jaxgan.runs.commands import sample
+from jaxgan.runs.checks import check_settings
+from jaxgan.runs.config import Config, ConfigError, make
+from jaxgan.runs.training.stopping import StopRule, stop_rule
+
+from jaxgan.checkpoint import Checkpoints, digest
+from jaxgan.metrics import Estimate
+from jaxgan.metrics.inception import WeightsError
+
+RING = {
+    "dataset": "ring",
+    "model": "mlp",
+    "width": 16,
+    "latent_dim": 4,
+    "parallel": "jit",
+    "steps_per_call": 10,
+    "eval_every": 10,
+    "eval_samples": 100,
+}
+
+
+def evaluations(config):
+    path = Path(config.run.workdir) / "evaluations.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def scores(monkeypatch):
+    """Let coverage be what the test says, one value for each evaluation."""
+    left = []
+
+    def measure(self, x, chosen):
+        del self, chosen
+        assert len(x) == 100
+        value = left.pop(0) if left else 0.5
+        return {"points/coverage": Estimate(value, float("nan")), "points/modes": Estimate(8, 0)}
+
+    monkeypatch.setattr("judge.Comparison.measure", measure)
+
+    def script(*values):
+        left[:] = [1.0, 0.0, *values]  # first those of real data and noise
+
+    return script
+
+
+def test_samples_are_measured_and_the_yardsticks_said(tmp_path, capsys):
+    config = make(**RING, steps=25, workdir=str(tmp_path / "run"))
+    loop.run(config)
+    assert [line["step"] for line in evaluations(config)] == [10, 20, 25]
+    assert {"points/coverage", "points/modes", "points/good"} <= set(evaluations(config)[0])
+    told = [line for line in capsys.readouterr().err.splitlines() if "points/modes" in line]
+    assert len(told) == 3
+    assert "real data 8, noise " in told[0]
+
+
+def test_the_best_step_is_kept_beside_the_newest(tmp_path, scores):
+    config = make(**RING, steps=50, workdir=str(tmp_path / "run"))
+    scores(0.1, 0.4, 0.2, 0.4, 0.3)
+    result = loop.run(config)
+    with Checkpoints(tmp_path / "run" / "best") as best:
+        assert best.steps() == [20]
+    assert sample.restore(config.run.workdir, best=True).step == 20
+    newest = sample.restore(config.run.workdir)
+    assert newest.step == 50
+    assert digest(newest.variables) == digest(result.state.ema)
+
+
+def test_a_run_ends_when_it_reaches_its_target(tmp_path, scores, capsys):
+    config = make(**RING, steps=90, stop_when="coverage>0.8", workdir=str(tmp_path / "run"))
+    scores(0.3, 0.79, 0.8, 0.9)
+    assert loop.run(config).step == 30
+    # Started again, it has still reached it, and nothing is measured or trained anew.
+    scores()
+    assert loop.run(config).step == 30
+    assert len(evaluations(config)) == 3
+    assert "--stop_when=coverage>0.8" in capsys.readouterr().err
+
+
+def test_a_run_ends_when_it_does_not_get_better(tmp_path, scores):
+    config = make(**RING, steps=90, stop_when="patience=2", workdir=str(tmp_path / "run"))
+    scores(0.3, 0.5, 0.4, 0.6, 0.6, 0.1, 0.7)
+    assert loop.run(config).step == 60
+
+
+@pytest.mark.slow  # test_train.py resumes a run without evaluations
+def test_a_resumed_run_keeps_and_ends_as_one_that_was_not_interrupted(tmp_path, scores):
+    straight = make(**RING, steps=90, stop_when="patience=2", workdir=str(tmp_path / "a"))
+    values = (0.3, 0.6, 0.4, 0.5, 0.9)
+    scores(*values)
+    expected = loop.run(straight)
+    resumed = straight.replace(workdir=str(tmp_path / "b"), steps=30)
+    scores(*values)
+    loop.run(resumed)
+    scores(*values[3:])
+    result = loop.run(resumed.replace(steps=90))
+    assert result.step == expected.step == 40
+    assert digest(result.state) == digest(expected.state)
+    assert evaluations(straight) == evaluations(resumed)
+
+
+def test_measuring_changes_nothing_of_the_run(tmp_path):
+    ends = []
+    for every in 0, 10:
+        settings = RING | {"eval_every": every}
+        config = make(**settings, steps=30, workdir=str(tmp_path / str(every)))
+        ends.append(digest(loop.run(config).state))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.slow  # compiles for long
+def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
+    config = make(**RING, conditional=True, steps=10, workdir=str(tmp_path / "run"))
+    seen = []
+    drawing = contest.Evaluator._draw
+
+    def draw(self, state):
+        def watched(state, key, n, y):
+            seen.append(np.asarray(y))
+            return self._real.sample(state, key, n=n, y=y)
+
+        self._real, self._gan = self._gan, self._gan._replace(sample=watched)
+        return drawing(self, state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contest.Evaluator, "_draw", draw)
+        loop.run(config)
+    assert set(np.concatenate(seen)) == set(range(8))
+    assert len(evaluations(config)) == 1
+
+
+def test_stop_rules():
+    assert stop_rule("fid<5") == StopRule("fid", False, 5.0)
+    assert stop_rule("modes>8.5") == StopRule("modes", True, 8.5)
+    assert stop_rule("patience=10") == StopRule(patience=10)
+    assert stop_rule("fid<5").reached(5)
+    assert not stop_rule("fid<5").reached(5.1)
+    for wrong in "fid", "fid=5", "patience=0", "patience<x", "fid<":
+        with pytest.raises(ConfigError, match="as fid<5 or modes>8, or patience=N"):
+            stop_rule(wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stop_when": "modes>7", "eval_every": 0}, "nothing is measured; give --eval_every"),
+        ({"eval_metrics": "modes,ssim"}, "--eval_metrics=ssim: choose of"),
+        ({"seeds": 2}, "--eval_every: not with --seeds"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        check_settings(make(**RING | settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stop_when": "fid<3"}, "fid is not measured; choose of density, coverage, modes, good"),
+        ({"eval_metrics": "modes"}, "found by points/coverage"),
+        ({"eval_samples": 30_000}, "at most half of the 50000 examples"),
+        (
+            {"dataset": "digits", "features": "inception", "inception_weights": "/no/such.pth"},
+            "/no/such.pth cannot be read",
+        ),
+    ],
+)
+def test_settings_that_the_data_cannot_serve_leave_nothing_behind(tmp_path, settings, message):
+    workdir = tmp_path / "run"
+    with pytest.raises((ConfigError, WeightsError), match=message):
+        loop.run(make(**RING | settings, steps=10, workdir=str(workdir)))
+    assert not workdir.exists()

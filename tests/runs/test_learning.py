@@ -1,0 +1,51 @@
+"""What the presets promise: digits that can be told apart, and the digit that is asked for."""
+
+from pathlib import Path
+
+from jaxgan.runs import config
+import jax
+from jaxgan.runs.training import loop
+import numpy as np
+import pytest
+from jaxgan.runs.commands import sample
+from absl import flags
+
+from jaxgan import data
+
+PRESETS = Path(__file__).parents[2] / "experiments" / "presets"
+
+
+def nearest_labels(images):
+    """The label of the nearest real image in pixels: right for 92 % of the first 1,000 digits."""
+    digits = data.load("digits")
+    known = digits.x.reshape(len(digits.x), -1).astype(np.float32)
+    images = images.reshape(len(images), -1).astype(np.float32)
+    distances = (known**2).sum(1) - 2 * images @ known.T
+    return digits.y[distances.argmin(axis=1)]
+
+
+def draw(preset, workdir, n):
+    values = flags.FlagValues()
+    config.define_flags(values)
+    path = PRESETS / f"{preset}.flags"
+    values(["train", f"--flagfile={path}", f"--workdir={workdir}", "--parallel=jit"])
+    loop.run(config.from_flags(values))
+    run = sample.restore(workdir)
+    return sample.make(run, jax.random.key(1), n, None, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_users_run_it")
+def test_a_hundred_samples_of_the_demo_show_all_ten_digits(tmp_path):
+    images, _ = draw("dcgan_digits", tmp_path / "run", 100)
+    counts = np.bincount(nearest_labels(images), minlength=10)
+    assert (counts > 0).all(), counts
+    assert counts.max() < 40, counts
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_users_run_it")
+def test_the_conditional_gan_draws_the_digit_that_is_asked_for(tmp_path):
+    images, labels = draw("cgan_digits", tmp_path / "run", 500)
+    agreement = (nearest_labels(images) == labels).mean()
+    assert agreement > 0.8, agreement
