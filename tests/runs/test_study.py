@@ -23,7 +23,11 @@ def test_all_runs_have_settings_that_can_be_run_and_directories_of_their_own(tmp
         assert len({run.config.run.workdir for run in todo}) == len(todo)
         for run in todo:
             check_settings(run.config)
-        assert {run.config.objective.loss for run in todo} >= {"minimax", "hinge", "relativistic_paired"}
+        assert {run.config.objective.loss for run in todo} >= {
+            "minimax",
+            "hinge",
+            "relativistic_paired",
+        }
 
 
 def test_objectives_differ_only_in_what_makes_them_up(tmp_path):

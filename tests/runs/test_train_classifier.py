@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from jaxgan.runs.commands import train_classifier
 from absl import flags
-from jaxgan.runs.commands.train_classifier import Examples, Recipe, accuracy, distort, examples, train
+from jaxgan.runs.commands.train_classifier import (
+    Examples,
+    Recipe,
+    accuracy,
+    distort,
+    examples,
+    train,
+)
 
 from jaxgan.metrics import classifiers
 
