@@ -148,7 +148,7 @@ def _bigan(setting: Setting) -> Experiment:
     body = None if dense else setting.encoder(_FEATURES)
     widths = (2 * config.width, config.width) if dense else (_FEATURES,)
     d = setting.of_d(joint.Discriminator(body, widths))
-    keywords = setting.few("latent", "penalty", "penalty_weight")
+    keywords = setting.few("latent", "penalty", "penalty_weight", "penalty_every")
     gan = recipes.bigan(g, e, d, stochastic=config.stochastic, **keywords)
     return _autoencoder(setting, gan, g, e)
 
