@@ -21,13 +21,12 @@ from jaxgan.data.stack import stack
 FONT = "NotoColorEmoji.ttf"
 
 
-def load_emoji(split: str, image_size: int | None, cache_root: Path) -> Dataset:
+def load_emoji(image_size: int | None, cache_root: Path) -> Dataset:
     """Loads the pictures of the emoji font, in the order of its glyphs, on white, without labels.
 
     The font is looked for in the user's folder of fonts and in the system's.
 
     Args:
-        split: `train`.
         image_size: Side to resize to; None is the short side of the pictures, 128.
         cache_root: Folder of the cache.
 
@@ -35,10 +34,8 @@ def load_emoji(split: str, image_size: int | None, cache_root: Path) -> Dataset:
         uint8 images `[N, H, W, 3]`.
 
     Raises:
-        DataError: for another split, without such a font or without fontTools to read it.
+        DataError: if there is no such font, or no fontTools to read it.
     """
-    if split != "train":
-        raise DataError(f"emoji has no split {split!r} (--split): its one split is 'train'")
     font = find_font(_font_folders())
     status = font.stat()
     return cached(

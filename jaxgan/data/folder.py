@@ -23,7 +23,6 @@ def load_folder(
     image_size: int | None,
     cache_root: Path,
     *,
-    split: str = "train",
     side_by_side: bool = False,
 ) -> Dataset:
     """Loads all images below a directory, folder by folder, each in the order of its names.
@@ -38,7 +37,6 @@ def load_folder(
         path: The directory; symbolic links are followed.
         image_size: Side to resize to; None for images that all have one size.
         cache_root: Folder of the cache.
-        split: `train`.
         side_by_side: Whether every file holds two pictures, left and right, as the archives of
             pix2pix do (https://arxiv.org/abs/1611.07004). They are resized one by one and stay
             side by side.
@@ -47,11 +45,9 @@ def load_folder(
         uint8 images `[N, H, W, C]`, C being 1 or 3.
 
     Raises:
-        DataError: for another split, if there is no readable image, if images differ in size and
-            `image_size` is None, or if one that should cannot hold two pictures side by side.
+        DataError: if there is no readable image, if images differ in size and `image_size` is
+            None, or if one that should cannot hold two pictures side by side.
     """
-    if split != "train":
-        raise DataError(f"a folder has no split {split!r} (--split): its one split is 'train'")
     root = Path(path).expanduser().absolute()
     if not root.is_dir():
         raise DataError(

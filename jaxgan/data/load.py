@@ -123,15 +123,13 @@ def _load(
 
 def _packaged(
     name: str, image_size: int | None, folders: _Folders, side_by_side: bool
-) -> Callable[[str], Dataset] | None:
-    """Returns what loads a split of a set that this package reads itself; None for others."""
+) -> Callable[[], Dataset] | None:
+    """Returns what loads a set that this package reads itself; None for other sets."""
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
         from jaxgan.data.folder import load_folder  # imports Pillow
 
-        return lambda split: load_folder(
-            path, image_size, folders.cache, split=split, side_by_side=side_by_side
-        )
+        return partial(load_folder, path, image_size, folders.cache, side_by_side=side_by_side)
     if name in _WITHOUT_SIZE:
         if image_size is not None:
             raise DataError(f"{name} holds {_WITHOUT_SIZE[name]}: leave --image_size out")
@@ -142,20 +140,20 @@ def _packaged(
             "solids": load_solids,
         }[name]
 
-    def load_emoji(split: str) -> Dataset:
+    def load_emoji() -> Dataset:
         from jaxgan.data import emoji  # imports Pillow
 
-        return emoji.load_emoji(split, image_size, folders.cache)
+        return emoji.load_emoji(image_size, folders.cache)
 
-    def load_photos(split: str) -> Dataset:
+    def load_photos() -> Dataset:
         from jaxgan.data import photos  # imports Pillow
 
-        return photos.load_photos(split, image_size)
+        return photos.load_photos(image_size)
 
-    def load_stack(split: str) -> Dataset:
+    def load_stack() -> Dataset:
         digits = name.removeprefix("stacked_")
         single = partial(_load, digits, split="train", image_size=None, folders=folders)
-        return load_stacked(name, split, image_size, single)
+        return load_stacked(name, image_size, single)
 
     return {
         "digits": partial(load_digits, image_size=image_size),
@@ -166,19 +164,20 @@ def _packaged(
     }.get(name)
 
 
-def _load_slice(load_whole: Callable[[str], Dataset], name: str, split: str) -> Dataset:
-    """Loads a split, or a slice of one as tensorflow-datasets writes it."""
+def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
+    """Loads the one split `train`, or a slice of it as tensorflow-datasets writes it."""
     bound = r"(-?\d+%?)?"
-    parts = re.fullmatch(rf"(\w+)(?:\[{bound}:{bound}\])?", split)
+    parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
     if parts is None:
+        hint = "; name=mnist has a test split" if name == "digits" else ""
         raise DataError(
-            f"{name} has no split {split!r} (--split): expected one such as 'train', or a slice "
-            "of one such as 'train[:90%]' or 'train[100:200]'"
+            f"{name} has no split {split!r} (--split): expected split=train, or a slice of it such "
+            f"as split=train[:90%] or split=train[100:200]{hint}"
         )
-    dataset = load_whole(parts[1])
+    dataset = load_whole()
     size = len(dataset.x)
-    start = _position(parts[2] or "0", size)
-    stop = _position(parts[3] or "100%", size)
+    start = _position(parts[1] or "0", size)
+    stop = _position(parts[2] or "100%", size)
     if not 0 <= start < stop <= size:
         raise DataError(
             f"{split!r} (--split) is no part of the {size} examples of {name}: they have the "

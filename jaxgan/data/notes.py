@@ -7,7 +7,6 @@ makes, https://arxiv.org/abs/1802.04208, and still about a hundred periods.
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.errors import DataError
 
 SIZE = 4000
 RATE = 4000
@@ -23,7 +22,7 @@ _CENTS = 10
 _NOISE = 0.005
 
 
-def load_notes(split: str = "train") -> Dataset:
+def load_notes() -> Dataset:
     """Plays notes: always the same 4000, each of the eight pitches equally often.
 
         loudness * min(t / attack, 1) * exp(-t / decay) * sum_k a_k sin(2 pi k f t + phase_k)
@@ -31,17 +30,9 @@ def load_notes(split: str = "train") -> Dataset:
     plus faint noise. The fundamental is the strongest of up to four harmonics. Strengths, phases,
     attack and decay are random, and f is up to 10 cents beside the pitch, a tenth of a semitone.
 
-    Args:
-        split: `train`.
-
     Returns:
         float32 `[4000, 1024, 1]` within [-1, 1]; y is the pitch, an index into FREQUENCIES.
-
-    Raises:
-        DataError: for another split.
     """
-    if split != "train":
-        raise DataError(f"notes has no split {split!r} (--split): its one split is 'train'")
     random = np.random.default_rng(0)
     y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
 

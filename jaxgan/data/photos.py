@@ -20,7 +20,7 @@ PHOTOS = (
 )
 
 
-def load_photos(split: str, image_size: int | None) -> Dataset:
+def load_photos(image_size: int | None) -> Dataset:
     """Cuts seven colour photographs into squares that do not overlap, photo by photo.
 
     They are a face, a cat, a cup, a rocket, a motorcycle, a tissue under the microscope and the
@@ -28,17 +28,14 @@ def load_photos(split: str, image_size: int | None) -> Dataset:
     and at the bottom of a photo is left out.
 
     Args:
-        split: `train`.
         image_size: Side of the squares; None is 64, of which there are 542.
 
     Returns:
         uint8 images `[N, image_size, image_size, 3]`, without labels.
 
     Raises:
-        DataError: for another split, for squares larger than all photos, or without scikit-image.
+        DataError: if the squares are larger than all photographs, or scikit-image is missing.
     """
-    if split != "train":
-        raise DataError(f"photos has no split {split!r} (--split): its one split is 'train'")
     side = 64 if image_size is None else image_size
     # Only its files are used: to import scikit-image takes a second.
     found = importlib.util.find_spec("skimage")

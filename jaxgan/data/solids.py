@@ -6,7 +6,6 @@ The form of the data of 3D-GAN, https://arxiv.org/abs/1610.07584, at a quarter o
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.errors import DataError
 
 SIZE = 4000
 SIDE = 16
@@ -16,7 +15,7 @@ NAMES = ("ball", "box", "cylinder", "torus", "cone")
 _TILT = np.pi / 8
 
 
-def load_solids(split: str = "train") -> Dataset:
+def load_solids() -> Dataset:
     """Builds solids: always the same 4000, each of the five kinds equally often.
 
     Their sizes, proportions and places are random. They are turned by any angle about the
@@ -24,17 +23,9 @@ def load_solids(split: str = "train") -> Dataset:
     if its centre is inside. The axes are depth, height and width, so that `x[i, depth]` is a
     picture: its rows go down, and a cone stands on its base.
 
-    Args:
-        split: `train`.
-
     Returns:
         uint8 `[4000, 16, 16, 16, 1]`, 0 where it is empty and 255 where it is full; y is the kind.
-
-    Raises:
-        DataError: for another split.
     """
-    if split != "train":
-        raise DataError(f"solids has no split {split!r} (--split): its one split is 'train'")
     y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
     x = np.zeros((SIZE, SIDE**3), np.uint8)
     for kind, name in enumerate(NAMES):

@@ -16,9 +16,7 @@ SIZE = 128_000
 _NAMES = tuple(f"{i:03d}" for i in range(1000))
 
 
-def load_stacked(
-    name: str, split: str, image_size: int | None, load_single: Callable[[], Dataset]
-) -> Dataset:
+def load_stacked(name: str, image_size: int | None, load_single: Callable[[], Dataset]) -> Dataset:
     """Stacks digits: always the same 128,000 triples, drawn independently and with replacement.
 
     128,000 fixed triples are the protocol of Lin et al., "PacGAN", 2018,
@@ -26,7 +24,6 @@ def load_stacked(
 
     Args:
         name: `stacked_mnist`, of MNIST's train split, or `stacked_digits`, of the shipped digits.
-        split: `train`.
         image_size: None for 28 pixels, or 32, which pads two black ones on each side as in the
             literature.
         load_single: loads the single digits.
@@ -35,10 +32,8 @@ def load_stacked(
         uint8 `[128000, 28, 28, 3]`; y is 100 a + 10 b + c, of the red, green and blue digit.
 
     Raises:
-        DataError: for another split or size.
+        DataError: if `image_size` is another one.
     """
-    if split != "train":
-        raise DataError(f"{name} has no split {split!r} (--split): its one split is 'train'")
     if image_size not in (None, 28, 32):
         raise DataError(f"{name} has images of 28 pixels, or 32, not {image_size} (--image_size)")
     single = load_single()

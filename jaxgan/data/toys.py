@@ -8,7 +8,6 @@ generator that ends in tanh. Distances shrink alike: a threshold given in standa
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.errors import DataError
 
 SIZE = 50_000
 
@@ -42,21 +41,15 @@ def grid_modes() -> np.ndarray:
     return (GRID_SCALE * centres).astype(np.float32)
 
 
-def load_toy(name: str, split: str = "train") -> Dataset:
+def load_toy(name: str) -> Dataset:
     """Draws `ring` or `grid`: always the same 50,000 points, each mode equally often.
 
     Args:
         name: `ring` or `grid`.
-        split: `train`.
 
     Returns:
         float32 points `[50000, 2]` within [-1, 1]; y is the index of the point's mode.
-
-    Raises:
-        DataError: for another split.
     """
-    if split != "train":
-        raise DataError(f"{name} has no split {split!r} (--split): its one split is 'train'")
     modes, sd = (ring_modes(), RING_SD) if name == "ring" else (grid_modes(), GRID_SD)
     y = np.arange(SIZE, dtype=np.int32) % len(modes)
     noise = np.random.default_rng(0).standard_normal((SIZE, 2), dtype=np.float32)
