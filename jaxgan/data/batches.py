@@ -25,7 +25,7 @@ def order(
     longer call: `order(first_step=a, steps=n)` equals `order(first_step=0, steps=a + n)[a:]`.
 
     With `flip` the set counts as `2 * size` examples, of which number `size + i` is the mirror
-    image of number `i` (the `--mirror` of StyleGAN, https://arxiv.org/abs/1812.04948); `gather`
+    image of number `i` (StyleGAN's option `mirror`, https://arxiv.org/abs/1812.04948); `gather`
     does the mirroring.
 
     Args:

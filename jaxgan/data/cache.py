@@ -65,7 +65,11 @@ def cached(
         try:
             (scratch / "new").mkdir(parents=True)
         except OSError as error:
-            logging.warning("cannot cache %s (%s): pass a --cache_dir that can be", name, error)
+            logging.warning(
+                "cannot cache %s (%s): give a folder that can be written to, cache_dir=DIRECTORY",
+                name,
+                error,
+            )
             decoded = build(None)
         else:
             try:

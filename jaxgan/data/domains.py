@@ -55,9 +55,9 @@ def load_derived(name: str, image_size: int | None, load_named: LoadNamed) -> Da
     prefix, _, rest = name.partition(":")
     names = rest.split(",") if prefix == "unpaired" else [rest]
     if not all(names):
-        raise DataError(f"{name!r} (--dataset) names no data set: expected {prefix}:digits, say")
+        raise DataError(f"{name!r} names no data set: expected a name such as name={prefix}:digits")
     if len(names) > 2:
-        raise DataError(f"{name!r} (--dataset) has {len(names)} domains, expected 2: unpaired:A,B")
+        raise DataError(f"{name!r} has {len(names)} domains: expected two, name=unpaired:ONE,TWO")
     if prefix == "sides":
         return _sides(name, rest, image_size, load_named)
     sets = [_pictures(load_named(each, image_size=image_size)) for each in names]
@@ -151,8 +151,8 @@ def _reduced_by(factor: int, word: str) -> Callable[[Dataset], Dataset]:
         height, width = dataset.x.shape[1:3]
         if height % factor or width % factor:
             raise DataError(
-                f"images of {dataset.name} are {height}x{width} and cannot be {word}: pass an "
-                f"--image_size that {factor} divides"
+                f"images of {dataset.name} are {height}x{width} and cannot be {word}: give a size "
+                f"that {factor} divides, such as image_size={max(1, height // factor) * factor}"
             )
         return _with_source(lambda x: reduced(x, factor))(dataset)
 
@@ -213,7 +213,7 @@ def _two_domains(name: str, first: Dataset, second: Dataset) -> Dataset:
     if first.x.shape != (len(first.x), *second.x.shape[1:]):
         raise DataError(
             f"images of {first.name} are {_size(first)} and those of {second.name} "
-            f"{_size(second)}, height x width: pass --image_size to bring all to one"
+            f"{_size(second)}, height x width: give one size for both, such as image_size=32"
         )
     return Dataset(first.x, second.x, name, paired=False)
 

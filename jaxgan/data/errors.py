@@ -4,6 +4,6 @@
 class DataError(ValueError):
     """Data that cannot be loaded as asked.
 
-    The message is one line for the person at the keyboard: what is wrong, what was expected and
-    what to do about it, with the flag that does it.
+    The message is one line for the user: what is wrong, what was expected and what to do about
+    it. It names arguments of `jaxgan.data.load` in the form `image_size=32`.
     """

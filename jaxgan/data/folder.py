@@ -50,9 +50,7 @@ def load_folder(
     """
     root = Path(path).expanduser().absolute()
     if not root.is_dir():
-        raise DataError(
-            f"no directory {str(root)!r}: pass an existing one, --dataset=folder:DIRECTORY"
-        )
+        raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")
     files = list(image_files(root))
     if not files:
         raise DataError(f"no image below {str(root)!r}: expected {', '.join(SUFFIXES)} files")

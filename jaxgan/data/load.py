@@ -69,7 +69,7 @@ def load(
         DataError: if that cannot be had; the one-line message says why and what to do.
     """
     if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
-        raise DataError(f"image size {image_size!r} (--image_size): expected 1 pixel or more")
+        raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")
     data = None if data_dir is None else Path(data_dir).expanduser()
     manual = None if manual_dir is None else _existing(Path(manual_dir).expanduser())
     folders = _Folders(
@@ -132,7 +132,9 @@ def _packaged(
         return partial(load_folder, path, image_size, folders.cache, side_by_side=side_by_side)
     if name in _WITHOUT_SIZE:
         if image_size is not None:
-            raise DataError(f"{name} holds {_WITHOUT_SIZE[name]}: leave --image_size out")
+            raise DataError(
+                f"{name} holds {_WITHOUT_SIZE[name]}: leave out image_size={image_size}"
+            )
         return {
             "ring": partial(load_toy, "ring"),
             "grid": partial(load_toy, "grid"),
@@ -171,8 +173,8 @@ def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dat
     if parts is None:
         hint = "; name=mnist has a test split" if name == "digits" else ""
         raise DataError(
-            f"{name} has no split {split!r} (--split): expected split=train, or a slice of it such "
-            f"as split=train[:90%] or split=train[100:200]{hint}"
+            f"{name} has no split {split!r}: expected split=train, or a slice of it such as "
+            f"split=train[:90%] or split=train[100:200]{hint}"
         )
     dataset = load_whole()
     size = len(dataset.x)
@@ -180,8 +182,8 @@ def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dat
     stop = _position(parts[2] or "100%", size)
     if not 0 <= start < stop <= size:
         raise DataError(
-            f"{split!r} (--split) is no part of the {size} examples of {name}: they have the "
-            f"numbers 0 to {size - 1}"
+            f"split={split} is not part of the {size} examples of {name}: expected a slice "
+            f"between 0 and {size}, such as split=train[:{max(1, size // 2)}]"
         )
     if stop - start == size:
         return dataset
@@ -200,6 +202,6 @@ def _existing(manual_dir: Path) -> Path:
     if not manual_dir.is_dir() or not any(manual_dir.iterdir()):
         state = "is empty" if manual_dir.is_dir() else "does not exist"
         raise DataError(
-            f"{str(manual_dir)!r} (--manual_dir) {state}: put the files of the data set there"
+            f"manual_dir={manual_dir} {state}: expected a folder with the files of the data set"
         )
     return manual_dir

@@ -54,8 +54,8 @@ def _checked_manual_dir(builder: Any, manual_dir: Path) -> Path:
     missing = {name: info for name, info in expected.items() if not (folder / name).exists()}
     if missing:
         raise DataError(
-            f"{builder.name}: {listed(missing)} missing in {str(folder)!r} (--manual_dir): put "
-            f"all {len(expected)} published files there, as .gz and under their own names"
+            f"{builder.name}: {listed(missing)} missing in manual_dir={folder}: put all "
+            f"{len(expected)} published files there, as .gz and under their own names"
         )
     for name, info in expected.items():
         with open(folder / name, "rb") as file:
@@ -80,8 +80,8 @@ def _check_download(builder: Any) -> None:
         address = next(iter(missing)).rpartition("/")[0]
         files = listed({info.filename: info for info in missing.values()})
         raise DataError(
-            f"{builder.name} is not prepared in {builder.data_dir_root} and {address} does not "
-            f"answer: put {files} from there into a folder and pass it as --manual_dir"
+            f"{builder.name} is not prepared in data_dir={builder.data_dir_root} and {address} does "
+            f"not answer: put {files} from there into a folder and give manual_dir=DIRECTORY"
         )
 
 

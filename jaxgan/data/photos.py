@@ -46,7 +46,9 @@ def load_photos(image_size: int | None) -> Dataset:
     folder = Path(found.submodule_search_locations[0]) / "data"
     x = np.concatenate([patches(_read(folder / name), side) for name in PHOTOS])
     if not len(x):
-        raise DataError(f"photos are all smaller than {side} pixels (--image_size): take 64, say")
+        raise DataError(
+            f"no photograph is as large as image_size={side}: give less, such as image_size=64"
+        )
     return Dataset(x, None, "photos")
 
 

@@ -37,7 +37,7 @@ def raw_examples(builder: Any, split: str) -> Iterator[bytes]:
     else:
         raise DataError(
             f"{builder.info.full_name} in {builder.data_dir} is in {file_format} format; only "
-            "array_record and tfrecord can be read: prepare it anew under another --data_dir"
+            "array_record and tfrecord can be read: prepare it anew in another data_dir=DIRECTORY"
         )
 
 

@@ -36,7 +36,7 @@ def stack(
         if image.shape != x.shape[1:]:
             raise DataError(
                 f"images differ in size ({_sides(x[0])} and {_sides(image)}, height x width): "
-                "pass --image_size to bring all to one"
+                "give one size for all, such as image_size=64"
             )
         x[len(labels)] = image
         labels.append(label)
@@ -56,8 +56,8 @@ def _allocate(shape: tuple[int, ...], directory: Path | None) -> np.ndarray:
     need, free = int(np.prod(shape)), shutil.disk_usage(directory).free
     if need > free:  # writing to a map of a full disk would kill the process
         logging.warning(
-            "%.1f GB of images do not fit the %.1f GB that are free in the cache: keeping them in "
-            "memory; pass a --cache_dir with more room",
+            "%.1f GB of images do not fit in the %.1f GB that are free in the cache: keeping them "
+            "in memory; give a folder with more room, cache_dir=DIRECTORY",
             need / 1e9,
             free / 1e9,
         )

@@ -35,7 +35,9 @@ def load_stacked(name: str, image_size: int | None, load_single: Callable[[], Da
         DataError: if `image_size` is another one.
     """
     if image_size not in (None, 28, 32):
-        raise DataError(f"{name} has images of 28 pixels, or 32, not {image_size} (--image_size)")
+        raise DataError(
+            f"{name} cannot have image_size={image_size}: expected image_size=28 or image_size=32"
+        )
     single = load_single()
     assert single.y is not None  # digits are labelled
     rows = np.random.default_rng(0).integers(len(single.x), size=(SIZE, 3))

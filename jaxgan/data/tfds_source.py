@@ -127,8 +127,9 @@ def _low_size(source: _Source, split: str, image_size: int | None) -> int | None
     scale = int(of_config[1]) if of_config else _measured_scale(source.prepared(), split)
     if image_size % scale:
         raise DataError(
-            f"{source.name} has low resolution at 1/{scale} of the side, and {scale} does not "
-            f"divide {image_size} (--image_size): take {image_size + scale - image_size % scale}"
+            f"{source.name} has its low resolution at 1/{scale} of the side, and {scale} does not "
+            f"divide image_size={image_size}: give image_size="
+            f"{image_size + scale - image_size % scale}"
         )
     return image_size // scale
 
@@ -148,9 +149,7 @@ def _builder(name: str, data_dir: Path | None) -> Any:
     except registered.DatasetNotFoundError as error:
         raise DataError(_unknown(name)) from error
     except (ValueError, AssertionError) as error:
-        raise DataError(
-            f"no data set {name!r} (--dataset): {_one_line(error)} {_configs(name)}"
-        ) from error
+        raise DataError(f"no data set name={name}: {_one_line(error)} {_configs(name)}") from error
 
 
 def _configs(name: str) -> str:
@@ -168,9 +167,9 @@ def _unknown(name: str) -> str:
     close = difflib.get_close_matches(word + colon, dict.fromkeys(names))
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return (
-        f"unknown data set {name!r} (--dataset): expected {', '.join(BUILT_IN)}, folder:DIRECTORY, "
-        f"a name from tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
-        f"outlines:digits{hint}"
+        f"unknown data set {name!r}: expected {', '.join(BUILT_IN)}, folder:DIRECTORY, a name from "
+        f"tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
+        f"name=outlines:digits{hint}"
     )
 
 
@@ -185,13 +184,13 @@ def _image_feature(builder: Any) -> str:
         found = ", ".join(images) or "none"
         raise DataError(
             f"{builder.info.full_name} has no feature 'image' and not exactly one image feature "
-            f"(found: {found}): choose another --dataset"
+            f"(found: {found}): give another name=..."
         )
     dtype = np.dtype(features[chosen].np_dtype)
     if dtype != np.uint8:
         raise DataError(
-            f"the images of {builder.info.full_name} are {dtype}, expected uint8: choose another "
-            "--dataset"
+            f"the images of {builder.info.full_name} are {dtype}, expected uint8: give another "
+            "name=..."
         )
     return chosen
 
@@ -217,7 +216,7 @@ def _prepare(builder: Any, manual_dir: Path | None) -> None:
             return  # another process has prepared the same data set in the meantime
         raise DataError(
             f"tensorflow-datasets could not prepare {builder.info.full_name} in "
-            f"{builder.data_dir_root} (--data_dir): {type(error).__name__}: {_one_line(error)}"
+            f"data_dir={builder.data_dir_root}: {type(error).__name__}: {_one_line(error)}"
         ) from error
 
 
@@ -225,18 +224,21 @@ def _prepare_with_tensorflow(builder: Any, manual_dir: Path | None) -> None:
     name, files = builder.info.full_name, builder.url_infos or {}
     if importlib.util.find_spec("tensorflow") is None:
         raise DataError(
-            f"{name} is not prepared in {builder.data_dir_root} (--data_dir), and to prepare it "
-            'needs TensorFlow: pip install "jaxgan[tfds]"'
+            f"{name} is not prepared in data_dir={builder.data_dir_root}, and preparing it needs "
+            'TensorFlow: pip install "jaxgan[tfds]"'
         )
     if manual_dir is None and builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         wanted = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-        raise DataError(f"{name} has to be fetched by hand and passed as --manual_dir: {wanted}")
+        raise DataError(
+            f"{name} has to be fetched by hand: give its folder, manual_dir=DIRECTORY: {wanted}"
+        )
     by_hand = manual_dir and any((manual_dir / info.filename).exists() for info in files.values())
     if files and not by_hand and not network.answers(next(iter(files))):
         wanted = mnist_family.listed({info.filename: info for info in files.values()})
         raise DataError(
-            f"{name} is not prepared in {builder.data_dir_root} and {next(iter(files))} does not "
-            f"answer: put the files it needs (of {wanted}) into a folder, pass it as --manual_dir"
+            f"{name} is not prepared in data_dir={builder.data_dir_root} and {next(iter(files))} "
+            f"does not answer: put the files it needs (of {wanted}) into a folder and give "
+            "manual_dir=DIRECTORY"
         )
     config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
     builder.download_and_prepare(download_config=config, file_format="array_record")
@@ -250,11 +252,13 @@ def _split_size(builder: Any, split: str) -> int:
         size = splits[split].num_examples
     except (KeyError, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"{builder.info.full_name} has no split {split!r} (--split), only "
-            f"{', '.join(sorted(splits))} and slices such as '{min(splits)}[:50%]'"
+            f"{builder.info.full_name} has no split {split!r}: expected one of "
+            f"{', '.join(sorted(splits))}, or a slice such as split={min(splits)}[:50%]"
         ) from error
     if not size:
-        raise DataError(f"split {split!r} of {builder.info.full_name} is empty (--split)")
+        raise DataError(
+            f"split={split} of {builder.info.full_name} is empty: give one that has examples"
+        )
     return size
 
 

@@ -98,13 +98,13 @@ def test_modes_are_those_of_the_papers_shrunk():
 
 @pytest.mark.parametrize("name", ["digits", "ring", "grid"])
 def test_built_in_sets_have_one_split(name):
-    with pytest.raises(DataError, match="--split"):
+    with pytest.raises(DataError, match="split="):
         load(name, split="test")
 
 
 @pytest.mark.parametrize("size", [0, -3, 1.5])
 def test_an_image_has_at_least_one_pixel(size):
-    with pytest.raises(DataError, match="--image_size"):
+    with pytest.raises(DataError, match="image_size="):
         load("digits", image_size=size)
 
 

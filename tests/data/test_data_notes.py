@@ -68,5 +68,5 @@ def test_notes_of_one_pitch_differ(notes):
 
 
 def test_one_split():
-    with pytest.raises(DataError, match="no split 'test'.*split=train"):
+    with pytest.raises(DataError, match=r"no split 'test'.*split=train"):
         load("notes", split="test")

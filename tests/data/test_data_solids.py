@@ -89,5 +89,5 @@ def test_cones_stand_on_their_base(solids):
 
 
 def test_one_split():
-    with pytest.raises(DataError, match="no split 'test'.*split=train"):
+    with pytest.raises(DataError, match=r"no split 'test'.*split=train"):
         load("solids", split="test")
