@@ -36,8 +36,8 @@ def load_derived(name: str, image_size: int | None, load_named: LoadNamed) -> Da
         silhouettes:NAME   y is the silhouette of x, `[N, H, W, 1]`: what is not background is white
         halved:NAME        y is x at half its side, `[N, H / 2, W / 2, C]`
         quartered:NAME     y is x at a quarter of its side
-        grey:NAME          y is x in grey, `[N, H, W, 1]`, of colour pictures
-        colored:NAME       x is y in one random hue on black; both `[N, H, W, 3]`, of grey pictures
+        gray:NAME          y is x in gray, `[N, H, W, 1]`, of color pictures
+        colored:NAME       x is y in one random hue on black; both `[N, H, W, 3]`, of gray pictures
         rotated:NAME       x is y turned by 90 degrees, against the clock
         sides:NAME         of pictures that lie side by side, y is the left and x the right one
         swapped:NAME       x and y of a set of pairs or domains exchanged
@@ -68,7 +68,10 @@ def load_derived(name: str, image_size: int | None, load_named: LoadNamed) -> Da
 
 def _pictures(dataset: Dataset) -> Dataset:
     if dataset.x.ndim != 4:
-        raise DataError(f"{dataset.name} holds no images, of which others could be derived")
+        raise DataError(
+            f"{dataset.name} holds no images: expected a set that does, such as "
+            "name=outlines:digits"
+        )
     return dataset
 
 
@@ -115,7 +118,7 @@ def _columns(x: np.ndarray, mode: Any = "constant") -> tuple[np.ndarray, np.ndar
 
 
 def silhouettes(x: np.ndarray) -> np.ndarray:
-    """Draws what differs from the colour of the corners in white: to uint8 `[N, H, W, 1]`.
+    """Draws what differs from the color of the corners in white: to uint8 `[N, H, W, 1]`.
 
     The background is the median of the four corners, so a shape may fill one of them.
     """
@@ -133,10 +136,13 @@ def _white(mask: np.ndarray) -> np.ndarray:
     return np.where(mask, 255, 0).astype(np.uint8)[..., np.newaxis]
 
 
-def grey(x: np.ndarray) -> np.ndarray:
-    """Turns uint8 colour `[N, H, W, 3]` to grey `[N, H, W, 1]`, weighted as ITU-R BT.601 has it."""
+def gray(x: np.ndarray) -> np.ndarray:
+    """Turns uint8 color `[N, H, W, 3]` to gray `[N, H, W, 1]`, weighted as ITU-R BT.601 has it."""
     weights = np.array([0.299, 0.587, 0.114], np.float32)
     return (x.astype(np.float32) @ weights).round().astype(np.uint8)[..., np.newaxis]
+
+
+grey = gray  # the former spelling, for one release
 
 
 def reduced(x: np.ndarray, factor: int) -> np.ndarray:
@@ -159,16 +165,16 @@ def _reduced_by(factor: int, word: str) -> Callable[[Dataset], Dataset]:
     return derive
 
 
-def _grey(dataset: Dataset) -> Dataset:
+def _gray(dataset: Dataset) -> Dataset:
     if dataset.x.shape[-1] == 1:
-        raise DataError(f"{dataset.name} is grey already: grey: expects colour, such as grey:emoji")
-    return _with_source(grey)(dataset)
+        raise DataError(f"{dataset.name} is gray already: expected color, such as name=gray:emoji")
+    return _with_source(gray)(dataset)
 
 
 def _colored(dataset: Dataset) -> Dataset:
     """Every picture in a hue of its own; the same hues in the same order for every set."""
     if dataset.x.shape[-1] == 3:
-        raise DataError(f"{dataset.name} has colours: colored: expects grey, as in colored:digits")
+        raise DataError(f"{dataset.name} has colors: expected gray, such as name=colored:digits")
     hue = 6 * np.random.default_rng(0).random((len(dataset.x), 1), np.float32)
     # Each of red, green and blue is full in a third of the circle, and falls off on both sides.
     color = (np.abs((hue + np.array([0, 4, 2], np.float32)) % 6 - 3) - 1).clip(0, 1)
@@ -191,24 +197,25 @@ def _unpaired(dataset: Dataset) -> Dataset:
     if not dataset.paired:
         return dataset
     if len(y) < 2:
-        raise DataError(f"{dataset.name} has one pair: two domains without pairs take 2 or more")
+        raise DataError(f"{dataset.name} has one pair: expected 2 or more, to make two domains of")
     return dataset._replace(x=dataset.x[::2], y=y[1::2], paired=False)
 
 
 def _counterpart(dataset: Dataset, prefix: str) -> np.ndarray:
     if dataset.y is None or not dataset.has_pictures:
         raise DataError(
-            f"{dataset.name} has no pairs of pictures: {prefix}: expects such as outlines:digits"
+            f"{dataset.name} has no pairs of pictures: {prefix}: expects a set that has, such as "
+            f"name={prefix}:outlines:digits"
         )
     return dataset.y
 
 
 def _two_domains(name: str, first: Dataset, second: Dataset) -> Dataset:
     if first.x.shape[-1] != second.x.shape[-1]:
-        grey_one, color_one = sorted([first, second], key=lambda one: one.x.shape[-1])
+        gray_one, color_one = sorted([first, second], key=lambda one: one.x.shape[-1])
         raise DataError(
-            f"{grey_one.name} is grey and {color_one.name} has colours: take "
-            f"swapped:grey:{color_one.name} for the latter"
+            f"{gray_one.name} is gray and {color_one.name} has colors: expected both alike, such "
+            f"as swapped:gray:{color_one.name} for the latter"
         )
     if first.x.shape != (len(first.x), *second.x.shape[1:]):
         raise DataError(
@@ -242,7 +249,8 @@ _DERIVED: dict[str, Callable[[Dataset], Dataset]] = {
     "silhouettes": _with_source(silhouettes),
     "halved": _reduced_by(2, "halved"),
     "quartered": _reduced_by(4, "quartered"),
-    "grey": _grey,
+    "gray": _gray,
+    "grey": _gray,  # the former spelling, for one release
     "colored": _colored,
     "rotated": _rotated,
     "swapped": _swapped,

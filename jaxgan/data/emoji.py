@@ -1,7 +1,7 @@
-"""The colour pictures of an emoji font, where one is installed.
+"""The color pictures of an emoji font, where one is installed.
 
 Google's Noto Color Emoji, as Debian's package `fonts-noto-color-emoji` has it, holds 3926 pictures
-of 136x128 pixels as PNG files in its table CBDT (the pictures are under the Apache licence 2.0).
+of 136x128 pixels as PNG files in its table CBDT (the pictures are under the Apache license 2.0).
 Other builds of the font draw theirs from curves, which this does not do.
 """
 

@@ -12,7 +12,7 @@ from PIL import Image
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.images import check_side_by_side, halves, is_grey, to_array, upright
+from jaxgan.data.images import check_side_by_side, halves, is_gray, to_array, upright
 from jaxgan.data.stack import Example, stack
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -28,8 +28,8 @@ def load_folder(
     """Loads all images below a directory, folder by folder, each in the order of its names.
 
     Where all images lie in sub-folders, the names of the top-level sub-folders are the classes;
-    where images lie in the directory itself, there are no labels. All images become grey if all
-    files are (by mode or palette, not by their pixels), otherwise all become colour. They are
+    where images lie in the directory itself, there are no labels. All images become gray if all
+    files are (by mode or palette, not by their pixels), otherwise all become color. They are
     turned as EXIF asks, and what is transparent is laid on white. Of an animation the first frame
     counts. Files that cannot be read are left out and named in one warning at every load.
 
@@ -105,7 +105,7 @@ def _decode(
     side_by_side: bool,
 ) -> Decoded:
     unreadable: dict[str, str] = {}
-    channels = 1 if _all_grey(root, files, unreadable) else 3
+    channels = 1 if _all_gray(root, files, unreadable) else 3
     readable = [file for file in files if file not in unreadable]
     classes = _classes(readable)
 
@@ -135,16 +135,16 @@ def _decode(
     return Decoded(Dataset(x, y, name, classes), "; ".join(filter(None, remarks)))
 
 
-def _all_grey(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
+def _all_gray(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
     """Reads the headers of all files; adds those that are no images to `unreadable`."""
-    grey = True
+    gray = True
     for file in files:
         try:
             with Image.open(root / file) as image:
-                grey = is_grey(image) and grey
+                gray = is_gray(image) and gray
         except Exception as error:  # see `_decode`
             unreadable[file] = _reason(error)
-    return grey
+    return gray
 
 
 def _classes(files: list[str]) -> tuple[str, ...]:

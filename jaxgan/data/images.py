@@ -7,13 +7,13 @@ from PIL import Image, ImageOps
 
 from jaxgan.data.errors import DataError
 
-GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Returns whether an image is grey by its mode or palette; its pixels are not looked at."""
+def is_gray(image: Image.Image) -> bool:
+    """Returns whether an image is gray by its mode or palette; its pixels are not looked at."""
     if image.mode != "P":
-        return image.mode in GREY_MODES
+        return image.mode in GRAY_MODES
     palette = np.reshape(image.getpalette("RGB") or [0, 0, 0], (-1, 3))
     return bool((palette == palette[:, :1]).all())
 
@@ -26,11 +26,11 @@ def upright(image: Image.Image) -> Image.Image:
 def to_array(image: Image.Image, channels: int, image_size: int | None = None) -> np.ndarray:
     """Converts an opened image of any mode.
 
-    16-bit grey keeps its upper 8 bits; what is transparent is laid on white.
+    16-bit gray keeps its upper 8 bits; what is transparent is laid on white.
 
     Args:
         image: The image.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for gray, 3 for color.
         image_size: Side of the result; see `square`. None keeps the image's own size.
 
     Returns:
@@ -92,6 +92,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _opaque(image: Image.Image) -> Image.Image:
     if "transparency" not in image.info and image.mode not in ("LA", "PA", "RGBA"):
         return image
-    colour = image.convert("RGBA")
+    color = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, colour).convert("RGB")
+    return Image.alpha_composite(white, color).convert("RGB")

@@ -32,9 +32,9 @@ def load(
     Names:
         `digits`: the 10,000 images of MNIST's test split, part of the package; split `train`.
         `mnist`, `fashion_mnist`, `kmnist`: through tensorflow-datasets, without TensorFlow.
-        `stacked_digits`, `stacked_mnist`: three of these digits as one picture's colours, 128,000
+        `stacked_digits`, `stacked_mnist`: three of these digits as one picture's colors, 128,000
             of 1000 classes; split `train`, see `jaxgan.data.stacked`.
-        `emoji`: the 3926 colour pictures of Debian's package fonts-noto-color-emoji, where it is
+        `emoji`: the 3926 color pictures of Debian's package fonts-noto-color-emoji, where it is
             installed; split `train`, see `jaxgan.data.emoji`.
         `photos`: 542 patches of the photographs in the package scikit-image; split `train`, see
             `jaxgan.data.photos`.

@@ -80,8 +80,8 @@ def _check_download(builder: Any) -> None:
         address = next(iter(missing)).rpartition("/")[0]
         files = listed({info.filename: info for info in missing.values()})
         raise DataError(
-            f"{builder.name} is not prepared in data_dir={builder.data_dir_root} and {address} does "
-            f"not answer: put {files} from there into a folder and give manual_dir=DIRECTORY"
+            f"{builder.name} is not prepared in data_dir={builder.data_dir_root} and {address} "
+            f"does not answer: put {files} from there into a folder and give manual_dir=DIRECTORY"
         )
 
 

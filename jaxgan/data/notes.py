@@ -1,4 +1,4 @@
-"""Synthesised notes: sounds whose pitch is known, so that what a generator plays can be measured.
+"""Synthesized notes: sounds whose pitch is known, so that what a generator plays can be measured.
 
 Each is a quarter of a second at 4000 Hz, 1024 values: a sixteenth of the 16,384 that WaveGAN
 makes, https://arxiv.org/abs/1802.04208, and still about a hundred periods.

@@ -21,7 +21,7 @@ PHOTOS = (
 
 
 def load_photos(image_size: int | None) -> Dataset:
-    """Cuts seven colour photographs into squares that do not overlap, photo by photo.
+    """Cuts seven color photographs into squares that do not overlap, photo by photo.
 
     They are a face, a cat, a cup, a rocket, a motorcycle, a tissue under the microscope and the
     Hubble Deep Field, at their own resolution: nothing is resized. What is left over at the right

@@ -20,7 +20,7 @@ def load_solids() -> Dataset:
 
     Their sizes, proportions and places are random. They are turned by any angle about the
     vertical and tilted by up to 22 degrees; none reaches the border of the grid. A voxel is full
-    if its centre is inside. The axes are depth, height and width, so that `x[i, depth]` is a
+    if its center is inside. The axes are depth, height and width, so that `x[i, depth]` is a
     picture: its rows go down, and a cone stands on its base.
 
     Returns:
@@ -35,7 +35,7 @@ def load_solids() -> Dataset:
 
 
 def _inside(name: str, n: int, random: np.random.Generator) -> np.ndarray:
-    """Whether the centres of the voxels are inside of `n` solids, bool `[n, SIDE^3]`.
+    """Whether the centers of the voxels are inside of `n` solids, bool `[n, SIDE^3]`.
 
     The grid is the cube [-1, 1]^3. A solid fits a ball of radius `size`, and its own coordinates
     are in that unit.

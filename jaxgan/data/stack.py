@@ -42,8 +42,8 @@ def stack(
         labels.append(label)
     if len(labels) < size:
         x = _shorten(x, len(labels), directory)
-    labelled = bool(labels) and labels[0] is not None
-    return x, np.asarray(labels, np.int32) if labelled else None
+    labeled = bool(labels) and labels[0] is not None
+    return x, np.asarray(labels, np.int32) if labeled else None
 
 
 def _sides(image: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""StackedMNIST: three digits as the colours of one picture, and so 1000 classes of known frequency.
+"""StackedMNIST: three digits as the colors of one picture, and so 1000 classes of known frequency.
 
 The set on which lost modes are counted: Metz et al., "Unrolled generative adversarial networks",
 2017, https://arxiv.org/abs/1611.02163.
@@ -39,7 +39,7 @@ def load_stacked(name: str, image_size: int | None, load_single: Callable[[], Da
             f"{name} cannot have image_size={image_size}: expected image_size=28 or image_size=32"
         )
     single = load_single()
-    assert single.y is not None  # digits are labelled
+    assert single.y is not None  # digits are labeled
     rows = np.random.default_rng(0).integers(len(single.x), size=(SIZE, 3))
     margin = 2 if image_size == 32 else 0
     x = np.zeros((SIZE, 28 + 2 * margin, 28 + 2 * margin, 3), np.uint8)

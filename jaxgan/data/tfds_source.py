@@ -46,7 +46,7 @@ def load_tfds(
 
     Reading needs no TensorFlow, nor does preparing MNIST, Fashion-MNIST and KMNIST. Preparing
     others does: `pip install "jaxgan[tfds]"`. The images are those of the feature `image`, or of
-    the only image feature, grey if it has one channel and colour otherwise; the labels those of
+    the only image feature, gray if it has one channel and color otherwise; the labels those of
     the feature `label`, if it is a ClassLabel.
 
     Sets of low and high resolution (features `lr` and `hr`, as those of `div2k` are) are pairs: x
@@ -110,10 +110,10 @@ def _load_images(
         ready = source.prepared()
         size = _split_size(ready, split)
         label = dict(ready.info.features.items()).get("label")
-        labelled = isinstance(label, tfds.features.ClassLabel)
-        examples = _examples(ready, split, chosen, labelled, image_size)
+        labeled = isinstance(label, tfds.features.ClassLabel)
+        examples = _examples(ready, split, chosen, labeled, image_size)
         x, y = stack(examples, size, directory)
-        return Decoded(Dataset(x, y, source.name, tuple(label.names) if labelled else ()))
+        return Decoded(Dataset(x, y, source.name, tuple(label.names) if labeled else ()))
 
     return cached(source.cache_root, source.name, key | _fingerprint(builder), build)
 
@@ -263,7 +263,7 @@ def _split_size(builder: Any, split: str) -> int:
 
 
 def _examples(
-    builder: Any, split: str, feature: str, labelled: bool, image_size: int | None
+    builder: Any, split: str, feature: str, labeled: bool, image_size: int | None
 ) -> Iterator[Example]:
     """Decodes the image and the label of each example, whatever else it holds."""
     channels = 1 if builder.info.features[feature].shape[-1] == 1 else 3
@@ -271,7 +271,7 @@ def _examples(
         message = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
         values = message.FromString(record).features.feature
         encoded = io.BytesIO(values[feature].bytes_list.value[0])
-        label = values["label"].int64_list.value[0] if labelled else None
+        label = values["label"].int64_list.value[0] if labeled else None
         yield decode(encoded, channels, image_size), label
 
 

@@ -14,31 +14,31 @@ SIZE = 50_000
 RING_SCALE = 0.4  # radius 2 -> 0.8
 RING_SD = 0.02 * RING_SCALE
 
-GRID_SCALE = 0.2  # centres -4..4 -> -0.8..0.8
+GRID_SCALE = 0.2  # centers -4..4 -> -0.8..0.8
 GRID_SD = 0.05 * GRID_SCALE
 
 
 def ring_modes() -> np.ndarray:
-    """Returns the 8 centres of `ring`, float32 `[8, 2]`: a circle of radius 2 * RING_SCALE.
+    """Returns the 8 centers of `ring`, float32 `[8, 2]`: a circle of radius 2 * RING_SCALE.
 
     Source: Metz et al., "Unrolled generative adversarial networks", 2017 (8 Gaussians
     of standard deviation 0.02 on a circle of radius 2), https://arxiv.org/abs/1611.02163
     """
     angles = 2 * np.pi * np.arange(8) / 8
-    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return (RING_SCALE * centres).astype(np.float32)
+    centers = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return (RING_SCALE * centers).astype(np.float32)
 
 
 def grid_modes() -> np.ndarray:
-    """Returns the 25 centres of `grid`, float32 `[25, 2]`: 5 x 5, from -4 to 4 * GRID_SCALE.
+    """Returns the 25 centers of `grid`, float32 `[25, 2]`: 5 x 5, from -4 to 4 * GRID_SCALE.
 
     Source: Srivastava et al., "VEEGAN", 2017, https://arxiv.org/abs/1705.07761; the
     numbers (-4, -2, 0, 2, 4 and standard deviation 0.05) as written out in Lin et al., "PacGAN",
     2018, https://arxiv.org/abs/1712.04086
     """
     ticks = np.arange(-4, 5, 2)
-    centres = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
-    return (GRID_SCALE * centres).astype(np.float32)
+    centers = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
+    return (GRID_SCALE * centers).astype(np.float32)
 
 
 def load_toy(name: str) -> Dataset:

@@ -15,7 +15,7 @@ from jaxgan.metrics.distances import Estimate, frechet_distance, kernel_distance
 from jaxgan.metrics.features import FeatureNetwork, pixels, points, stacked
 from jaxgan.metrics.modes import Modes, PointModes, mode_coverage, point_modes
 from jaxgan.metrics.moments import Moments, merge, moments
-from jaxgan.metrics.neighbours import Neighbours, nearest
+from jaxgan.metrics.neighbors import Neighbors, nearest
 from jaxgan.metrics.paths import Path, path_length
 from jaxgan.metrics.scores import class_shares, classifier_score
 
@@ -26,7 +26,7 @@ __all__ = [
     "MetricError",
     "Modes",
     "Moments",
-    "Neighbours",
+    "Neighbors",
     "Path",
     "PointModes",
     "PrecisionRecall",

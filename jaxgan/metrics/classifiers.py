@@ -39,7 +39,7 @@ _CLASSES = 10
 class Classifier(nn.Module):
     """Three convolutions with batch norm, 64 features and ten logits; 257,000 parameters.
 
-    The features are what the last non-linearity is given, normalised. The Frechet distance takes
+    The features are what the last non-linearity is given, normalized. The Frechet distance takes
     their distribution for a Gaussian, and they are nearer to one than what comes out of it: on test
     images of MNIST and Fashion-MNIST their skewness is 0.7 and 0.5 and their excess kurtosis -0.1
     and 0.1, on average; behind the non-linearity, where six of ten are 0, it is 1.7 and 2. None is
@@ -88,7 +88,7 @@ def read(path: str | os.PathLike[str], name: str) -> FeatureNetwork:
 
     Its `apply` maps uint8 images `[B, H, W, 1]`, white on black as MNIST's, to features `[B, 64]`
     and logits `[B, 10]`, both float32. Images of another size are resized to 28x28, bilinearly and
-    antialiased. It raises a ValueError for colour images and for images that are not uint8.
+    antialiased. It raises a ValueError for color images and for images that are not uint8.
 
     Args:
         path: of the .npz file.

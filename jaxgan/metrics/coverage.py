@@ -1,6 +1,6 @@
 """Quality and variety apart: the share of samples within the data, and of data within the samples.
 
-Both are judged by balls around examples, each of which reaches to its k-th nearest neighbour.
+Both are judged by balls around examples, each of which reaches to its k-th nearest neighbor.
 """
 
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
     Args:
         real: features `[N, width]`.
         fake: features `[M, width]`.
-        k: the neighbour that a ball reaches to, at least 1.
+        k: the neighbor that a ball reaches to, at least 1.
 
     Returns:
         Both shares.
@@ -62,7 +62,7 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
     Args:
         real: features `[N, width]`.
         fake: features `[M, width]`.
-        k: the neighbour that a ball reaches to, at least 1.
+        k: the neighbor that a ball reaches to, at least 1.
 
     Returns:
         Both; density may exceed 1.
@@ -81,7 +81,7 @@ def _checked(real: Any, fake: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     real, fake = np.asarray(real), np.asarray(fake)
     check_features(real=real, fake=fake)
     for name, features in ("real", real), ("fake", fake):
-        check_count(name, len(features), k + 1, f"for {k} neighbours each")
+        check_count(name, len(features), k + 1, f"for {k} neighbors each")
     return real, fake
 
 
@@ -95,17 +95,17 @@ def _radii(features: np.ndarray, k: int) -> np.ndarray:
     return over_chunks(of_chunk, features, features)
 
 
-def _balls(centres: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _balls(centers: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
     """How many balls each point is in, `[M]`."""
-    return over_chunks(_balls_around, points, centres, radii)
+    return over_chunks(_balls_around, points, centers, radii)
 
 
 _distances = jax.jit(squared_distances)
 
 
 @jax.jit
-def _balls_around(rows: jax.Array, centres: jax.Array, radii: jax.Array) -> jax.Array:
-    return jnp.sum(squared_distances(rows, centres) <= radii, axis=1)
+def _balls_around(rows: jax.Array, centers: jax.Array, radii: jax.Array) -> jax.Array:
+    return jnp.sum(squared_distances(rows, centers) <= radii, axis=1)
 
 
 @jax.jit

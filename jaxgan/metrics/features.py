@@ -37,7 +37,7 @@ def points() -> FeatureNetwork:
 
 
 def pixels(channels: int) -> FeatureNetwork:
-    """No network: means of pixels over an 8 x 8 grid, in [0, 1], which see layout and colour only.
+    """No network: means of pixels over an 8 x 8 grid, in [0, 1], which see layout and color only.
 
     For data that no better network knows.
 

@@ -174,7 +174,7 @@ class _Inception(nn.Module):
 
 
 class _Conv(nn.Module):
-    """Convolution, batch normalisation with fixed statistics, ReLU."""
+    """Convolution, batch normalization with fixed statistics, ReLU."""
 
     features: int
     window: int | tuple[int, int]

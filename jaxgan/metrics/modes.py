@@ -22,7 +22,7 @@ class Modes(NamedTuple):
 
 
 class PointModes(NamedTuple):
-    """How points are spread over the centres of a mixture.
+    """How points are spread over the centers of a mixture.
 
     Attributes:
         found: modes with at least one good sample.
@@ -57,23 +57,23 @@ def mode_coverage(codes: Any, modes: int) -> Modes:
     return Modes(int(np.count_nonzero(counts)), float(np.sum(shares * np.log(modes * shares))))
 
 
-def point_modes(points: Any, centres: Any, sd: float) -> PointModes:
+def point_modes(points: Any, centers: Any, sd: float) -> PointModes:
     """Modes found and good samples of a mixture (Srivastava et al. 2017, arXiv:1705.07761).
 
-    A sample is good if it lies within three standard deviations of the centre nearest to it, in
+    A sample is good if it lies within three standard deviations of the center nearest to it, in
     the plane; 98.9 % of the samples of a two-dimensional Gaussian do.
 
     Args:
         points: `[N, 2]`.
-        centres: `[modes, 2]`.
+        centers: `[modes, 2]`.
         sd: standard deviation of each Gaussian, along each axis.
 
     Raises:
-        MetricError: points that are not finite, or not of the plane of the centres.
+        MetricError: points that are not finite, or not of the plane of the centers.
     """
-    points, centres = np.asarray(points, np.float64), np.asarray(centres, np.float64)
-    check_features(sampled=points, central=centres, of="points")
-    distances = np.linalg.norm(points[:, None] - centres, axis=-1)
+    points, centers = np.asarray(points, np.float64), np.asarray(centers, np.float64)
+    check_features(sampled=points, central=centers, of="points")
+    distances = np.linalg.norm(points[:, None] - centers, axis=-1)
     good = distances.min(axis=1) <= 3 * sd
     found = np.unique(distances.argmin(axis=1)[good])
     return PointModes(len(found), float(good.mean()))

@@ -85,5 +85,5 @@ def merge(a: Moments, b: Moments) -> Moments:
 @jax.jit
 def _of_chunk(features: jax.Array) -> tuple[jax.Array, jax.Array]:
     mean = jnp.mean(features, axis=0)
-    centred = features - mean
-    return mean, centred.T @ centred
+    centered = features - mean
+    return mean, centered.T @ centered

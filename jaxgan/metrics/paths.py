@@ -1,4 +1,4 @@
-"""Whether neighbours in latent space are neighbours in the pictures."""
+"""Whether neighbors in latent space are neighbors in the pictures."""
 
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ def path_length(features: Any) -> Path:
 
     Where StyleGAN (arXiv:1812.04948, section 4.1) takes steps of 1e-4, too short to be seen in
     pictures of 256 levels, these are as long as those of an interpolation that people look at. A
-    generator that memorised stands still and jumps; a smooth one moves a little in every step.
+    generator that memorized stands still and jumps; a smooth one moves a little in every step.
 
     Args:
         features: `[ways, steps + 1, width]`, of pictures at equal distances on each way.

@@ -15,7 +15,7 @@ def psnr(x: Any, y: Any) -> np.ndarray:
         10 log10(255^2 / mean (x - y)^2)   in dB
 
     It rewards the mean of all answers that are possible, which is blurred: read it with
-    `sharpness` beside it. One grey level everywhere is 48 dB, white for black 0 dB.
+    `sharpness` beside it. One gray level everywhere is 48 dB, white for black 0 dB.
 
     Args:
         x: uint8 `[N, H, W, C]`.
@@ -41,7 +41,7 @@ def sharpness(x: Any) -> np.ndarray:
 
         (mean (x[h + 1, w] - x[h, w])^2 + (x[h, w + 1] - x[h, w])^2)^(1/2)
 
-    over all pixels with both neighbours and all channels. Squares, because an edge that is blurred
+    over all pixels with both neighbors and all channels. Squares, because an edge that is blurred
     over more pixels rises in smaller steps to the same height: the mean length of the gradient
     would not see it. Noise raises it, so it says something only beside the value of real pictures.
 
@@ -49,7 +49,7 @@ def sharpness(x: Any) -> np.ndarray:
         x: uint8 `[N, H, W, C]`, at least 2 x 2 pixels.
 
     Returns:
-        float64 `[N]`, in grey levels a pixel; 0 for pictures of one colour.
+        float64 `[N]`, in gray levels a pixel; 0 for pictures of one color.
 
     Raises:
         MetricError: other values, or too few pixels.

@@ -46,7 +46,7 @@ def pitch(x: Any, rate: float, *, lowest: float = 130.0, highest: float = 1000.0
             f"{x.shape[1]} samples are less than three periods of {lowest:g} Hz; take longer "
             f"sounds or a higher `lowest`"
         )
-    # One candidate more on each side: a peak is higher than both of its neighbours.
+    # One candidate more on each side: a peak is higher than both of its neighbors.
     count = int(np.ceil(np.log2(highest / lowest) * _PER_OCTAVE))
     candidates = highest * 2 ** (np.arange(1, -count - 2, -1) / _PER_OCTAVE)
     likeness = _autocorrelation(x, rate / candidates)

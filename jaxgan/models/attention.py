@@ -23,7 +23,7 @@ class SelfAttention(nn.Module):
     gamma starts at 0: at first the layer is the identity.
 
     Attributes:
-        kernel_init: initialiser of the four 1x1 convolutions.
+        kernel_init: initializer of the four 1x1 convolutions.
         dtype: type to compute in; the softmax is at least float32.
     """
 

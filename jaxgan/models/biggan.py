@@ -3,7 +3,7 @@
 Three things are new in the generator, beside orthogonal initial weights. The latent vector is cut
 into chunks: the first one makes the coarsest feature map, and every block sees one of its own
 (skip-z). One embedding of the classes is shared by all blocks. Chunk and embedding together scale
-and shift the batch normalisations of a block.
+and shift the batch normalizations of a block.
 
 Blocks, stages and widths are those of `jaxgan.models.resnet`. The paper's network for 128 pixels
 has `width=96`, `attention=64`, 120 latents and spectral norm in both networks
@@ -60,7 +60,7 @@ class Generator(nn.Module):
         Args:
             z: latents `[B, latent]`, cut into chunks that differ by one component at most.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Images `[B, image_size, image_size, channels]` in [-1, 1].

@@ -6,7 +6,7 @@ layers, discriminators their last ones. `shared` counts them from there, the out
 and the input of a discriminator aside, which are never shared. With none shared, there are two GANs
 with one z.
 
-Sharing makes pairs because what is not shared looks at a pixel and its neighbours, or at the pixel
+Sharing makes pairs because what is not shared looks at a pixel and its neighbors, or at the pixel
 alone: it can change how things look, but not where they are. Dense layers of each domain's own
 could: on clusters in the plane they pair anything with anything.
 """
@@ -32,13 +32,13 @@ _normal = nn.initializers.normal(0.02)
 
 
 class DenseGenerator(nn.Module):
-    """Dense layers with ReLU, then each domain's own colours: z `[B, latent]` to two `[B, *shape]`.
+    """Dense layers with ReLU, then each domain's own colors: z `[B, latent]` to two `[B, *shape]`.
 
     The hidden layers are those of `widths` and one that gives each pixel `features` numbers, which
-    a linear map of each domain turns to colours.
+    a linear map of each domain turns to colors.
 
     Attributes:
-        shape: shape of one picture, such as `(28, 28, 1)`; colours are on the last axis.
+        shape: shape of one picture, such as `(28, 28, 1)`; colors are on the last axis.
         widths: sizes of the first hidden layers.
         features: numbers for each pixel in the last hidden layer.
         shared: how many of the hidden layers, from the first on; None for all.
@@ -70,7 +70,7 @@ class DenseGenerator(nn.Module):
 
 
 class DenseDiscriminator(nn.Module):
-    """Each domain's own reading of colours, then dense layers with LeakyReLU 0.2, to logits.
+    """Each domain's own reading of colors, then dense layers with LeakyReLU 0.2, to logits.
 
     Attributes:
         widths: sizes of the dense layers.
@@ -152,7 +152,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """The discriminator of `models.dcgan` without normalisation, with two beginnings.
+    """The discriminator of `models.dcgan` without normalization, with two beginnings.
 
     Its hidden layers are one convolution for each stage.
 

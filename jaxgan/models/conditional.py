@@ -17,16 +17,16 @@ _narrow = nn.initializers.normal(0.02)
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation whose scale and shift follow a condition (arXiv:1707.00683).
+    """Batch normalization whose scale and shift follow a condition (arXiv:1707.00683).
 
         (1 + V c) * (x - mean) / std + U c
 
     With one-hot labels c, V and U are tables with one row per class.
 
     Attributes:
-        train: normalise by the statistics of the batch and update the running ones.
+        train: normalize by the statistics of the batch and update the running ones.
         axis_name: device axis to take the statistics over, as in `layers.BatchNorm`.
-        kernel_init: initialiser of V and U.
+        kernel_init: initializer of V and U.
         dtype: type of the output; statistics are float32 always.
     """
 
@@ -37,7 +37,7 @@ class ConditionalBatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, condition: Array) -> Array:
-        """Normalises `[B, H, W, C]`, given conditions `[B, N]`."""
+        """Normalizes `[B, H, W, C]`, given conditions `[B, N]`."""
         dense = partial(
             nn.Dense, x.shape[-1], use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
         )
@@ -63,7 +63,7 @@ def normalize(
     axis_name: str | None = None,
     dtype: Any = None,
 ) -> Array:
-    """Normalises `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one."""
+    """Normalizes `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one."""
     if condition is None:
         return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
     return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)
@@ -76,7 +76,7 @@ class Projection(nn.Module):
 
     Attributes:
         num_classes: number of classes, None for a head without labels.
-        kernel_init: initialiser of w and of the embedding.
+        kernel_init: initializer of w and of the embedding.
         dtype: type to compute in, at least float32.
     """
 

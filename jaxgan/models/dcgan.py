@@ -1,6 +1,6 @@
 """Convolutional networks by the rules of DCGAN (Radford et al. 2015, arXiv:1511.06434).
 
-Strided convolutions in place of pooling, normalisation everywhere but at the generator's output and
+Strided convolutions in place of pooling, normalization everywhere but at the generator's output and
 the discriminator's input, ReLU in the generator, LeakyReLU 0.2 in the discriminator, tanh at the
 end, weights from N(0, 0.02), no dense hidden layers.
 
@@ -76,7 +76,7 @@ class Generator(nn.Module):
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Images `[B, image_size, image_size, channels]` in [-1, 1].
@@ -129,7 +129,7 @@ class Discriminator(nn.Module):
             x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set. They enter as one
                 more image plane.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Logits `[B]`, float32; with `classes`, a pair of them and of logits `[B, classes]`.
@@ -194,7 +194,7 @@ def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
 
 
 def hidden_settings(network: Any, train: bool):
-    """The normalisation of hidden stages and what layers are made with; `models.voxels` too."""
+    """The normalization of hidden stages and what layers are made with; `models.voxels` too."""
     normalize = partial(
         _normalize,
         kind=network.normalization,
@@ -203,7 +203,7 @@ def hidden_settings(network: Any, train: bool):
         dtype=network.dtype,
     )
     settings = {
-        # Batch normalisation takes away the mean of a channel, and any bias with it.
+        # Batch normalization takes away the mean of a channel, and any bias with it.
         "use_bias": network.normalization != "batch",
         "kernel_init": _normal,
         "dtype": network.dtype,

@@ -1,7 +1,7 @@
 """What progressive growing and StyleGAN are built of (arXiv:1710.10196, sections 3 and 4).
 
-Equalised learning rate: weights start from N(0, 1) and are scaled when they are used, by the
-constant that He et al. (arXiv:1502.01852) start from. An optimiser such as Adam, whose steps do not
+Equalized learning rate: weights start from N(0, 1) and are scaled when they are used, by the
+constant that He et al. (arXiv:1502.01852) start from. An optimizer such as Adam, whose steps do not
 depend on the scale of a gradient, then moves all layers at one relative speed.
 """
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class EqualizedDense(nn.Module):
-    """A dense layer with equalised learning rate: `[..., N]` to `[..., features]`.
+    """A dense layer with equalized learning rate: `[..., N]` to `[..., features]`.
 
         y = x W gain lr_multiplier / sqrt(N) + b lr_multiplier
 
@@ -59,7 +59,7 @@ class EqualizedDense(nn.Module):
 
 
 class EqualizedConv(nn.Module):
-    """A convolution with equalised learning rate: `[B, H, W, C]` to `[B, H', W', features]`.
+    """A convolution with equalized learning rate: `[B, H, W, C]` to `[B, H', W', features]`.
 
     Attributes:
         features: channels of the output.
@@ -128,7 +128,7 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
         mean over h, w, c of sqrt(var over the group of x[:, h, w, c] + epsilon)
 
     So a discriminator sees where a generator makes the same of everything. Groups are of
-    neighbours in the batch, gcd(B, group_size) in each.
+    neighbors in the batch, gcd(B, group_size) in each.
 
     Args:
         x: `[B, H, W, C]`.

@@ -21,7 +21,7 @@ class GroupedConv(nn.Module):
     Attributes:
         groups: the channels divide into so many, each convolved for itself.
         kernel_size: height and width of the window, odd.
-        kernel_init: initialiser of the kernel `[h, w, C / groups, C]`.
+        kernel_init: initializer of the kernel `[h, w, C / groups, C]`.
         dtype: type to compute in; parameters stay float32.
     """
 

@@ -43,7 +43,7 @@ class Conv(nn.Module):
         stride: step of the window on all axes.
         padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis.
         use_bias: whether to add one learned number per channel.
-        kernel_init: initialiser of the kernel.
+        kernel_init: initializer of the kernel.
         dtype: type to compute in; parameters stay float32.
     """
 
@@ -86,7 +86,7 @@ class Upsample(nn.Module):
             first (https://distill.pub/2016/deconv-checkerboard); or `"pixel_shuffle"`, a 3x3
             convolution to `4 features` channels that become pixels (arXiv:1609.05158).
         use_bias: whether to add one learned number per channel.
-        kernel_init: initialiser of the kernel.
+        kernel_init: initializer of the kernel.
         dtype: type to compute in; parameters stay float32.
 
     Raises:
@@ -127,10 +127,10 @@ def _bilinear(x: Array) -> Array:
 def BatchNorm(  # noqa: N802 - it makes a module and reads as one
     *, train: bool, axis_name: str | None = None, dtype: Any = None
 ) -> nn.BatchNorm:
-    """Batch normalisation as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02).
+    """Batch normalization as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02).
 
     Args:
-        train: normalise by the statistics of the batch and update the running ones.
+        train: normalize by the statistics of the batch and update the running ones.
         axis_name: device axis to take the statistics over. It must be None where there is no
             such axis, as under plain `jit`, whose statistics are over the whole batch already.
         dtype: type of the output; statistics are float32 always.
@@ -146,7 +146,7 @@ def BatchNorm(  # noqa: N802 - it makes a module and reads as one
 
 
 def InstanceNorm(*, dtype: Any = None) -> nn.InstanceNorm:  # noqa: N802 - likewise
-    """Instance normalisation (Ulyanov et al. 2016, arXiv:1607.08022): no parameters, no state.
+    """Instance normalization (Ulyanov et al. 2016, arXiv:1607.08022): no parameters, no state.
 
     Every channel of every image gets mean 0 and variance 1 over its pixels; eps is 1e-5. Of a
     channel of a single pixel nothing is left.

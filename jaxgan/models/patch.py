@@ -33,7 +33,7 @@ class Discriminator(nn.Module):
     Attributes:
         layers: convolutions of stride 2; see the table of this module.
         width: channels of the first of them.
-        normalization: `"instance"` or `"none"`. Instance normalisation takes the whole image into
+        normalization: `"instance"` or `"none"`. Instance normalization takes the whole image into
             account, and so does every logit with it.
         dtype: type to compute in; parameters and logits stay float32.
     """

@@ -51,14 +51,14 @@ def resolutions(image_size: int) -> tuple[int, ...]:
 class Generator(nn.Module):
     """The generator of arXiv:1710.10196: z `[B, latent]` to images `[B, R, R, C]`.
 
-    Its last layer is linear, as in the paper: images are in [-1, 1] as far as it has learnt that.
+    Its last layer is linear, as in the paper: that images are in [-1, 1] has to be learned.
 
     Attributes:
         image_size: height and width when it has grown up: 28, 56, 112 or 32, 64, 128.
         channels: 1 or 3.
         width: channels of the finest resolution; see this module.
         resolution: R, how far it has grown: one of `resolutions(image_size)`; None is all the way,
-            which is also what it has to be initialised with.
+            which is also what it has to be initialized with.
         num_classes: number of classes, None for a generator without labels.
         dtype: type to compute in; parameters stay float32.
     """
@@ -134,7 +134,7 @@ class Discriminator(nn.Module):
         image_size: height and width when it has grown up: 28, 56, 112 or 32, 64, 128.
         width: channels of the finest resolution; see this module.
         resolution: R, how far it has grown: one of `resolutions(image_size)`; None is all the way,
-            which is also what it has to be initialised with.
+            which is also what it has to be initialized with.
         num_classes: number of classes, None for a discriminator without labels. With labels it has
             one logit for each class, of which that of `y` counts (arXiv:1801.04406).
         dtype: type to compute in; parameters and logits stay float32.

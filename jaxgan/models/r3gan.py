@@ -1,7 +1,7 @@
 """The networks of R3GAN (Huang et al. 2024, arXiv:2501.05441, configuration E).
 
 A ResNet brought up to date, twice: G and D mirror each other. Inverted bottlenecks with grouped
-convolutions, LeakyReLU 0.2, resampling by a low-pass filter; no normalisation, no attention, no
+convolutions, LeakyReLU 0.2, resampling by a low-pass filter; no normalization, no attention, no
 tanh, no short cuts from the stages to the image. Each stage doubles or halves the side, and
 `widths` are the channels of the stages from low to high resolution:
 

@@ -2,7 +2,7 @@
 
 SNGAN (Miyato et al. 2018, arXiv:1802.05957, appendix B.3) is these networks, with
 `jaxgan.nets.spectral_norm` around the discriminator. Labels scale and shift the generator's batch
-normalisations (arXiv:1707.00683) and are projected on the discriminator's features
+normalizations (arXiv:1707.00683) and are projected on the discriminator's features
 (arXiv:1802.05637). SAGAN (arXiv:1805.08318) has self-attention and spectral norm in both networks.
 
 `width` is the number of channels of the finest stage. Stages, from the coarsest to the finest
@@ -45,13 +45,13 @@ class UpBlock(nn.Module):
     """The generator's residual block: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
 
         shortcut:  1x1 convolution, double
-        residual:  normalise, ReLU, double, 3x3 convolution, normalise, ReLU, 3x3 convolution
+        residual:  normalize, ReLU, double, 3x3 convolution, normalize, ReLU, 3x3 convolution
 
     Attributes:
         features: channels of the output.
-        train: whether batch normalisation uses and records the statistics of the batch.
+        train: whether batch normalization uses and records the statistics of the batch.
         axis_name: device axis of the batch statistics, None to take them on each device.
-        kernel_init: initialiser of the convolutions.
+        kernel_init: initializer of the convolutions.
         dtype: type to compute in; parameters stay float32.
     """
 
@@ -63,7 +63,7 @@ class UpBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
-        """Doubles a feature map, normalised by its conditions `[B, N]` if there are any."""
+        """Doubles a feature map, normalized by its conditions `[B, N]` if there are any."""
         norm = partial(
             normalize,
             condition=condition,
@@ -88,7 +88,7 @@ class DownBlock(nn.Module):
         features: channels of the output.
         halve: whether to average each 2x2 places; if not, the space stays.
         first: whether the input is an image, which no ReLU should touch.
-        kernel_init: initialiser of the convolutions.
+        kernel_init: initializer of the convolutions.
         dtype: type to compute in; parameters stay float32.
     """
 
@@ -137,7 +137,7 @@ class Generator(nn.Module):
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Images `[B, image_size, image_size, channels]` in [-1, 1].

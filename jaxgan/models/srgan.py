@@ -57,7 +57,7 @@ class Generator(nn.Module):
 
         Args:
             y: `[B, h, w, channels]` in [-1, 1].
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             `[B, scale h, scale w, channels]`, in [-1, 1] but for its errors.
@@ -111,7 +111,7 @@ class Discriminator(nn.Module):
 
         Args:
             x: `[B, H, W, C]` in [-1, 1].
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Logits `[B]`, float32.

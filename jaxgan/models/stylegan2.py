@@ -41,7 +41,7 @@ _W_MEAN_DECAY = 0.995  # as in the authors' code
 class Generator(nn.Module):
     """The generator of arXiv:1912.04958: z `[B, latent]` to images `[B, H, W, C]`.
 
-    Its last layers are linear, as in the paper: images are in [-1, 1] as far as it has learnt that.
+    Its last layers are linear, as in the paper: that images are in [-1, 1] has to be learned.
 
     It draws from the random streams "noise" and, in training, "mixing". Its collection "averages"
     holds the running mean of w, and that of the path lengths for `recipes.stylegan2`.

@@ -1,7 +1,7 @@
 """CycleGAN's generator (Zhu et al. 2017, arXiv:1703.10593, appendix 7.2), after arXiv:1603.08155.
 
 A 7x7 convolution, two of stride 2, residual blocks at a quarter of the size, two transposed
-convolutions, a 7x7 convolution and tanh, with instance normalisation everywhere but at the end.
+convolutions, a 7x7 convolution and tanh, with instance normalization everywhere but at the end.
 The paper has 6 blocks for images of 128x128 and 9 from 256x256 on, and `width=64`.
 """
 

@@ -75,7 +75,7 @@ class Generator(nn.Module):
             h = down(width)(h)
             h = leaky_relu(normalize(h) if stage > 0 else h)
             seen.append(h)
-        # The middle may be a single pixel, of which normalisation would leave nothing.
+        # The middle may be a single pixel, of which normalization would leave nothing.
         h = nn.relu(down(widths[-1])(h))
         for stage, width in enumerate(reversed(widths[:-1])):
             h = normalize(up(width)(h))

@@ -1,6 +1,6 @@
 """Solids by three-dimensional convolutions: 3D-GAN (Wu et al. 2016, arXiv:1610.07584).
 
-DCGAN with one more axis: windows of 4x4x4 voxels with strides of 2, batch normalisation, ReLU in
+DCGAN with one more axis: windows of 4x4x4 voxels with strides of 2, batch normalization, ReLU in
 the generator, LeakyReLU 0.2 in the discriminator, which is its mirror. `width` is the number of
 channels at the finest hidden stage, and each coarser stage has twice as many:
 
@@ -69,7 +69,7 @@ class Generator(nn.Module):
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Solids `[B, side, side, side, 1]` in [-1, 1]: above 0 is full.
@@ -117,7 +117,7 @@ class Discriminator(nn.Module):
         Args:
             x: solids `[B, side, side, side, 1]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and records the statistics of the batch.
 
         Returns:
             Logits `[B]`, float32.

@@ -1,7 +1,7 @@
 """Sounds by one-dimensional convolutions: WaveGAN (Donahue et al. 2018, arXiv:1802.04208).
 
 DCGAN flattened: windows of 25 values instead of 5x5 pixels, strides of 4 instead of 2x2, and no
-normalisation, for it was made for the gradient penalty of arXiv:1704.00028. Both networks have one
+normalization, for it was made for the gradient penalty of arXiv:1704.00028. Both networks have one
 stage per factor of 4 over 16 values. `width` is the number of channels at the finest hidden stage,
 and each coarser stage has twice as many:
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.data import DataError, Dataset, load
-from jaxgan.data.domains import grey, load_derived, outlines, silhouettes
+from jaxgan.data.domains import gray, load_derived, outlines, silhouettes
 
 SPLIT = "train[:40]"
 
@@ -21,7 +21,7 @@ def pair(name, **settings):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A folder of six colour pictures of noise, 8 by 12."""
+    """A folder of six color pictures of noise, 8 by 12."""
     noise = np.random.default_rng(0).integers(0, 256, (6, 8, 12, 3), dtype=np.uint8)
     for i, image in enumerate(noise):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
@@ -61,15 +61,15 @@ def test_outlines_of_real_pictures_are_thin_lines():
     assert (solid == 255).sum() < 0.01 * (data.y == 255).sum()  # hardly any blocks of 2 by 2
 
 
-def test_outlines_are_seen_between_colours_of_one_brightness():
+def test_outlines_are_seen_between_colors_of_one_brightness():
     x = np.zeros((1, 8, 8, 3), np.uint8)
     x[:, :, :4] = [200, 0, 0]
     x[:, :, 4:] = [0, 102, 0]
-    assert np.ptp(grey(x)) <= 1
+    assert np.ptp(gray(x)) <= 1
     assert (outlines(x) == 255).sum() == 8
 
 
-def test_silhouettes_differ_from_the_corners_whatever_their_colour():
+def test_silhouettes_differ_from_the_corners_whatever_their_color():
     x = np.full((2, 8, 8, 3), 255, np.uint8)
     x[0, 2:5, 3:6] = [255, 200, 255]
     x[1] = [0, 90, 0]
@@ -91,8 +91,15 @@ def test_smaller_pictures_are_averages(name, factor, pictures):
         load(f"{name}:{pictures}", image_size=size)
 
 
-def test_grey_is_that_of_pillow(pictures):
-    data = load(f"grey:{pictures}")
+def test_the_former_spelling_of_gray_is_still_understood(pictures):
+    former, data = load(f"grey:{pictures}"), load(f"gray:{pictures}")
+    assert former.name == f"grey:{pictures}"
+    np.testing.assert_array_equal(former.x, data.x)
+    np.testing.assert_array_equal(former.y, data.y)
+
+
+def test_gray_is_that_of_pillow(pictures):
+    data = load(f"gray:{pictures}")
     expected = [np.asarray(Image.fromarray(image).convert("L")) for image in data.x]
     np.testing.assert_allclose(data.y[..., 0], np.stack(expected).astype(int), atol=1)
 
@@ -197,12 +204,12 @@ def test_a_file_that_is_no_two_pictures_is_named_with_its_size(tmp_path, width, 
         ("outlines:", "names no data set: expected.*name=outlines:digits"),
         ("unpaired:digits,", "names no data set"),
         ("unpaired:digits,digits,digits", "3 domains: expected two"),
-        ("grey:digits", "digits is grey already.*grey:emoji"),
-        ("colored:colored:digits", "colored:digits has colours.*colored:digits"),
+        ("gray:digits", "digits is gray already.*gray:emoji"),
+        ("colored:colored:digits", "colored:digits has colors.*colored:digits"),
         ("swapped:digits", "digits has no pairs of pictures.*outlines:digits"),
         ("unpaired:digits", "digits has no pairs of pictures"),
         ("sides:digits", "'digits' is 28x28.*twice their height"),
-        ("unpaired:digits,colored:digits", "digits is grey and colored:digits.*swapped:grey:"),
+        ("unpaired:digits,colored:digits", "digits is gray and colored:digits.*swapped:gray:"),
         ("unpaired:digits,swapped:halved:digits", "28x28 and.*14x14.*image_size="),
         ("outlinez:digits", "unknown data set.*did you mean outlines:"),
         ("outlines:digitz", "unknown data set 'digitz'.*did you mean digits"),

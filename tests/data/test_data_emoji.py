@@ -99,8 +99,8 @@ def test_pictures_come_in_order_on_white_and_square(fonts, own_cache):
     assert data.x.dtype == np.uint8
     assert data.y is None
     assert data.name == "emoji"
-    colours = [(255, 0, 0), (255, 255, 255), (127, 255, 127), (0, 0, 255)]
-    np.testing.assert_allclose(data.x[:, 3, 3], colours, atol=1)
+    colors = [(255, 0, 0), (255, 255, 255), (127, 255, 127), (0, 0, 255)]
+    np.testing.assert_allclose(data.x[:, 3, 3], colors, atol=1)
     assert load("emoji", image_size=4).x.shape == (4, 4, 4, 3)
     assert len([entry for entry in own_cache.iterdir() if entry.name.startswith("emoji")]) == 2
 

@@ -53,7 +53,7 @@ def test_images_beside_class_folders_are_said_to_cost_the_labels(tmp_path, caplo
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16"])
-def test_grey_images_of_all_modes_stay_grey(tmp_path, mode):
+def test_gray_images_of_all_modes_stay_gray(tmp_path, mode):
     save(tmp_path / "a.png", Image.new("L", (4, 4), 255))
     save(tmp_path / "b.png", Image.new("I;16", (4, 4), 65535).convert(mode))
     if mode == "I;16":
@@ -64,7 +64,7 @@ def test_grey_images_of_all_modes_stay_grey(tmp_path, mode):
     assert (data.x[2:] == 128).all()
 
 
-def test_a_grey_palette_is_grey(tmp_path):
+def test_a_gray_palette_is_gray(tmp_path):
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, 90, 90, 90])
     save(tmp_path / "a.png", palette)
@@ -73,7 +73,7 @@ def test_a_grey_palette_is_grey(tmp_path):
     assert (data.x == 90).all()
 
 
-def test_one_colour_image_makes_all_colour(tmp_path):
+def test_one_color_image_makes_all_color(tmp_path):
     save(tmp_path / "a.png", Image.new("L", (4, 4), 50))
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, *RED])

@@ -17,7 +17,7 @@ def test_patches_do_not_overlap_and_come_row_by_row():
     assert len(np.unique(cut)) == cut.size
 
 
-def test_photos_are_colour_patches_in_a_fixed_order():
+def test_photos_are_color_patches_in_a_fixed_order():
     pytest.importorskip("skimage")
     data = load("photos")
     assert data.x.shape == (542, 64, 64, 3)

@@ -104,7 +104,7 @@ def test_a_wrong_name_is_answered_with_the_names():
 
 
 @pytest.mark.parametrize("shape", [(2, 28, 28, 3), (28, 28, 1), (2, 784)])
-def test_arrays_that_are_not_grey_images_are_refused(shape):
+def test_arrays_that_are_not_gray_images_are_refused(shape):
     with pytest.raises(ValueError, match=r"\[B, H, W, 1\], not .* \(" + ", ".join(map(str, shape))):
         classifiers.load("digits").apply(jnp.zeros(shape, jnp.uint8))
 

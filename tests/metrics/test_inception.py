@@ -74,9 +74,9 @@ def test_an_image_of_the_right_size_is_only_scaled():
     np.testing.assert_array_equal(resized, (image.astype(np.float32) - 128) / 128)
 
 
-def test_a_grey_image_is_one_of_three_equal_channels():
-    grey = images(28, 28)[..., :1]
-    np.testing.assert_array_equal(inception.resize(grey), inception.resize(grey.repeat(3, axis=-1)))
+def test_a_gray_image_is_one_of_three_equal_channels():
+    gray = images(28, 28)[..., :1]
+    np.testing.assert_array_equal(inception.resize(gray), inception.resize(gray.repeat(3, axis=-1)))
 
 
 def test_the_network_is_what_the_metrics_expect(network):

@@ -21,7 +21,7 @@ def _compile_quickly():
 
 
 def params_of(network, *inputs):
-    """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initializers."""
     _, shapes = shapes_of(network, *inputs)
     return jax.tree.map(
         lambda leaf: jnp.asarray(RNG.normal(size=leaf.shape), jnp.float32), shapes["params"]
@@ -141,7 +141,7 @@ def test_the_discriminator_compares_the_images_of_a_batch():
 def test_images_start_with_the_variance_of_the_latents():
     g = Generator(width=8)
     z = normal(16, 64)
-    params = params_of(g, z)  # as they are initialised, but for the biases, which start at 0
+    params = params_of(g, z)  # as they are initialized, but for the biases, which start at 0
     params = jax.tree.map(lambda leaf: 0 * leaf if leaf.ndim == 1 else leaf, params)
     x = jax.jit(lambda z: g.apply({"params": params}, z))(z)
     assert 0.5 < float(jnp.std(x)) < 2

@@ -25,7 +25,7 @@ def _compile_quickly():
 
 
 def params_of(network, *inputs):
-    """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initializers."""
     _, shapes = shapes_of(network, *inputs, train=True)
     draw = lambda leaf: jnp.float32(RANDOM.normal(0, 0.3, leaf.shape))  # noqa: E731
     return jax.tree.map(draw, shapes)

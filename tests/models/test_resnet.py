@@ -128,11 +128,11 @@ def test_conditional_statistics_are_those_of_all_devices():
     alone, together = (ConditionalBatchNorm(True, axis_name=name) for name in (None, "devices"))
     variables = drawn(jax.eval_shape(lambda: alone.init(KEY, x, condition)))
 
-    def normalise(norm):
+    def normalize(norm):
         return lambda x, condition: norm.apply(variables, x, condition, mutable=["batch_stats"])[0]
 
-    want = jax.jit(normalise(alone))(x, condition)
-    devices = jax.jit(jax.vmap(normalise(together), axis_name="devices"))
+    want = jax.jit(normalize(alone))(x, condition)
+    devices = jax.jit(jax.vmap(normalize(together), axis_name="devices"))
     got = devices(x.reshape(4, 2, 3, 3, 2), condition.reshape(4, 2, 4))
     np.testing.assert_allclose(got.reshape(want.shape), want, atol=1e-5)
 
@@ -181,7 +181,7 @@ def test_every_image_is_scored_alone():
     np.testing.assert_allclose(apply(IMAGES)[:1], apply(IMAGES[:1]), rtol=1e-4)
 
 
-def normalised(params):
+def normalized(params):
     """The kernels that spectral norm hands to a network, after 50 power iterations."""
     network = nets.spectral_norm(
         Network(
@@ -207,7 +207,7 @@ def normalised(params):
 def test_spectral_norm_agrees_with_svd_and_bounds_the_slope_of_the_discriminator():
     discriminator = resnet.Discriminator(28, 8, num_classes=3)
     raw = jax.tree.map(lambda leaf: 10 * leaf, variables_of(discriminator, IMAGES, Y)["params"])
-    params = normalised(raw)
+    params = normalized(raw)
     kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
     assert len(kernels) == 3 + 3 + 2 + 2
     for kernel in kernels:

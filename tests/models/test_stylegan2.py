@@ -43,7 +43,7 @@ def shapes_of(network, *inputs):
 
 
 def variables_of(network, *inputs):
-    """Variables of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Variables of the right shapes, drawn by NumPy: quicker than to compile the initializers."""
     _, shapes = shapes_of(network, *inputs)
     variables = jax.tree.map(lambda leaf: normal(*leaf.shape), dict(shapes))
     if "averages" in variables:

@@ -61,7 +61,7 @@ def test_the_output_is_an_image_and_dropout_is_its_noise():
 
 
 def test_skips_hand_details_past_the_middle():
-    """A pixel of x depends on the same pixel of y, and its neighbours, more than on others."""
+    """A pixel of x depends on the same pixel of y, and its neighbors, more than on others."""
     y = jnp.asarray(RANDOM.normal(size=(1, 16, 16, 1)), jnp.float32)
     at = np.arange(2, 14)
 
@@ -72,7 +72,7 @@ def test_skips_hand_details_past_the_middle():
         return jax.vmap(jax.grad(pixel), (None, 0))(y, at)[:, 0, :, :, 0]
 
     def sharpness(slopes):
-        """Of the slope by a pixel's neighbourhood, as a multiple of that by all pixels."""
+        """Of the slope by a pixel's neighborhood, as a multiple of that by all pixels."""
         slopes = np.abs(slopes)
         near = [s[i - 1 : i + 2, i - 1 : i + 2] for i, s in zip(at, slopes, strict=True)]
         return np.mean(near) / np.mean(slopes)

@@ -1,4 +1,4 @@
-"""Memorisation: how near samples come to the examples that the generator was trained with."""
+"""Memorization: how near samples come to the examples that the generator was trained with."""
 
 from typing import Any, NamedTuple
 
@@ -10,13 +10,13 @@ from jax import lax
 from jaxgan.metrics.checks import MetricError, check_features
 from jaxgan.metrics.pairs import over_chunks, squared_distances
 
-__all__ = ["Neighbours", "nearest"]
+__all__ = ["Neighbors", "nearest"]
 
 # What is in memory as float64 at a time: whole data sets of images would not fit.
 _QUERIES, _REFERENCES = 256, 10_000
 
 
-class Neighbours(NamedTuple):
+class Neighbors(NamedTuple):
     """The nearest reference of each query.
 
     Attributes:
@@ -28,7 +28,7 @@ class Neighbours(NamedTuple):
     which: np.ndarray
 
 
-def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
+def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
     """Find the nearest reference of each query, among all of them.
 
         l1: sum |q - r|,    l2: (sum (q - r)^2)^(1/2)
@@ -62,15 +62,15 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
     for start in range(0, len(references), _REFERENCES):
         part = references[start : start + _REFERENCES]
         distance, which = over_chunks(search, queries, part, chunk=_QUERIES)
-        new = Neighbours(distance, which + start)
+        new = Neighbors(distance, which + start)
         found = new if found is None else _nearer(found, new)
     assert found is not None  # there is at least one reference
     return found
 
 
-def _nearer(a: Neighbours, b: Neighbours) -> Neighbours:
+def _nearer(a: Neighbors, b: Neighbors) -> Neighbors:
     closer = b.distance < a.distance
-    return Neighbours(*(np.where(closer, y, x) for x, y in zip(a, b, strict=True)))
+    return Neighbors(*(np.where(closer, y, x) for x, y in zip(a, b, strict=True)))
 
 
 @jax.jit
