@@ -39,6 +39,18 @@ class Checkpoints:
 
     Raises:
         ValueError: `keep` is below 1.
+
+    Example:
+        >>> import tempfile
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.checkpoint import Checkpoints
+        >>> state = {"weights": jnp.arange(3.0)}
+        >>> with tempfile.TemporaryDirectory() as directory, Checkpoints(directory) as checkpoints:
+        ...     checkpoints.save(100, state, notes={"loss": "hinge"})
+        ...     step, restored = checkpoints.restore(like=state)
+        ...     notes = checkpoints.notes(step)
+        >>> step, restored["weights"].tolist(), notes
+        (100, [0.0, 1.0, 2.0], {'loss': 'hinge'})
     """
 
     def __init__(self, directory: str | Path, *, keep: int = 2):
@@ -146,6 +158,13 @@ def digest(state: Any) -> str:
 
     Returns:
         64 hexadecimal digits: equal for two states exactly if they are the same bit for bit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.checkpoint import digest
+        >>> one, other = {"weights": jnp.arange(3.0)}, {"weights": jnp.arange(3.0).at[0].set(1e-30)}
+        >>> digest(one) == digest(one), digest(one) == digest(other), len(digest(one))
+        (True, False, 64)
     """
     sha = hashlib.sha256()
     for leaf in jax.tree.leaves(_to_host(state)):

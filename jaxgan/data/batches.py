@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+__all__ = ["gather", "order", "to_uint8", "to_unit"]
+
 Array = TypeVar("Array", jax.Array, np.ndarray)
 
 
@@ -41,6 +43,13 @@ def order(
 
     Raises:
         ValueError: if an argument is out of its range.
+
+    Example:
+        >>> from jaxgan.data import order
+        >>> order(5, 2, seed=0, first_step=0, steps=5).tolist()  # two epochs of five examples
+        [[2, 4], [3, 0], [1, 1], [4, 3], [0, 2]]
+        >>> order(5, 2, seed=0, first_step=3, steps=2).tolist()  # a run that goes on from step 3
+        [[4, 3], [0, 2]]
     """
     if size < 1 or batch_size < 1:
         raise ValueError(f"size and batch_size must be at least 1, got {size} and {batch_size}")
@@ -78,6 +87,14 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
 
     Returns:
         float32 images `[B, H, W, C]` or solids in [-1, 1]; floats as they are, in float32.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.data import gather
+        >>> x = jnp.array([[0, 255], [51, 102]], jnp.uint8)  # two images, of two pixels each
+        >>> x = x.reshape(2, 1, 2, 1)
+        >>> gather(x, jnp.array([0, 2])).squeeze().tolist()  # the first one, and its mirror image
+        [[-1.0, 1.0], [1.0, -1.0]]
     """
     x, index = jnp.asarray(x), jnp.asarray(index)
     size = x.shape[0]
@@ -90,7 +107,14 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
 
 
 def to_unit(x: Array) -> Array:
-    """Maps uint8 images in [0, 255] to float32 in [-1, 1]: `x / 127.5 - 1`, any shape."""
+    """Maps uint8 images in [0, 255] to float32 in [-1, 1]: `x / 127.5 - 1`, any shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data import to_unit
+        >>> to_unit(np.array([0, 255], np.uint8)).tolist()
+        [-1.0, 1.0]
+    """
     # In this form only the product is rounded, so NumPy, JAX and compiled JAX agree in every bit.
     return (x.astype(np.float32) - 127.5) * (1 / 127.5)
 
@@ -99,5 +123,11 @@ def to_uint8(x: Array) -> Array:
     """Maps float images in [-1, 1] to uint8 in [0, 255], rounding and clipping, any shape.
 
     The inverse of `to_unit` on all 256 values.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data import to_uint8
+        >>> to_uint8(np.array([-1.0, 0.0, 1.5])).tolist()
+        [0, 128, 255]
     """
     return ((x.astype(np.float32) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)

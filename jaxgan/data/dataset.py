@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+__all__ = ["Dataset"]
+
 
 class Dataset(NamedTuple):
     """A data set in memory, or mapped into memory from the cache on disk.
@@ -18,6 +20,12 @@ class Dataset(NamedTuple):
         name: The name the set was loaded by.
         class_names: The name of each label; empty where there are no labels.
         paired: Whether `y[i]` belongs to `x[i]`.
+
+    Example:
+        >>> from jaxgan.data import load
+        >>> ring = load("ring")
+        >>> ring.x.shape, ring.y.shape, ring.class_names[:2], ring.has_pictures
+        ((50000, 2), (50000,), ('+0.80,+0.00', '+0.57,+0.57'), False)
     """
 
     x: np.ndarray

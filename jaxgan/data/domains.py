@@ -14,6 +14,8 @@ import numpy as np
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
 
+__all__ = ["PREFIXES", "gray", "outlines", "reduced", "silhouettes"]
+
 Derive = Callable[[np.ndarray], np.ndarray]
 
 _AT_ONCE = 32  # pictures whose intermediate results are held in memory
@@ -90,6 +92,21 @@ def outlines(x: np.ndarray) -> np.ndarray:
 
     An edge is where the slope of the blurred picture is steeper than beside it, along the axis on
     which it is steepest, as in Canny, "A computational approach to edge detection", 1986.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import outlines
+        >>> square = np.zeros((1, 8, 8, 1), np.uint8)
+        >>> square[:, 2:6, 2:6] = 255
+        >>> print(outlines(square)[0, ..., 0] // 255)
+        [[0 0 0 0 0 0 0 0]
+         [0 0 0 0 0 0 0 0]
+         [0 0 1 1 1 1 0 0]
+         [0 0 1 0 0 1 0 0]
+         [0 0 1 0 0 1 0 0]
+         [0 0 1 1 1 1 0 0]
+         [0 0 0 0 0 0 0 0]
+         [0 0 0 0 0 0 0 0]]
     """
     above, here, below = _rows(x.astype(np.float32), mode="edge")
     left, middle, right = _columns(above + 2 * here + below, mode="edge")
@@ -121,6 +138,17 @@ def silhouettes(x: np.ndarray) -> np.ndarray:
     """Draws what differs from the color of the corners in white: to uint8 `[N, H, W, 1]`.
 
     The background is the median of the four corners, so a shape may fill one of them.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import silhouettes
+        >>> picture = np.full((1, 4, 4, 3), 200, np.uint8)  # a light background
+        >>> picture[:, 1:3, 1:3] = 20, 20, 180
+        >>> print(silhouettes(picture)[0, ..., 0])
+        [[  0   0   0   0]
+         [  0 255 255   0]
+         [  0 255 255   0]
+         [  0   0   0   0]]
     """
     corners = x[:, [0, 0, -1, -1], [0, -1, 0, -1]].astype(np.float32)
     background = np.median(corners, axis=1)[:, np.newaxis, np.newaxis]
@@ -137,7 +165,15 @@ def _white(mask: np.ndarray) -> np.ndarray:
 
 
 def gray(x: np.ndarray) -> np.ndarray:
-    """Turns uint8 color `[N, H, W, 3]` to gray `[N, H, W, 1]`, weighted as ITU-R BT.601 has it."""
+    """Turns uint8 color `[N, H, W, 3]` to gray `[N, H, W, 1]`, weighted as ITU-R BT.601 has it.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import gray
+        >>> red_green_blue = 255 * np.eye(3, dtype=np.uint8).reshape(1, 1, 3, 3)
+        >>> gray(red_green_blue).ravel().tolist()
+        [76, 150, 29]
+    """
     weights = np.array([0.299, 0.587, 0.114], np.float32)
     return (x.astype(np.float32) @ weights).round().astype(np.uint8)[..., np.newaxis]
 
@@ -146,7 +182,16 @@ grey = gray  # the former spelling, for one release
 
 
 def reduced(x: np.ndarray, factor: int) -> np.ndarray:
-    """Averages squares of `factor` by `factor` pixels: `[N, H, W, C]` to `[N, H/f, W/f, C]`."""
+    """Averages squares of `factor` by `factor` pixels: `[N, H, W, C]` to `[N, H/f, W/f, C]`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import reduced
+        >>> picture = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+        >>> print(reduced(picture, 2)[0, ..., 0])
+        [[ 2  4]
+         [10 12]]
+    """
     count, height, width, channels = x.shape
     squares = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     return squares.mean(axis=(2, 4), dtype=np.float32).round().astype(np.uint8)

@@ -1,5 +1,7 @@
 """The error that every problem with data ends in."""
 
+__all__ = ["DataError"]
+
 
 class DataError(ValueError):
     """Data that cannot be loaded as asked.

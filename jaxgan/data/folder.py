@@ -15,6 +15,8 @@ from jaxgan.data.errors import DataError
 from jaxgan.data.images import check_side_by_side, halves, is_gray, to_array, upright
 from jaxgan.data.stack import Example, stack
 
+__all__ = ["SUFFIXES", "image_files", "load_folder"]
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 
@@ -47,6 +49,19 @@ def load_folder(
     Raises:
         DataError: if there is no readable image, if images differ in size and `image_size` is
             None, or if one that should cannot hold two pictures side by side.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> from jaxgan.data.folder import load_folder
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     for kind in "cat", "dog":
+        ...         (Path(directory) / kind).mkdir()
+        ...         Image.new("RGB", (40, 30)).save(Path(directory) / kind / "a.png")
+        ...     found = load_folder(directory, 16, Path(directory) / "cache")
+        >>> found.x.shape, found.y.tolist(), found.class_names
+        ((2, 16, 16, 3), [0, 1], ('cat', 'dog'))
     """
     root = Path(path).expanduser().absolute()
     if not root.is_dir():
@@ -70,6 +85,16 @@ def image_files(root: Path) -> Iterator[str]:
     """Yields the image files below `root` as relative paths, sorted within each folder.
 
     Links are followed, but no folder is entered twice, so loops of links end.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jaxgan.data.folder import image_files
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     for name in "b.png", "a.JPG", "notes.txt":
+        ...         (Path(directory) / name).touch()
+        ...     list(image_files(Path(directory)))
+        ['a.JPG', 'b.png']
     """
     entered = set()
     for folder, subfolders, files in os.walk(root, onerror=_warn, followlinks=True):

@@ -7,6 +7,8 @@ from PIL import Image, ImageOps
 
 from jaxgan.data.errors import DataError
 
+__all__ = ["decode", "resize", "square", "to_array", "upright"]
+
 GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
@@ -19,7 +21,16 @@ def is_gray(image: Image.Image) -> bool:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turns an image as its EXIF orientation asks for."""
+    """Turns an image as its EXIF orientation asks for.
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import upright
+        >>> photo = Image.new("RGB", (40, 30))
+        >>> photo.getexif()[0x0112] = 6  # taken with the camera turned
+        >>> upright(photo).size
+        (30, 40)
+    """
     return ImageOps.exif_transpose(image)
 
 
@@ -35,6 +46,13 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
 
     Returns:
         uint8 `[H, W, C]`.
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import to_array
+        >>> image = Image.new("RGBA", (40, 30))  # transparent
+        >>> to_array(image, channels=3, image_size=16).shape, int(to_array(image, channels=1).min())
+        ((16, 16, 3), 255)
     """
     image = _opaque(_eight_bits(image)).convert("L" if channels == 1 else "RGB")
     if image_size is not None:
@@ -43,20 +61,44 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
 
 
 def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> np.ndarray:
-    """Decodes the bytes of a PNG, JPEG or other image file; see `to_array`."""
+    """Decodes the bytes of a PNG, JPEG or other image file; see `to_array`.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import decode
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (40, 30)).save(file, "PNG")
+        >>> decode(file, channels=1).shape
+        (30, 40, 1)
+    """
     with Image.open(encoded) as image:
         return to_array(image, channels, image_size)
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Brings the short side to `size` and cuts the middle out: antialiased (Lanczos)."""
+    """Brings the short side to `size` and cuts the middle out: antialiased (Lanczos).
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import square
+        >>> square(Image.new("L", (40, 30)), 16).size
+        (16, 16)
+    """
     if image.size == (size, size):
         return image
     return ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Brings uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`."""
+    """Brings uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.images import resize
+        >>> resize(np.zeros((5, 40, 30, 3), np.uint8), 16).shape
+        (5, 16, 16, 3)
+    """
     channels = images.shape[-1]
     plain = images[..., 0] if channels == 1 else images
     resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]

@@ -17,6 +17,8 @@ from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked
 from jaxgan.data.toys import load_toy
 
+__all__ = ["load"]
+
 
 def load(
     name: str,
@@ -67,6 +69,16 @@ def load(
 
     Raises:
         DataError: if that cannot be had; the one-line message says why and what to do.
+
+    Example:
+        >>> from jaxgan.data import load
+        >>> digits = load("digits", split="train[:100]")
+        >>> digits.x.shape, digits.x.dtype.name, digits.y[:3].tolist()
+        ((100, 28, 28, 1), 'uint8', [7, 2, 1])
+        >>> pairs = load("outlines:digits", split="train[:100]", image_size=32)
+        >>> pairs.x.shape, pairs.y.shape
+        ((100, 32, 32, 1), (100, 32, 32, 1))
+        >>> mnist = load("mnist", manual_dir="downloads")  # doctest: +SKIP
     """
     if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
         raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")

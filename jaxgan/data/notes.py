@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxgan.data.dataset import Dataset
 
+__all__ = ["FREQUENCIES", "LENGTH", "NAMES", "RATE", "SIZE", "load_notes"]
+
 SIZE = 4000
 RATE = 4000
 LENGTH = 1024
@@ -32,6 +34,12 @@ def load_notes() -> Dataset:
 
     Returns:
         float32 `[4000, 1024, 1]` within [-1, 1]; y is the pitch, an index into FREQUENCIES.
+
+    Example:
+        >>> from jaxgan.data.notes import FREQUENCIES, load_notes
+        >>> notes = load_notes()
+        >>> notes.x.shape, notes.class_names[5], float(FREQUENCIES[5])
+        ((4000, 1024, 1), 'A4', 440.0)
     """
     random = np.random.default_rng(0)
     y = np.arange(SIZE, dtype=np.int32) % len(NAMES)

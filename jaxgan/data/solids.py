@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxgan.data.dataset import Dataset
 
+__all__ = ["NAMES", "SIDE", "SIZE", "load_solids"]
+
 SIZE = 4000
 SIDE = 16
 
@@ -25,6 +27,12 @@ def load_solids() -> Dataset:
 
     Returns:
         uint8 `[4000, 16, 16, 16, 1]`, 0 where it is empty and 255 where it is full; y is the kind.
+
+    Example:
+        >>> from jaxgan.data.solids import load_solids
+        >>> solids = load_solids()
+        >>> solids.x.shape, [solids.class_names[kind] for kind in solids.y[:2]]
+        ((4000, 16, 16, 16, 1), ['ball', 'box'])
     """
     y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
     x = np.zeros((SIZE, SIDE**3), np.uint8)

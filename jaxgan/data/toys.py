@@ -9,6 +9,17 @@ import numpy as np
 
 from jaxgan.data.dataset import Dataset
 
+__all__ = [
+    "GRID_SCALE",
+    "GRID_SD",
+    "RING_SCALE",
+    "RING_SD",
+    "SIZE",
+    "grid_modes",
+    "load_toy",
+    "ring_modes",
+]
+
 SIZE = 50_000
 
 RING_SCALE = 0.4  # radius 2 -> 0.8
@@ -23,6 +34,13 @@ def ring_modes() -> np.ndarray:
 
     Source: Metz et al., "Unrolled generative adversarial networks", 2017 (8 Gaussians
     of standard deviation 0.02 on a circle of radius 2), https://arxiv.org/abs/1611.02163
+
+    Example:
+        >>> from jaxgan.data.toys import ring_modes
+        >>> print(abs(ring_modes())[:3].round(2))
+        [[0.8  0.  ]
+         [0.57 0.57]
+         [0.   0.8 ]]
     """
     angles = 2 * np.pi * np.arange(8) / 8
     centers = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -35,6 +53,13 @@ def grid_modes() -> np.ndarray:
     Source: Srivastava et al., "VEEGAN", 2017, https://arxiv.org/abs/1705.07761; the
     numbers (-4, -2, 0, 2, 4 and standard deviation 0.05) as written out in Lin et al., "PacGAN",
     2018, https://arxiv.org/abs/1712.04086
+
+    Example:
+        >>> from jaxgan.data.toys import grid_modes
+        >>> print(grid_modes()[:3].round(2))
+        [[-0.8 -0.8]
+         [-0.8 -0.4]
+         [-0.8  0. ]]
     """
     ticks = np.arange(-4, 5, 2)
     centers = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -49,6 +74,12 @@ def load_toy(name: str) -> Dataset:
 
     Returns:
         float32 points `[50000, 2]` within [-1, 1]; y is the index of the point's mode.
+
+    Example:
+        >>> from jaxgan.data.toys import load_toy
+        >>> grid = load_toy("grid")
+        >>> grid.x.shape, len(set(grid.y.tolist()))
+        ((50000, 2), 25)
     """
     modes, sd = (ring_modes(), RING_SD) if name == "ring" else (grid_modes(), GRID_SD)
     y = np.arange(SIZE, dtype=np.int32) % len(modes)

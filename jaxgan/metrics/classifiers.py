@@ -75,6 +75,14 @@ def load(name: str) -> FeatureNetwork:
 
     Raises:
         ValueError: there is none of this name.
+
+    Example:
+        >>> from jaxgan import data
+        >>> from jaxgan.metrics import classifiers
+        >>> digits = data.load("digits", split="train[:4]")
+        >>> features, logits = classifiers.load("digits").apply(digits.x)
+        >>> features.shape, logits.argmax(axis=1).tolist(), digits.y.tolist()
+        ((4, 64), [7, 2, 1, 0], [7, 2, 1, 0])
     """
     if name not in NAMES:
         raise ValueError(f"there is no classifier {name!r}; choose one of {', '.join(NAMES)}")
@@ -97,6 +105,11 @@ def read(path: str | os.PathLike[str], name: str) -> FeatureNetwork:
     Raises:
         ValueError: the file does not hold the weights of a `Classifier`.
         OSError: it cannot be read.
+
+    Example:
+        >>> from jaxgan.metrics import classifiers
+        >>> network = classifiers.read("weights.npz", "letters")  # doctest: +SKIP
+        >>> features, logits = network.apply(images)  # doctest: +SKIP
     """
     with open(path, "rb") as file:  # np.load leaves it open where it cannot read it
         return _network(file, name)
@@ -111,6 +124,20 @@ def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
 
     Raises:
         OSError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import classifiers
+        >>> network, images = classifiers.Classifier(), jnp.zeros((1, 28, 28, 1))
+        >>> init = lambda key: network.init(key, images, train=True)
+        >>> shapes = jax.eval_shape(init, jax.random.key(0))
+        >>> variables = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), shapes)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     classifiers.save(f"{directory}/weights.npz", variables)
+        ...     classifiers.read(f"{directory}/weights.npz", "untrained").width
+        64
     """
     arrays: dict[str, Any] = {
         key: np.asarray(leaf, np.float16) for key, leaf in _flat(variables).items()

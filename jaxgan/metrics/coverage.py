@@ -45,6 +45,15 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
 
     Raises:
         MetricError: k or fewer examples, different widths, or features that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import precision_recall
+        >>> rng = np.random.default_rng(0)
+        >>> real, fake = rng.normal(size=(2, 500, 4))
+        >>> precision, recall = precision_recall(real, 0.3 * fake)  # good samples without variety
+        >>> round(precision, 2), round(recall, 2)
+        (0.99, 0.13)
     """
     real, fake = _checked(real, fake, k)
     precision = np.mean(_balls(real, _radii(real, k), fake) > 0)
@@ -69,6 +78,15 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
 
     Raises:
         MetricError: k or fewer examples, different widths, or features that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import density_coverage
+        >>> rng = np.random.default_rng(0)
+        >>> real, fake = rng.normal(size=(2, 500, 4))
+        >>> density, coverage = density_coverage(real, 0.3 * fake)  # good samples without variety
+        >>> round(density, 1), round(coverage, 2)
+        (1.3, 0.3)
     """
     real, fake = _checked(real, fake, k)
     radii = _radii(real, k)

@@ -32,7 +32,15 @@ class FeatureNetwork(NamedTuple):
 
 
 def points() -> FeatureNetwork:
-    """No network: points of the plane, float `[B, 2]`, are their own features."""
+    """No network: points of the plane, float `[B, 2]`, are their own features.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import points
+        >>> features, logits = points().apply(jnp.array([[0.5, -0.5]]))
+        >>> features.tolist(), logits.shape
+        ([[0.5, -0.5]], (1, 0))
+    """
     return FeatureNetwork("points", 2, lambda x: (x, jnp.zeros((len(x), 0))))
 
 
@@ -43,6 +51,13 @@ def pixels(channels: int) -> FeatureNetwork:
 
     Args:
         channels: of the images.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import pixels
+        >>> features, _ = pixels(channels=3).apply(jnp.full((2, 32, 32, 3), 255, jnp.uint8))
+        >>> features.shape, round(float(features.mean()), 3)
+        ((2, 192), 1.0)
     """
 
     def apply(images):
@@ -66,6 +81,15 @@ def stacked(network: FeatureNetwork) -> FeatureNetwork:
     Returns:
         The network, called `stacked_` and the name of the other; its `apply` raises MetricError
         for images without three channels.
+
+    Example:
+        >>> from jaxgan.data import load
+        >>> from jaxgan.metrics import classifiers, stacked
+        >>> network = stacked(classifiers.load("digits"))
+        >>> digits = load("digits", split="train[:3]")  # 7, 2 and 1
+        >>> features, logits = network.apply(digits.x[..., 0].transpose(1, 2, 0)[None])
+        >>> network.name, features.shape, int(logits.argmax())
+        ('stacked_digits', (1, 192), 721)
     """
 
     def apply(images):

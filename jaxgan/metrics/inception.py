@@ -64,6 +64,11 @@ def load(path: str | Path, *, sha256: str | None = SHA256) -> FeatureNetwork:
     Raises:
         WeightsError: there is no such file, it has another hash, it is damaged, or it does not hold
             the arrays of this network.
+
+    Example:
+        >>> from jaxgan.metrics import inception
+        >>> network = inception.load("pt_inception-2015-12-05-6726825d.pth")  # doctest: +SKIP
+        >>> features, logits = network.apply(images)  # doctest: +SKIP
     """
     path = Path(path)
     try:
@@ -92,6 +97,11 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> FeatureNetwork:
 
     Raises:
         WeightsError: an array is missing, of another shape, or not of floats.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import inception
+        >>> network = inception.from_arrays(np.load("inception.npz"))  # doctest: +SKIP
     """
     variables = _variables(arrays)
 
@@ -106,6 +116,11 @@ def shapes() -> dict[str, tuple[int, ...]]:
     """The names of the arrays that the network needs, with their shapes.
 
     Both are PyTorch's: `Conv2d_1a_3x3.conv.weight` is `[out, in, height, width]`.
+
+    Example:
+        >>> from jaxgan.metrics import inception
+        >>> inception.shapes()["Conv2d_1a_3x3.conv.weight"]
+        (32, 3, 3, 3)
     """
     return {_torch_name(path): _torch_shape(path, leaf.shape) for path, leaf in _leaves().items()}
 
@@ -126,6 +141,13 @@ def resize(images: Array) -> Array:
 
     Raises:
         ValueError: these are not such images.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import inception
+        >>> x = inception.resize(jnp.full((1, 32, 32, 1), 128, jnp.uint8))
+        >>> x.shape, float(x.max())
+        ((1, 299, 299, 3), 0.0)
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
         raise ValueError(f"images of shape {images.shape}; expected [B, H, W, C] with C 1 or 3")

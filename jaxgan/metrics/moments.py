@@ -52,6 +52,13 @@ def moments(features: Any) -> Moments:
 
     Raises:
         MetricError: not a matrix, or not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import moments
+        >>> found = moments(np.array([[0.0, 1.0], [2.0, 5.0]]))
+        >>> found.number, found.mean.tolist(), found.covariance().tolist()
+        (2, [1.0, 3.0], [[2.0, 4.0], [4.0, 8.0]])
     """
     check_features(given=np.asarray(features))
     total = None
@@ -72,6 +79,14 @@ def merge(a: Moments, b: Moments) -> Moments:
 
     where d = mean_b - mean_a. So devices, hosts and chunks may each take their own, and
     `functools.reduce(merge, parts)` is that of all.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import merge, moments
+        >>> features = np.random.default_rng(0).normal(size=(100, 8))
+        >>> parts = merge(moments(features[:30]), moments(features[30:]))
+        >>> parts.number, np.allclose(parts.scatter, moments(features).scatter)
+        (100, True)
     """
     count = a.number + b.number
     difference = b.mean - a.mean

@@ -46,6 +46,13 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
 
     Raises:
         MetricError: another norm, values that are not finite, or examples of different shapes.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import nearest
+        >>> distance, which = nearest(np.array([[3.0, 4.0]]), np.array([[9.0, 9.0], [0.0, 0.0]]))
+        >>> distance.tolist(), which.tolist()
+        ([5.0], [1])
     """
     if norm not in ("l1", "l2"):
         raise MetricError(f"there is no norm {norm!r}; choose l1 or l2")

@@ -36,6 +36,12 @@ def path_length(features: Any) -> Path:
 
     Raises:
         MetricError: fewer than two steps, or features that are not finite.
+
+    Example:
+        >>> from jaxgan.metrics import path_length
+        >>> smooth, jumpy = [[0.0], [1.0], [2.0], [3.0]], [[0.0], [0.0], [3.0], [3.0]]
+        >>> path_length([smooth]), path_length([jumpy])
+        (Path(length=1.0, jump=1.0), Path(length=1.0, jump=3.0))
     """
     features = np.asarray(features, np.float64)
     if features.ndim != 3 or features.shape[1] < 3:

@@ -26,6 +26,13 @@ def psnr(x: Any, y: Any) -> np.ndarray:
 
     Raises:
         MetricError: other values, or different shapes.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.pictures import psnr
+        >>> black, white = np.zeros((1, 8, 8, 1), np.uint8), np.full((1, 8, 8, 1), 255, np.uint8)
+        >>> psnr(black, white).tolist(), psnr(black, black + 1).round(1).tolist()
+        ([0.0], [48.1])
     """
     x, y = _pictures(x), _pictures(y)
     if x.shape != y.shape:
@@ -53,6 +60,13 @@ def sharpness(x: Any) -> np.ndarray:
 
     Raises:
         MetricError: other values, or too few pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.pictures import sharpness
+        >>> ramp = np.tile(np.arange(0, 160, 10, np.uint8), (1, 16, 1))  # 10 levels a pixel
+        >>> sharpness(ramp[..., np.newaxis]).tolist()
+        [10.0]
     """
     x = _pictures(x)
     if min(x.shape[1:3]) < 2:

@@ -26,6 +26,13 @@ def classifier_score(logits: Any, *, splits: int = 10) -> Estimate:
 
     Raises:
         MetricError: fewer samples than parts, or logits that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import classifier_score
+        >>> logits = 100 * np.eye(4)[np.arange(40) % 4]  # all sure, and all 4 classes equally often
+        >>> round(classifier_score(logits, splits=10).value, 2)
+        4.0
     """
     logits = np.asarray(logits, np.float64)
     check_features(given=logits, of="logits")
@@ -46,6 +53,12 @@ def class_shares(logits: Any) -> np.ndarray:
 
     Args:
         logits: `[N, classes]`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import class_shares
+        >>> class_shares(np.array([[2.0, 1.0], [0.0, 3.0], [5.0, 4.0], [1.0, 0.0]])).tolist()
+        [0.75, 0.25]
     """
     logits = np.asarray(logits)
     return np.bincount(logits.argmax(axis=1), minlength=logits.shape[1]) / len(logits)

@@ -28,6 +28,16 @@ def closed(voxels: Any, threshold: float | None = None, *, share: float = 0.95) 
 
     Raises:
         MetricError: the shape or the values are others.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.solids import closed
+        >>> ball = np.zeros((1, 8, 8, 8, 1), np.uint8)
+        >>> ball[:, 2:6, 2:6, 2:6] = 255
+        >>> hollow = ball.copy()
+        >>> hollow[:, 3:5, 3:5, 3:5] = 0
+        >>> closed(np.concatenate([ball, hollow])).tolist()
+        [True, False]
     """
     return np.array([_is_closed(grid, share) for grid in _full(voxels, threshold)])
 
@@ -44,6 +54,14 @@ def volume(voxels: Any, threshold: float | None = None) -> np.ndarray:
 
     Raises:
         MetricError: the shape or the values are others.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.solids import volume
+        >>> half = np.zeros((1, 8, 8, 8, 1), np.uint8)
+        >>> half[:, :4] = 255
+        >>> volume(half).tolist()
+        [0.5]
     """
     return _full(voxels, threshold).mean(axis=(1, 2, 3))
 

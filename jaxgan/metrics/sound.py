@@ -34,6 +34,13 @@ def pitch(x: Any, rate: float, *, lowest: float = 130.0, highest: float = 1000.0
 
     Raises:
         MetricError: sounds that are not finite or too short, or a range that is not one.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.sound import pitch
+        >>> t = np.arange(1024) / 4000
+        >>> pitch(np.sin(2 * np.pi * 440 * t)[None], rate=4000).round().tolist()
+        [440.0]
     """
     x = _sounds(x)
     if not 0 < lowest < highest <= rate / 4:
@@ -79,6 +86,13 @@ def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) 
 
     Raises:
         MetricError: as in `pitch`.
+
+    Example:
+        >>> from jaxgan.data.notes import FREQUENCIES, RATE, load_notes
+        >>> from jaxgan.metrics.sound import pitch_class
+        >>> notes = load_notes()
+        >>> pitch_class(notes.x[:8], RATE, FREQUENCIES).tolist(), notes.y[:8].tolist()
+        ([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7])
     """
     frequencies = np.asarray(frequencies, np.float64)
     found = pitch(

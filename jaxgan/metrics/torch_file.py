@@ -88,6 +88,11 @@ def parse(content: bytes) -> dict[str, np.ndarray]:
         WeightsError: this is not a state dict, it is damaged, or it holds anything but tensors.
 
     Source: the layouts are those of `torch/serialization.py`, https://github.com/pytorch/pytorch
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jaxgan.metrics import torch_file
+        >>> arrays = torch_file.parse(Path("weights.pth").read_bytes())  # doctest: +SKIP
     """
     with refuse_damage("PyTorch state dict"):
         return _parse_zip(content) if content[:2] == b"PK" else _parse_legacy(content)

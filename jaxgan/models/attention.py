@@ -25,6 +25,16 @@ class SelfAttention(nn.Module):
     Attributes:
         kernel_init: initializer of the four 1x1 convolutions.
         dtype: type to compute in; the softmax is at least float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import attention
+        >>> network = attention.SelfAttention()
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 64)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["params"]["query"]["kernel"].shape
+        ((8, 16, 16, 64), (1, 1, 64, 8))
     """
 
     kernel_init: Initializer = nn.initializers.xavier_uniform()
@@ -60,6 +70,14 @@ def check_attention(attention: int, sides: list[int]) -> None:
 
     Raises:
         ValueError: if `attention` is neither 0 nor one of `sides`, which it names.
+
+    Example:
+        >>> from jaxgan.models.attention import check_attention
+        >>> check_attention(14, sides=[7, 14])
+        >>> check_attention(16, sides=[7, 14])
+        Traceback (most recent call last):
+            ...
+        ValueError: attention=16: the feature maps have sides [7, 14]; 0 is for no
     """
     if attention and attention not in sides:
         raise ValueError(f"attention={attention}: the feature maps have sides {sides}; 0 is for no")

@@ -42,6 +42,17 @@ class Generator(nn.Module):
         embedding: components of the shared embedding of the classes.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import biggan
+        >>> network = biggan.Generator(image_size=32, num_classes=10)
+        >>> z, y = jnp.zeros((8, 120)), jnp.zeros(8, int)
+        >>> init = lambda key: network.init_with_output(key, z, y, train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 1)
     """
 
     image_size: int = 28

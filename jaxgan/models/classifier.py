@@ -17,6 +17,16 @@ class Classifier(nn.Module):
         body: called with x `[B, ...]`, gives `[B, N]`, such as `dcgan.Encoder` or `mlp.Encoder`.
         classes: number of classes.
         dtype: type to compute in; parameters and the results stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import classifier, mlp
+        >>> network = classifier.Classifier(mlp.Encoder(features=64), classes=10)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 28, 28, 1)), train=True)
+        >>> (logits, features), variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape, features.shape
+        ((8, 10), (8, 64))
     """
 
     body: nn.Module

@@ -115,6 +115,16 @@ class Generator(nn.Module):
         shared: how many of the hidden layers, from the first on; None for all.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import cogan
+        >>> network = cogan.Generator(image_size=32, channels=3)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> (a, b), variables = jax.eval_shape(init, jax.random.key(0))
+        >>> a.shape, b.shape
+        ((8, 32, 32, 3), (8, 32, 32, 3))
     """
 
     image_size: int = 28

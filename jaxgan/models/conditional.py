@@ -63,7 +63,23 @@ def normalize(
     axis_name: str | None = None,
     dtype: Any = None,
 ) -> Array:
-    """Normalizes `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one."""
+    """Normalizes `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one.
+
+    Example:
+        >>> import flax.linen as nn
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.conditional import normalize
+        >>> class Block(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x, condition):
+        ...         return nn.relu(normalize(x, condition, train=True))
+        >>> x, condition = jnp.zeros((8, 4, 4, 16)), jnp.zeros((8, 10))
+        >>> init = lambda key: Block().init_with_output(key, x, condition)
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["params"]["ConditionalBatchNorm_0"]["scale"]["kernel"].shape
+        ((8, 4, 4, 16), (10, 16))
+    """
     if condition is None:
         return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
     return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)
@@ -78,6 +94,16 @@ class Projection(nn.Module):
         num_classes: number of classes, None for a head without labels.
         kernel_init: initializer of w and of the embedding.
         dtype: type to compute in, at least float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import conditional
+        >>> network = conditional.Projection(num_classes=10)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), jnp.zeros(8, int))
+        >>> logits, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape, variables["params"]["embedding"]["kernel"].shape
+        ((8,), (10, 64))
     """
 
     num_classes: int | None = None

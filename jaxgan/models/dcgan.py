@@ -58,6 +58,16 @@ class Generator(nn.Module):
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import dcgan
+        >>> network = dcgan.Generator(image_size=64, channels=3, width=128)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 100)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 64, 64, 3)
     """
 
     image_size: int = 28

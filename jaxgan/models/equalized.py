@@ -67,6 +67,16 @@ class EqualizedConv(nn.Module):
         gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
         use_bias: whether to add one learned number per channel.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import equalized
+        >>> network = equalized.EqualizedConv(features=32)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 3)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((8, 16, 16, 32), (3, 3, 3, 32))
     """
 
     features: int
@@ -99,6 +109,20 @@ def equalized(
         shape: of the kernel; fan_in is the product of all axes but the last.
         gain: standard deviation of the outputs for inputs of variance 1.
         lr_multiplier: see `EqualizedDense`.
+
+    Example:
+        >>> import flax.linen as nn
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.equalized import equalized
+        >>> class Linear(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x):
+        ...         return x @ equalized(self, (100, 1000))
+        >>> init = lambda key: Linear().init_with_output(key, jnp.ones((1, 100)))
+        >>> y, variables = jax.jit(init)(jax.random.key(0))
+        >>> round(float(variables["params"]["kernel"].std()), 1), round(float(y.std()), 1)
+        (1.0, 1.0)
     """
     start = nn.initializers.normal(1 / lr_multiplier)
     kernel = module.param("kernel", start, tuple(shape), jnp.float32)
@@ -116,6 +140,12 @@ def pixel_norm(x: Array, *, epsilon: float = 1e-8) -> Array:
 
     Returns:
         `[..., C]`, of the type of `x`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.equalized import pixel_norm
+        >>> pixel_norm(jnp.array([[3.0, 3.0, 3.0], [0.0, 0.0, 0.0]])).round(3).tolist()
+        [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     scale = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
@@ -137,6 +167,16 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
 
     Returns:
         `[B, H, W, C + 1]`, of the type of `x`.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> from jaxgan.models.equalized import minibatch_stddev
+        >>> x = np.ones((8, 4, 4, 16), np.float32)
+        >>> x[6:] = -1  # the first four examples are alike, the others are not
+        >>> y = np.asarray(jax.jit(minibatch_stddev)(x))
+        >>> y.shape, y[[0, 4], 0, 0, -1].round(3).tolist()
+        ((8, 4, 4, 17), [0.0, 1.0])
     """
     batch, height, width, _ = x.shape
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -157,6 +197,12 @@ def select_logit(logits: Array, y: Array | None) -> Array:
 
     Returns:
         `[B]`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.equalized import select_logit
+        >>> select_logit(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1, 0])).tolist()
+        [2.0, 3.0]
     """
     if y is None:
         return logits.squeeze(1)

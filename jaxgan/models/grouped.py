@@ -23,6 +23,16 @@ class GroupedConv(nn.Module):
         kernel_size: height and width of the window, odd.
         kernel_init: initializer of the kernel `[h, w, C / groups, C]`.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import grouped
+        >>> network = grouped.GroupedConv(groups=4)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 64)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((8, 16, 16, 64), (3, 3, 16, 64))
     """
 
     groups: int
@@ -60,6 +70,14 @@ def grouped_conv(x: Array, kernel: Array, *, groups: int) -> Array:
 
     Raises:
         ValueError: the channels do not divide into such groups.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.grouped import grouped_conv
+        >>> x = jnp.stack([jnp.ones((4, 4)), 2 * jnp.ones((4, 4))], axis=-1)[None]  # two channels
+        >>> kernel = jnp.ones((1, 1, 1, 2))  # each channel is a group of its own
+        >>> grouped_conv(x, kernel, groups=2)[0, 0, 0].tolist()
+        [1.0, 2.0]
     """
     channels, features = x.shape[-1], kernel.shape[-1]
     if channels % groups or features % groups or kernel.shape[2] * groups != channels:

@@ -29,6 +29,17 @@ class Discriminator(nn.Module):
             goes through a layer of as many features. None for x as it is, flattened.
         widths: sizes of the hidden layers that see both.
         dtype: type to compute in; parameters and logits stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import joint
+        >>> network = joint.Discriminator()
+        >>> x, z = jnp.zeros((8, 28, 28, 1)), jnp.zeros((8, 50))
+        >>> init = lambda key: network.init_with_output(key, x, z, train=True)
+        >>> logits, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape
+        (8,)
     """
 
     body: nn.Module | None = None

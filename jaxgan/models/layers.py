@@ -1,7 +1,6 @@
 """Layers that the shipped networks share."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -31,7 +30,17 @@ Initializer = Callable[..., Array]
 
 UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
 
-leaky_relu = partial(nn.leaky_relu, negative_slope=0.2)
+
+def leaky_relu(x: Array) -> Array:
+    """LeakyReLU with the slope 0.2 that the papers since DCGAN have: max(x, 0.2 x), any shape.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import leaky_relu
+        >>> leaky_relu(jnp.array([-5.0, 0.0, 5.0])).tolist()
+        [-1.0, 0.0, 5.0]
+    """
+    return nn.leaky_relu(x, negative_slope=0.2)
 
 
 class Conv(nn.Module):
@@ -91,6 +100,16 @@ class Upsample(nn.Module):
 
     Raises:
         ValueError: if there is no such method.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import layers
+        >>> network = layers.Upsample(features=32, method="pixel_shuffle")
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 64)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape
+        (8, 32, 32, 32)
     """
 
     features: int
@@ -134,6 +153,16 @@ def BatchNorm(  # noqa: N802 - it makes a module and reads as one
         axis_name: device axis to take the statistics over. It must be None where there is no
             such axis, as under plain `jit`, whose statistics are over the whole batch already.
         dtype: type of the output; statistics are float32 always.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import layers
+        >>> network = layers.BatchNorm(train=True)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 64)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["batch_stats"]["mean"].shape
+        ((8, 16, 16, 64), (64,))
     """
     return nn.BatchNorm(
         use_running_average=not train,
@@ -153,6 +182,14 @@ def InstanceNorm(*, dtype: Any = None) -> nn.InstanceNorm:  # noqa: N802 - likew
 
     Args:
         dtype: type of the output; statistics are float32 always.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import layers
+        >>> x = jnp.arange(8.0).reshape(1, 4, 2, 1)
+        >>> y = layers.InstanceNorm().apply({}, x)
+        >>> round(abs(float(y.mean())), 3), round(float(y.std()), 3)
+        (0.0, 1.0)
     """
     return nn.InstanceNorm(epsilon=1e-5, use_bias=False, use_scale=False, dtype=dtype)
 
@@ -166,6 +203,12 @@ def check_label(y: Array | None, num_classes: int | None) -> None:
 
     Raises:
         ValueError: if `y` is missing, or given to an unconditional network.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import check_label
+        >>> check_label(jnp.array([3, 1]), num_classes=10)
+        >>> check_label(None, num_classes=None)
     """
     if num_classes is not None and y is None:
         raise ValueError(f"the network has num_classes={num_classes} but was given no labels y")
@@ -183,6 +226,12 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
 
     Raises:
         ValueError: if only one of `y` and `num_classes` is None.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import append_label
+        >>> append_label(jnp.array([[0.5], [0.25]]), jnp.array([0, 2]), num_classes=3).tolist()
+        [[0.5, 1.0, 0.0, 0.0], [0.25, 0.0, 0.0, 1.0]]
     """
     check_label(y, num_classes)
     if num_classes is None:
@@ -192,5 +241,12 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
 
 
 def at_least_float32(dtype: Any) -> Any:
-    """The type of logits in a network that computes in `dtype`; None is float32."""
+    """The type of logits in a network that computes in `dtype`; None is float32.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import at_least_float32
+        >>> at_least_float32(None).name, at_least_float32(jnp.bfloat16).name
+        ('float32', 'float32')
+    """
     return jnp.promote_types(jnp.float32 if dtype is None else dtype, jnp.float32)

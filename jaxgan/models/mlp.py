@@ -26,6 +26,16 @@ class Generator(nn.Module):
         output: `"tanh"` for samples in [-1, 1], `"linear"` for samples of any range.
         num_classes: number of classes, None for a generator without labels.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import mlp
+        >>> network = mlp.Generator(shape=(2,), widths=(128, 128), output="linear")
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 2)
     """
 
     shape: Sequence[int] = (28, 28, 1)

@@ -36,6 +36,16 @@ class Discriminator(nn.Module):
         normalization: `"instance"` or `"none"`. Instance normalization takes the whole image into
             account, and so does every logit with it.
         dtype: type to compute in; parameters and logits stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import patch
+        >>> network = patch.Discriminator()
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 256, 256, 3)))
+        >>> logits, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape
+        (8, 30, 30)
     """
 
     layers: int = 3

@@ -42,6 +42,11 @@ def resolutions(image_size: int) -> tuple[int, ...]:
 
     Raises:
         ValueError: if no network is made for this size.
+
+    Example:
+        >>> from jaxgan.models.progressive import resolutions
+        >>> resolutions(28), resolutions(128)
+        ((7, 14, 28), (4, 8, 16, 32, 64, 128))
     """
     check_image_size(image_size)
     side, doublings = IMAGE_SIZES[image_size]
@@ -61,6 +66,16 @@ class Generator(nn.Module):
             which is also what it has to be initialized with.
         num_classes: number of classes, None for a generator without labels.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import progressive
+        >>> network = progressive.Generator(image_size=28, resolution=14)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape, sorted(variables["params"])
+        ((8, 14, 14, 1), ['block_14', 'block_7', 'to_rgb_14', 'to_rgb_7'])
     """
 
     image_size: int = 28

@@ -79,6 +79,16 @@ class Generator(nn.Module):
         dtype: type to compute in; parameters stay float32.
         low_stages: how many stages, those of the highest resolution, compute in `dtype`, the others
             in float32; None is all. The paper computes in bfloat16, and this is 3 or 4.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import r3gan
+        >>> network = r3gan.Generator(image_size=32, channels=3, widths=(64, 64, 64, 64))
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     image_size: int = 28

@@ -120,6 +120,16 @@ class Generator(nn.Module):
         attention: side of the feature map that attends to itself, 0 for none.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import resnet
+        >>> network = resnet.Generator(image_size=32, channels=3, width=256)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 128)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     image_size: int = 28
@@ -222,7 +232,13 @@ class Discriminator(nn.Module):
 
 
 def stage_widths(image_size: int, width: int) -> list[int]:
-    """Channels of all stages, from the coarsest to the finest; see the table of this module."""
+    """Channels of all stages, from the coarsest to the finest; see the table of this module.
+
+    Example:
+        >>> from jaxgan.models.resnet import stage_widths
+        >>> stage_widths(32, width=256), stage_widths(128, width=64)
+        ([256, 256, 256, 256], [1024, 1024, 512, 256, 128, 64])
+    """
     _, doublings = IMAGE_SIZES[image_size]
     if image_size <= 32:
         return [width] * (doublings + 1)

@@ -13,6 +13,14 @@ def check_image_size(image_size: int, channels: int = 1) -> None:
 
     Raises:
         ValueError: if `image_size` or `channels` is none of the allowed ones, which it names.
+
+    Example:
+        >>> from jaxgan.models.sizes import check_image_size
+        >>> check_image_size(64, channels=3)
+        >>> check_image_size(60)
+        Traceback (most recent call last):
+            ...
+        ValueError: image_size is one of [28, 32, 56, 64, 112, 128], not 60
     """
     if image_size not in IMAGE_SIZES:
         raise ValueError(f"image_size is one of {sorted(IMAGE_SIZES)}, not {image_size}")
@@ -25,6 +33,11 @@ def check_images(x: Array, image_size: int) -> None:
 
     Raises:
         ValueError: if they are of another size, or of a size that no network takes.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.sizes import check_images
+        >>> check_images(jnp.zeros((8, 64, 64, 3)), image_size=64)
     """
     check_image_size(image_size, x.shape[-1])
     if x.shape[1:3] != (image_size, image_size):

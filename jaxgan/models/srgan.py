@@ -41,6 +41,16 @@ class Generator(nn.Module):
             what lets small trainings succeed.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import srgan
+        >>> network = srgan.Generator(scale=4)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 24, 32, 3)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 96, 128, 3)
     """
 
     channels: int = 3

@@ -58,6 +58,16 @@ class Generator(nn.Module):
             (arXiv:1812.04948, appendix B): 1 changes nothing, at 0 all images have one style.
         num_classes: number of classes, None for a generator without labels.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import stylegan2
+        >>> network = stylegan2.Generator(image_size=32, channels=3)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     image_size: int = 28

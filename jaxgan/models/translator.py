@@ -27,6 +27,16 @@ class Generator(nn.Module):
         width: channels at full size; twice and four times as many at half and a quarter of it.
         blocks: residual blocks.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import translator
+        >>> network = translator.Generator(channels=3)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64, 64, 1)))
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 64, 64, 3)
     """
 
     channels: int = 3

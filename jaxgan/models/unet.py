@@ -40,6 +40,16 @@ class Generator(nn.Module):
         skips: whether stages are handed across.
         upsample: how each stage doubles the size; see `jaxgan.models.layers.Upsample`.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import unet
+        >>> network = unet.Generator(channels=3, stages=5)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 32, 32, 1)))
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     channels: int = 3

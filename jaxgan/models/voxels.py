@@ -53,6 +53,16 @@ class Generator(nn.Module):
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis of the batch statistics, None to take them on each device.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import voxels
+        >>> network = voxels.Generator(side=32)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 200)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 32, 1)
     """
 
     side: int = 64

@@ -51,6 +51,16 @@ class Generator(nn.Module):
         width: channels of the finest hidden stage; see the table of this module.
         num_classes: number of classes, None for a generator without labels.
         dtype: type to compute in; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import wavegan
+        >>> network = wavegan.Generator(length=16384)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 100)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 16384, 1)
     """
 
     length: int = 16384
@@ -150,6 +160,14 @@ def phase_shuffle(key: Array, x: Array, n: int) -> Array:
 
     Returns:
         `[B, T, C]`.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.wavegan import phase_shuffle
+        >>> x = jnp.tile(jnp.arange(6.0), (2, 1))[..., None]  # two examples of six values
+        >>> phase_shuffle(jax.random.key(0), x, n=2)[..., 0].tolist()
+        [[2.0, 1.0, 0.0, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0, 5.0, 4.0, 3.0]]
     """
     shifts = jax.random.randint(key, (x.shape[0], 1, 1), -n, n + 1)
     padded = jnp.pad(x, ((0, 0), (n, n), (0, 0)), mode="reflect")
