@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, Initializer
+from jaxgan.models.layers import Conv, Initializer, at_least_float32
 
 __all__ = ["SelfAttention", "check_attention"]
 
@@ -58,8 +58,7 @@ class SelfAttention(nn.Module):
         value = _places(pool(conv(half, name="value")(x)))
 
         scores = jnp.einsum("bic,bjc->bij", query, key)
-        wide = jnp.promote_types(scores.dtype, jnp.float32)
-        weights = jax.nn.softmax(scores.astype(wide)).astype(value.dtype)
+        weights = jax.nn.softmax(scores.astype(at_least_float32(scores.dtype))).astype(value.dtype)
         attended = jnp.einsum("bij,bjc->bic", weights, value).reshape(*x.shape[:-1], half)
         gamma = self.param("gamma", nn.initializers.zeros, (), jnp.float32)
         return x + gamma.astype(x.dtype) * conv(channels, name="output")(attended).astype(x.dtype)

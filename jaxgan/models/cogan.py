@@ -20,15 +20,20 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Conv, Upsample, at_least_float32, leaky_relu
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    Upsample,
+    at_least_float32,
+    leaky_relu,
+    small_normal,
+)
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
 __all__ = ["DenseDiscriminator", "DenseGenerator", "Discriminator", "Generator"]
 
 _Layer = Callable[[Array], Array]
 """Makes its parameters anew each time it is called."""
-
-_normal = nn.initializers.normal(0.02)
 
 
 class DenseGenerator(nn.Module):
@@ -145,7 +150,7 @@ class Generator(nn.Module):
         side, stages = IMAGE_SIZES[self.image_size]
         coarsest, *finer = [self.width * 2**stage for stage in reversed(range(stages))]
         norm = partial(BatchNorm, train=train, axis_name=self.axis_name, dtype=self.dtype)
-        settings = {"kernel_init": _normal, "dtype": self.dtype}
+        settings = {"kernel_init": small_normal, "dtype": self.dtype}
 
         def first(h):
             h = nn.Dense(side * side * coarsest, use_bias=False, **settings)(h)
@@ -190,11 +195,11 @@ class Discriminator(nn.Module):
         _, stages = IMAGE_SIZES[self.image_size]
 
         def halve(h, width):
-            down = Conv(width, (4, 4), stride=2, kernel_init=_normal, dtype=self.dtype)
+            down = Conv(width, (4, 4), stride=2, kernel_init=small_normal, dtype=self.dtype)
             return leaky_relu(down(h))
 
         def last(h):
-            dense = nn.Dense(1, kernel_init=_normal, dtype=at_least_float32(self.dtype))
+            dense = nn.Dense(1, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
             return dense(h.reshape(len(h), -1)).squeeze(-1)
 
         hidden = [partial(halve, width=self.width * 2**stage) for stage in range(stages)]

@@ -8,12 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Initializer, at_least_float32
+from jaxgan.models.layers import BatchNorm, Initializer, at_least_float32, small_normal
 
 __all__ = ["ConditionalBatchNorm", "Projection", "normalize"]
-
-# Not zero: spectral norm, where G has it, divides by the size of these weights.
-_narrow = nn.initializers.normal(0.02)
 
 
 class ConditionalBatchNorm(nn.Module):
@@ -32,7 +29,8 @@ class ConditionalBatchNorm(nn.Module):
 
     train: bool
     axis_name: str | None = None
-    kernel_init: Initializer = _narrow
+    # Not zero: spectral norm, where G has it, divides by the size of these weights.
+    kernel_init: Initializer = small_normal
     dtype: Any = None
 
     @nn.compact

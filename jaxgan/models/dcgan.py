@@ -36,14 +36,13 @@ from jaxgan.models.layers import (
     at_least_float32,
     check_label,
     leaky_relu,
+    small_normal,
 )
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
 __all__ = ["NORMALIZATIONS", "Discriminator", "Encoder", "Generator"]
 
 NORMALIZATIONS = ("batch", "layer", "none")
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Generator(nn.Module):
@@ -96,7 +95,9 @@ class Generator(nn.Module):
         """
         check_image_size(self.image_size, self.channels)
         normalize, settings = hidden_settings(self, train)
-        upsample = partial(Upsample, method=self.upsample, kernel_init=_normal, dtype=self.dtype)
+        upsample = partial(
+            Upsample, method=self.upsample, kernel_init=small_normal, dtype=self.dtype
+        )
         side, stages = IMAGE_SIZES[self.image_size]
         widths = [self.width * 2**stage for stage in reversed(range(stages))]
 
@@ -152,10 +153,12 @@ class Discriminator(nn.Module):
         check_label(y, self.num_classes)
         if self.num_classes is not None:
             one_hot = jax.nn.one_hot(y, self.num_classes)
-            plane = nn.Dense(self.image_size**2, kernel_init=_normal, name="label_plane")(one_hot)
+            plane = nn.Dense(self.image_size**2, kernel_init=small_normal, name="label_plane")(
+                one_hot
+            )
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
         h = _shrunk(self, x, train)
-        dense = partial(nn.Dense, kernel_init=_normal, dtype=at_least_float32(self.dtype))
+        dense = partial(nn.Dense, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
         logits = dense(1)(h).squeeze(-1)
         return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
 
@@ -189,7 +192,7 @@ class Encoder(nn.Module):
         check_images(x, self.image_size)
         h = _shrunk(self, x, train)
         dtype = at_least_float32(self.dtype)
-        return nn.Dense(self.features, kernel_init=_normal, dtype=dtype)(h)
+        return nn.Dense(self.features, kernel_init=small_normal, dtype=dtype)(h)
 
 
 def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
@@ -197,7 +200,7 @@ def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     normalize, settings = hidden_settings(network, train)
     down = partial(Conv, kernel_size=(4, 4), stride=2)
     _, stages = IMAGE_SIZES[network.image_size]
-    h = leaky_relu(down(network.width, kernel_init=_normal, dtype=network.dtype)(x))
+    h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
     for stage in range(1, stages):
         h = leaky_relu(normalize(down(network.width * 2**stage, **settings)(h)))
     return h.reshape(h.shape[0], -1)
@@ -215,7 +218,7 @@ def hidden_settings(network: Any, train: bool):
     settings = {
         # Batch normalization takes away the mean of a channel, and any bias with it.
         "use_bias": network.normalization != "batch",
-        "kernel_init": _normal,
+        "kernel_init": small_normal,
         "dtype": network.dtype,
     }
     return normalize, settings

@@ -16,6 +16,7 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from jaxgan import convolution
+from jaxgan.models.layers import at_least_float32
 
 __all__ = [
     "EqualizedConv",
@@ -147,7 +148,7 @@ def pixel_norm(x: Array, *, epsilon: float = 1e-8) -> Array:
         >>> pixel_norm(jnp.array([[3.0, 3.0, 3.0], [0.0, 0.0, 0.0]])).round(3).tolist()
         [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = x.astype(at_least_float32(x.dtype))
     scale = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
     return (wide * scale).astype(x.dtype)
 
@@ -179,7 +180,7 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
         ((8, 4, 4, 17), [0.0, 1.0])
     """
     batch, height, width, _ = x.shape
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = x.astype(at_least_float32(x.dtype))
     groups = wide.reshape(-1, math.gcd(batch, group_size), *x.shape[1:])
     deviation = jnp.sqrt(jnp.var(groups, axis=1) + epsilon)
     per_group = jnp.mean(deviation, axis=(1, 2, 3))

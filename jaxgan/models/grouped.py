@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
 from jaxgan.convolution import OUTPUT
-from jaxgan.models.layers import Initializer
+from jaxgan.models.layers import Initializer, at_least_float32
 
 __all__ = ["GroupedConv", "grouped_conv"]
 
@@ -109,7 +109,7 @@ def _by_products(x: Array, kernel: Array, *, groups: int) -> Array:
         axis=-1,
     ).reshape(groups, batch * height * width, rows * columns * depth)
     matrices = jnp.moveaxis(kernel.reshape(-1, groups, features // groups), 1, 0)
-    wide = jnp.promote_types(x.dtype, jnp.float32)
+    wide = at_least_float32(x.dtype)
     y = jnp.matmul(windows, matrices, preferred_element_type=wide).astype(x.dtype)
     y = jnp.moveaxis(y.reshape(groups, batch, height, width, -1), 0, 3)
     return y.reshape(batch, height, width, features)

@@ -22,11 +22,16 @@ __all__ = [
     "Upsample",
     "append_label",
     "at_least_float32",
+    "bilinear_upsample",
     "check_label",
     "leaky_relu",
+    "small_normal",
 ]
 
 Initializer = Callable[..., Array]
+
+small_normal = nn.initializers.normal(0.02)
+"""Weights from N(0, 0.02^2), as DCGAN and many after it start from."""
 
 UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
 
@@ -132,15 +137,30 @@ class Upsample(nn.Module):
             case "nearest":
                 return Conv(self.features, (3, 3), **settings)(nearest_upsample(x))
             case "bilinear":
-                return Conv(self.features, (3, 3), **settings)(_bilinear(x))
+                return Conv(self.features, (3, 3), **settings)(bilinear_upsample(x, 2))
             case "pixel_shuffle":
                 return depth_to_space(Conv(4 * self.features, (3, 3), **settings)(x), 2)
         raise ValueError(f"upsampling is one of {UPSAMPLE_METHODS}, not {self.method!r}")
 
 
-def _bilinear(x: Array) -> Array:
+def bilinear_upsample(x: Array, scale: int) -> Array:
+    """Enlarge images by bilinear interpolation between the centers of pixels.
+
+    Args:
+        x: `[B, H, W, C]`.
+        scale: factor by which both sides grow.
+
+    Returns:
+        `[B, scale H, scale W, C]`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import bilinear_upsample
+        >>> bilinear_upsample(jnp.array([[0.0, 4.0]]).reshape(1, 1, 2, 1), 2)[0, 0, :, 0].tolist()
+        [0.0, 1.0, 3.0, 4.0]
+    """
     batch, height, width, channels = x.shape
-    return jax.image.resize(x, (batch, 2 * height, 2 * width, channels), "bilinear")
+    return jax.image.resize(x, (batch, scale * height, scale * width, channels), "bilinear")
 
 
 def BatchNorm(  # noqa: N802 - it makes a module and reads as one

@@ -18,13 +18,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, InstanceNorm, at_least_float32, leaky_relu
+from jaxgan.models.layers import Conv, InstanceNorm, at_least_float32, leaky_relu, small_normal
 
 __all__ = ["NORMALIZATIONS", "Discriminator"]
 
 NORMALIZATIONS = ("instance", "none")
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Discriminator(nn.Module):
@@ -70,7 +68,7 @@ class Discriminator(nn.Module):
         """
         self._check(x, y)
         settings: dict[str, Any] = {"kernel_size": (4, 4), "padding": ((1, 1), (1, 1))}
-        conv = partial(Conv, kernel_init=_normal, **settings)
+        conv = partial(Conv, kernel_init=small_normal, **settings)
         h = x if y is None else jnp.concatenate([x, y.astype(x.dtype)], axis=-1)
         for layer in range(self.layers + 1):
             stride = 2 if layer < self.layers else 1

@@ -28,13 +28,12 @@ from jaxgan.models.equalized import (
     select_logit,
 )
 from jaxgan.models.layers import append_label, at_least_float32, check_label, leaky_relu
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_side
 from jaxgan.resample import box_downsample, nearest_upsample
 
-__all__ = ["Discriminator", "Generator", "resolutions"]
+__all__ = ["Discriminator", "Generator", "resolutions", "stage_widths"]
 
 _HE = math.sqrt(2)  # the gain of layers that a leaky ReLU follows
-_MOST = 8  # times `width`
 
 
 def resolutions(image_size: int) -> tuple[int, ...]:
@@ -51,6 +50,24 @@ def resolutions(image_size: int) -> tuple[int, ...]:
     check_image_size(image_size)
     side, doublings = IMAGE_SIZES[image_size]
     return tuple(side * 2**k for k in range(doublings + 1))
+
+
+def stage_widths(image_size: int, width: int) -> dict[int, int]:
+    """Return the channels by resolution, from the coarsest to the finest.
+
+    Args:
+        image_size: side of the finest resolution.
+        width: its channels; every coarser one has twice as many, up to eight times.
+
+    Raises:
+        ValueError: if no network is made for this size.
+
+    Example:
+        >>> from jaxgan.models.progressive import stage_widths
+        >>> stage_widths(64, width=16)
+        {4: 128, 8: 128, 16: 64, 32: 32, 64: 16}
+    """
+    return {side: width * min(8, image_size // side) for side in resolutions(image_size)}
 
 
 class Generator(nn.Module):
@@ -106,7 +123,7 @@ class Generator(nn.Module):
         del train
         check_image_size(self.image_size, self.channels)
         sides = _sides(self.image_size, self.resolution)
-        widths = _widths(self.image_size, self.width)
+        widths = stage_widths(self.image_size, self.width)
 
         h = pixel_norm(append_label(z, y, self.num_classes))
         images = []  # XLA leaves out those that nothing comes of
@@ -183,10 +200,8 @@ class Discriminator(nn.Module):
         check_image_size(self.image_size, x.shape[-1])
         check_label(y, self.num_classes)
         sides = _sides(self.image_size, self.resolution)
-        if x.shape[1:3] != (sides[-1], sides[-1]):
-            height, width = x.shape[1:3]
-            raise ValueError(f"images of {height}x{width} for resolution={sides[-1]}")
-        widths = _widths(self.image_size, self.width)
+        check_side(x, sides[-1], "resolution")
+        widths = stage_widths(self.image_size, self.width)
         conv = partial(EqualizedConv, gain=_HE, dtype=self.dtype)
 
         def from_rgb(x, side):
@@ -220,8 +235,3 @@ def _sides(image_size: int, resolution: int | None) -> tuple[int, ...]:
     if resolution not in sides:
         raise ValueError(f"resolution={resolution} is none of those of the image, {sides}")
     return sides[: sides.index(resolution) + 1]
-
-
-def _widths(image_size: int, width: int) -> dict[int, int]:
-    """Channels by side."""
-    return {side: width * min(_MOST, image_size // side) for side in resolutions(image_size)}

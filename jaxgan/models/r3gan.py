@@ -24,6 +24,7 @@ from jax import Array
 
 from jaxgan.models.grouped import GroupedConv
 from jaxgan.models.layers import Initializer, at_least_float32, check_label, leaky_relu
+from jaxgan.models.sizes import check_channels, check_side
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Block", "Discriminator", "Generator"]
@@ -180,9 +181,7 @@ class Discriminator(nn.Module):
         del train
         check_label(y, self.num_classes)
         side = _coarsest_side(self.image_size, x.shape[-1], self.widths)
-        if x.shape[1:3] != (self.image_size, self.image_size):
-            height, width = x.shape[1:3]
-            raise ValueError(f"images of {height}x{width} for image_size={self.image_size}")
+        check_side(x, self.image_size)
         block_gain, dtypes = _block_gain(self), _dtypes(self)
 
         h = _linear(self.widths[-1], dtype=dtypes[-1])(x)
@@ -239,8 +238,7 @@ def _dtypes(network: Generator | Discriminator) -> list[Any]:
 
 def _coarsest_side(image_size: int, channels: int, widths: Sequence[int]) -> int:
     """The side of the stage of the lowest resolution."""
-    if channels not in (1, 3):
-        raise ValueError(f"an image has 1 or 3 channels, not {channels}")
+    check_channels(channels)
     doublings = len(widths) - 1
     if doublings < 0 or image_size % 2**doublings or image_size < 1:
         raise ValueError(

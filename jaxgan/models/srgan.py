@@ -9,10 +9,16 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Conv, Upsample, at_least_float32, leaky_relu
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    Upsample,
+    at_least_float32,
+    bilinear_upsample,
+    leaky_relu,
+)
 
 __all__ = ["SCALES", "Discriminator", "Generator"]
 
@@ -95,7 +101,7 @@ class Generator(nn.Module):
             h = prelu()(Upsample(self.width, "pixel_shuffle", dtype=self.dtype)(h))
         last = nn.initializers.zeros if self.interpolate else nn.linear.default_kernel_init
         x = Conv(self.channels, (9, 9), kernel_init=last, dtype=self.dtype)(h)
-        return x + _enlarge(y, self.scale) if self.interpolate else x
+        return x + bilinear_upsample(y, self.scale) if self.interpolate else x
 
 
 class Discriminator(nn.Module):
@@ -136,8 +142,3 @@ class Discriminator(nn.Module):
         h = h.reshape(len(h), -1)
         h = leaky_relu(nn.Dense(16 * self.width, dtype=self.dtype)(h))
         return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
-
-
-def _enlarge(y: Array, scale: int) -> Array:
-    batch, height, width, channels = y.shape
-    return jax.image.resize(y, (batch, scale * height, scale * width, channels), "bilinear")

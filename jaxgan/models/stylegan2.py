@@ -29,12 +29,12 @@ from jaxgan.models.equalized import (
     select_logit,
 )
 from jaxgan.models.layers import at_least_float32, check_label, leaky_relu
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.models.progressive import resolutions, stage_widths
+from jaxgan.models.sizes import check_image_size, check_images
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "StyledConv", "Synthesis"]
 
-_MOST = 8  # times `width`
 _W_MEAN_DECAY = 0.995  # as in the authors' code
 
 
@@ -182,19 +182,20 @@ class Synthesis(nn.Module):
     @property
     def layers(self) -> int:
         """How many styles an image has: two for each resolution."""
-        return 2 * len(_widths(self.image_size, self.width))
+        return 2 * len(resolutions(self.image_size))
 
     @nn.compact
     def __call__(self, styles: Array) -> Array:
         """Maps `[B, layers, W]` to `[B, image_size, image_size, channels]`."""
-        widths = _widths(self.image_size, self.width)
-        side, _ = IMAGE_SIZES[self.image_size]
+        widths = stage_widths(self.image_size, self.width)
         layer = partial(StyledConv, dtype=self.dtype)
 
-        constant = self.param("constant", nn.initializers.normal(1.0), (side, side, widths[0]))
+        coarsest = min(widths)
+        shape = (coarsest, coarsest, widths[coarsest])
+        constant = self.param("constant", nn.initializers.normal(1.0), shape)
         h = jnp.broadcast_to(constant, (len(styles), *constant.shape))
         images = []
-        for k, width in enumerate(widths):
+        for k, width in enumerate(widths.values()):
             # As in the authors' code, an image's layer shares its style with the next resolution.
             first, second, last = (
                 styles[:, max(0, 2 * k - 1)],
@@ -300,7 +301,7 @@ class Discriminator(nn.Module):
         check_images(x, self.image_size)
         check_label(y, self.num_classes)
         conv = partial(EqualizedConv, dtype=self.dtype)
-        widths = _widths(self.image_size, self.width)[::-1]
+        widths = list(stage_widths(self.image_size, self.width).values())[::-1]
 
         h = _activate(conv(widths[0], (1, 1))(x))
         for fine, coarse in pairwise(widths):
@@ -317,9 +318,3 @@ class Discriminator(nn.Module):
 def _activate(x: Array) -> Array:
     """A leaky ReLU that keeps the variance of a normal input, nearly."""
     return math.sqrt(2) * leaky_relu(x)
-
-
-def _widths(image_size: int, width: int) -> list[int]:
-    """Channels by resolution, the coarsest first."""
-    _, doublings = IMAGE_SIZES[image_size]
-    return [width * min(_MOST, 2**k) for k in reversed(range(doublings + 1))]

@@ -12,11 +12,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, ConvTranspose, InstanceNorm
+from jaxgan.models.layers import Conv, ConvTranspose, InstanceNorm, small_normal
 
 __all__ = ["Generator"]
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Generator(nn.Module):
@@ -62,7 +60,7 @@ class Generator(nn.Module):
             raise ValueError(
                 f"images of {height}x{width}; expected sides that are multiples of 4, at least 8"
             )
-        settings: dict[str, Any] = {"kernel_init": _normal, "dtype": self.dtype}
+        settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
         conv = partial(Conv, **settings)
         normalize = InstanceNorm(dtype=self.dtype)
 

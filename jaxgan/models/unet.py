@@ -17,11 +17,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, InstanceNorm, Upsample, leaky_relu
+from jaxgan.models.layers import Conv, InstanceNorm, Upsample, leaky_relu, small_normal
 
 __all__ = ["Generator"]
-
-_normal = nn.initializers.normal(0.02)
 
 _NOISY = 3  # stages with dropout, from the middle on
 
@@ -74,7 +72,7 @@ class Generator(nn.Module):
             ValueError: if the sides are no such multiples, or a setting is out of range.
         """
         self._check(y)
-        settings: dict[str, Any] = {"kernel_init": _normal, "dtype": self.dtype}
+        settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
         down = partial(Conv, kernel_size=(4, 4), stride=2, **settings)
         up = partial(Upsample, method=self.upsample, **settings)
         normalize = InstanceNorm(dtype=self.dtype)

@@ -30,7 +30,9 @@ from jaxgan.models.layers import (
     at_least_float32,
     check_label,
     leaky_relu,
+    small_normal,
 )
+from jaxgan.models.sizes import hidden_widths
 
 __all__ = ["SIDES", "Discriminator", "Generator"]
 
@@ -39,8 +41,6 @@ SIDES = {8: 1, 16: 2, 32: 3, 64: 4}
 
 _START = 4
 _WINDOW = (4, 4, 4)
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Generator(nn.Module):
@@ -87,14 +87,14 @@ class Generator(nn.Module):
         Raises:
             ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
         """
-        widths = _widths(self.side, self.width)[::-1]
+        widths = hidden_widths(self.side, self.width, SIDES, "side")[::-1]
         normalize, settings = hidden_settings(self, train)
         up = partial(ConvTranspose, kernel_size=_WINDOW, stride=2)
         h = nn.Dense(_START**3 * widths[0], **settings)(append_label(z, y, self.num_classes))
         h = nn.relu(normalize(h.reshape(-1, _START, _START, _START, widths[0])))
         for width in widths[1:]:
             h = nn.relu(normalize(up(width, **settings)(h)))
-        return jnp.tanh(up(1, kernel_init=_normal, dtype=self.dtype)(h))
+        return jnp.tanh(up(1, kernel_init=small_normal, dtype=self.dtype)(h))
 
 
 class Discriminator(nn.Module):
@@ -136,7 +136,7 @@ class Discriminator(nn.Module):
             ValueError: if `x` is of another shape, `y` does not fit `num_classes`, or a setting is
                 none of the allowed.
         """
-        widths = _widths(self.side, self.width)
+        widths = hidden_widths(self.side, self.width, SIDES, "side")
         check_label(y, self.num_classes)
         if x.shape[1:] != (self.side,) * 3 + (1,):
             raise ValueError(
@@ -144,15 +144,8 @@ class Discriminator(nn.Module):
             )
         normalize, settings = hidden_settings(self, train)
         down = partial(Conv, kernel_size=_WINDOW, stride=2)
-        h = leaky_relu(down(widths[0], kernel_init=_normal, dtype=self.dtype)(x))
+        h = leaky_relu(down(widths[0], kernel_init=small_normal, dtype=self.dtype)(x))
         for width in widths[1:]:
             h = leaky_relu(normalize(down(width, **settings)(h)))
         h = h.reshape(h.shape[0], -1)
-        return Projection(self.num_classes, _normal, dtype=at_least_float32(self.dtype))(h, y)
-
-
-def _widths(side: int, width: int) -> list[int]:
-    """Channels of the hidden stages, from the finest to the coarsest."""
-    if side not in SIDES:
-        raise ValueError(f"side is one of {sorted(SIDES)}, not {side}")
-    return [width * 2**stage for stage in range(SIDES[side])]
+        return Projection(self.num_classes, small_normal, dtype=at_least_float32(self.dtype))(h, y)

@@ -32,6 +32,7 @@ from jaxgan.models.layers import (
     check_label,
     leaky_relu,
 )
+from jaxgan.models.sizes import hidden_widths
 
 __all__ = ["LENGTHS", "Discriminator", "Generator", "phase_shuffle"]
 
@@ -83,7 +84,7 @@ class Generator(nn.Module):
         Raises:
             ValueError: if `y` does not fit `num_classes`, or `length` is none of the allowed.
         """
-        widths = _widths(self.length, self.width)[::-1]
+        widths = hidden_widths(self.length, self.width, LENGTHS, "length")[::-1]
         up = partial(ConvTranspose, kernel_size=_WINDOW, stride=_STRIDE, dtype=self.dtype)
         h = nn.Dense(_START * widths[0], dtype=self.dtype)(append_label(z, y, self.num_classes))
         h = nn.relu(h.reshape(-1, _START, widths[0]))
@@ -130,7 +131,7 @@ class Discriminator(nn.Module):
             ValueError: if `x` is of another shape, `y` does not fit `num_classes`, or `length` is
                 none of the allowed.
         """
-        widths = _widths(self.length, self.width)
+        widths = hidden_widths(self.length, self.width, LENGTHS, "length")
         check_label(y, self.num_classes)
         if x.shape[1:] != (self.length, 1):
             raise ValueError(
@@ -176,10 +177,3 @@ def phase_shuffle(key: Array, x: Array, n: int) -> Array:
         [shifts == k for k in range(-n, n + 1)],
         [padded[:, n - k : n - k + x.shape[1]] for k in range(-n, n + 1)],
     )
-
-
-def _widths(length: int, width: int) -> list[int]:
-    """Channels of the hidden stages, from the finest to the coarsest."""
-    if length not in LENGTHS:
-        raise ValueError(f"length is one of {sorted(LENGTHS)}, not {length}")
-    return [width * 2**stage for stage in range(LENGTHS[length])]
