@@ -58,7 +58,9 @@ def test_interpolation():
     np.testing.assert_array_equal(nearest_upsample(x)[0, :, :, 0], nearest)
     # Pixels are areas: a new center lies a quarter of a pixel from an old one.
     rows, columns = np.meshgrid([0, 0.25, 0.75, 1], [0, 0.25, 0.75, 1], indexing="ij")
-    np.testing.assert_allclose(layers._bilinear(x)[0, :, :, 0], 2 * rows + columns, atol=1e-6)
+    np.testing.assert_allclose(
+        layers.bilinear_upsample(x, 2)[0, :, :, 0], 2 * rows + columns, atol=1e-6
+    )
 
 
 def test_upsample_names_its_methods():
