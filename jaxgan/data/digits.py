@@ -1,4 +1,4 @@
-"""The handwritten digits that are part of the package."""
+"""The handwritten digits that ship with the package."""
 
 from importlib import resources
 
@@ -9,13 +9,13 @@ from jaxgan.data.idx import read_idx
 
 
 def load_digits(image_size: int | None = None) -> Dataset:
-    """Loads the 10,000 images of MNIST's test split, which need no download.
+    """Load the 10,000 images of MNIST's test split, without a download.
 
-    Scores computed on `digits` are not scores on MNIST, whose test images these are; use `mnist`
-    for those.
+    They are MNIST's test images, so results on `digits` are not results on MNIST; use `mnist` for
+    those.
 
     Args:
-        image_size: Side to resize to; None keeps 28.
+        image_size: the side to resize to; None keeps 28.
 
     Returns:
         uint8 images `[10000, 28, 28, 1]`, white on black, and labels 0 to 9.

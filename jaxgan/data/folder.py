@@ -1,4 +1,4 @@
-"""A directory of image files."""
+"""Data sets of image files in a directory."""
 
 import os
 from collections.abc import Iterator
@@ -27,20 +27,20 @@ def load_folder(
     *,
     side_by_side: bool = False,
 ) -> Dataset:
-    """Loads all images below a directory, folder by folder, each in the order of its names.
+    """Load all images below a directory, folder by folder, sorted by name within each.
 
-    Where all images lie in sub-folders, the names of the top-level sub-folders are the classes;
-    where images lie in the directory itself, there are no labels. All images become gray if all
-    files are (by mode or palette, not by their pixels), otherwise all become color. They are
-    turned as EXIF asks, and what is transparent is laid on white. Of an animation the first frame
-    counts. Files that cannot be read are left out and named in one warning at every load.
+    If all images are in subfolders, the names of the top-level subfolders are the classes; if some
+    are in the directory itself, there are no labels. The images become gray if all files are gray
+    (by mode or palette, not by their pixels), and color otherwise. They are rotated as EXIF says,
+    transparent areas become white, and animations are reduced to their first frame. Files that
+    cannot be read are skipped, and named in one warning at every load.
 
     Args:
-        path: The directory; symbolic links are followed.
-        image_size: Side to resize to; None for images that all have one size.
-        cache_root: Folder of the cache.
-        side_by_side: Whether every file holds two pictures, left and right, as the archives of
-            pix2pix do (https://arxiv.org/abs/1611.07004). They are resized one by one and stay
+        path: the directory; symbolic links are followed.
+        image_size: the side to resize to; None for images that are all of one size.
+        cache_root: folder of the cache.
+        side_by_side: whether every file holds two pictures, left and right, as the archives of
+            pix2pix do (https://arxiv.org/abs/1611.07004). They are resized separately and stay
             side by side.
 
     Returns:
@@ -48,7 +48,7 @@ def load_folder(
 
     Raises:
         DataError: if there is no readable image, if images differ in size and `image_size` is
-            None, or if one that should cannot hold two pictures side by side.
+            None, or if an image cannot be two pictures and `side_by_side` is set.
 
     Example:
         >>> import tempfile
@@ -82,9 +82,9 @@ def load_folder(
 
 
 def image_files(root: Path) -> Iterator[str]:
-    """Yields the image files below `root` as relative paths, sorted within each folder.
+    """Yield the image files below `root` as relative paths, sorted within each folder.
 
-    Links are followed, but no folder is entered twice, so loops of links end.
+    Symbolic links are followed, but no folder is entered twice, so circular links are harmless.
 
     Example:
         >>> import tempfile
@@ -110,13 +110,13 @@ def image_files(root: Path) -> Iterator[str]:
 
 
 def _warn(error: OSError) -> None:
-    logging.warning("left out a folder that cannot be read: %s", error)
+    logging.warning("skipped a folder that cannot be read: %s", error)
 
 
 def _fingerprint(root: Path, file: str) -> list[Any]:
     try:
         status = (root / file).stat()
-    except OSError:  # a broken link, say: it will be named as unreadable
+    except OSError:  # such as a broken link, which will be reported as unreadable
         return [file]
     return [file, status.st_size, status.st_mtime_ns]
 
@@ -145,7 +145,7 @@ def _decode(
                     arrays = [to_array(part, channels, image_size) for part in parts]
             except DataError:
                 raise
-            except Exception as error:  # decoders of damaged files raise errors of any kind
+            except Exception as error:  # decoders raise errors of any kind on damaged files
                 unreadable[file] = _reason(error)
                 continue
             yield (
@@ -156,12 +156,12 @@ def _decode(
     x, y = stack(examples(), len(readable), directory)
     remarks = [_on_unreadable(root, unreadable, len(files)), _on_labels(root, readable)]
     if not len(x):
-        raise DataError(f"{remarks[0]}: none is left")
+        raise DataError(f"{remarks[0]}: expected at least one that can")
     return Decoded(Dataset(x, y, name, classes), "; ".join(filter(None, remarks)))
 
 
 def _all_gray(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
-    """Reads the headers of all files; adds those that are no images to `unreadable`."""
+    """Return whether all files are gray, by their headers; add non-images to `unreadable`."""
     gray = True
     for file in files:
         try:
@@ -183,7 +183,7 @@ def _on_labels(root: Path, files: list[str]) -> str:
     depths = {len(Path(file).parts) > 1 for file in files}
     if depths != {True, False}:
         return ""
-    return f"images lie both in {str(root)!r} and in its sub-folders, so they have no labels"
+    return f"there are images both in {str(root)!r} and in its subfolders, so they have no labels"
 
 
 def _reason(error: Exception) -> str:
@@ -195,5 +195,5 @@ def _on_unreadable(root: Path, unreadable: dict[str, str], total: int) -> str:
         return ""
     named = [f"{file!r} ({reason})" for file, reason in sorted(unreadable.items())]
     more = [f"and {len(named) - 10} more"] if len(named) > 10 else []
-    count = f"left out {len(named)} of {total} image files below {str(root)!r}"
+    count = f"skipped {len(named)} of {total} image files below {str(root)!r}"
     return f"{count} that cannot be read: {', '.join(named[:10] + more)}"

@@ -1,4 +1,4 @@
-"""From encoded images of any kind to uint8 arrays of one kind."""
+"""Conversion of images of any kind to uint8 arrays."""
 
 from typing import BinaryIO
 
@@ -13,7 +13,7 @@ GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", 
 
 
 def is_gray(image: Image.Image) -> bool:
-    """Returns whether an image is gray by its mode or palette; its pixels are not looked at."""
+    """Return whether an image is gray by its mode or palette; its pixels are not inspected."""
     if image.mode != "P":
         return image.mode in GRAY_MODES
     palette = np.reshape(image.getpalette("RGB") or [0, 0, 0], (-1, 3))
@@ -21,7 +21,7 @@ def is_gray(image: Image.Image) -> bool:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turns an image as its EXIF orientation asks for.
+    """Rotate an image according to its EXIF orientation.
 
     Example:
         >>> from PIL import Image
@@ -35,14 +35,14 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def to_array(image: Image.Image, channels: int, image_size: int | None = None) -> np.ndarray:
-    """Converts an opened image of any mode.
+    """Convert an opened image of any mode to an array.
 
-    16-bit gray keeps its upper 8 bits; what is transparent is laid on white.
+    16-bit gray keeps its upper 8 bits, and transparent areas become white.
 
     Args:
-        image: The image.
+        image: the image.
         channels: 1 for gray, 3 for color.
-        image_size: Side of the result; see `square`. None keeps the image's own size.
+        image_size: side of the result, see `square`; None keeps the size of the image.
 
     Returns:
         uint8 `[H, W, C]`.
@@ -61,7 +61,7 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
 
 
 def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> np.ndarray:
-    """Decodes the bytes of a PNG, JPEG or other image file; see `to_array`.
+    """Decode the bytes of a PNG, JPEG or other image file; see `to_array`.
 
     Example:
         >>> import io
@@ -77,7 +77,7 @@ def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> n
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Brings the short side to `size` and cuts the middle out: antialiased (Lanczos).
+    """Resize the short side to `size`, antialiased (Lanczos), and crop the center.
 
     Example:
         >>> from PIL import Image
@@ -91,7 +91,7 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Brings uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`.
+    """Resize uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`.
 
     Example:
         >>> import numpy as np
@@ -106,20 +106,20 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def check_side_by_side(height: int, width: int, name: str) -> None:
-    """Makes sure that an image can be two pictures side by side.
+    """Check that an image can be two pictures side by side.
 
     Raises:
         DataError: if its width is odd or less than twice its height.
     """
     if width % 2 or width < 2 * height:
         raise DataError(
-            f"{name!r} is {height}x{width}, height x width: two pictures side by side have an even "
-            "width of twice their height or more"
+            f"{name!r} is {height}x{width}, height x width: expected two pictures side by side, of "
+            "an even width of at least twice their height"
         )
 
 
 def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Divides an image into its left and its right half."""
+    """Split an image into its left and its right half."""
     middle = image.width // 2
     left = image.crop((0, 0, middle, image.height))
     return left, image.crop((middle, 0, image.width, image.height))

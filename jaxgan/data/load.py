@@ -1,4 +1,4 @@
-"""One function that loads any data set by its name."""
+"""A function that loads any data set by its name."""
 
 import os
 import re
@@ -29,46 +29,50 @@ def load(
     manual_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Loads a data set: what is on disk, as arrays.
+    """Load a data set as arrays.
 
-    Names:
-        `digits`: the 10,000 images of MNIST's test split, part of the package; split `train`.
-        `mnist`, `fashion_mnist`, `kmnist`: through tensorflow-datasets, without TensorFlow.
-        `stacked_digits`, `stacked_mnist`: three of these digits as one picture's colors, 128,000
-            of 1000 classes; split `train`, see `jaxgan.data.stacked`.
-        `emoji`: the 3926 color pictures of Debian's package fonts-noto-color-emoji, where it is
-            installed; split `train`, see `jaxgan.data.emoji`.
-        `photos`: 542 patches of the photographs in the package scikit-image; split `train`, see
-            `jaxgan.data.photos`.
-        `folder:DIRECTORY`: the image files below a directory; split `train`.
-        `ring`, `grid`: 2-D mixtures of 8 and 25 Gaussians, see `jaxgan.data.toys`; split `train`.
-        `notes`: 4000 sounds of eight pitches, see `jaxgan.data.notes`; split `train`.
-        `solids`: 4000 solids of five kinds, see `jaxgan.data.solids`; split `train`.
-        Any image set of tensorflow-datasets, such as `cifar10` or `cycle_gan/horse2zebra`: if it
-        has been prepared, or if TensorFlow is there to prepare it.
+    The names are as follows. Those without another remark have one split, `train`:
 
-    Decoded images are cached on disk, except for `digits`, and come back as a read-only memory
-    map; see `jaxgan.data.cache`.
+        digits                 the 10,000 images of MNIST's test split, shipped with the package
+        mnist, fashion_mnist,  from tensorflow-datasets, without TensorFlow; splits `train` and
+          kmnist               `test`
+        stacked_digits,        128,000 images of 1000 classes, with a digit in each color channel;
+          stacked_mnist        see `jaxgan.data.stacked`
+        emoji                  the 3926 color pictures of Debian's package fonts-noto-color-emoji,
+                               if it is installed; see `jaxgan.data.emoji`
+        photos                 542 patches of the photographs in scikit-image, if it is installed;
+                               see `jaxgan.data.photos`
+        folder:DIRECTORY       the image files below a directory; see `jaxgan.data.folder`
+        ring, grid             2-D mixtures of 8 and 25 Gaussians; see `jaxgan.data.toys`
+        notes                  4000 sounds of eight pitches; see `jaxgan.data.notes`
+        solids                 4000 solids of five kinds; see `jaxgan.data.solids`
+        PREFIX:NAME            pairs and domains of pictures; see `jaxgan.data.domains`
+
+    Any other name is one of tensorflow-datasets' image sets, such as `cifar10` or
+    `cycle_gan/horse2zebra`, with its splits. It has to be prepared, or TensorFlow installed to
+    prepare it.
+
+    Images that have to be decoded are cached on disk and returned as a read-only memory map; see
+    `jaxgan.data.cache`.
 
     Args:
-        name: One of the above.
-        split: A split, or a slice of one, such as `train[:50%]` or `train[9000:]`; of a derived
-            set, the slice of what it is derived from.
-        image_size: Brings all images to this side: the short side is resized (Lanczos), the
-            middle is cut out. None keeps them, which takes images that all have one size.
-        data_dir: Where tensorflow-datasets keeps prepared data sets; None is its own default,
-            `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-        manual_dir: Folder with the published files of a data set, where they cannot be
-            downloaded; they may also lie in a sub-folder named as the data set.
-        cache_dir: Folder of the cache; None is `$XDG_CACHE_HOME/jaxgan/data`, or
+        name: one of the above.
+        split: a split or a slice of one, such as `train[:50%]` or `train[9000:]`; for a derived
+            set, a slice of the underlying one.
+        image_size: side of the images: the short side is resized (Lanczos) and the center cropped.
+            None keeps their size, which must then be the same for all.
+        data_dir: folder of the data sets that tensorflow-datasets has prepared; None is its
+            default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+        manual_dir: folder with the published files of a data set, if they cannot be downloaded;
+            they may also be in a subfolder with the name of the data set.
+        cache_dir: folder of the cache; None is `$XDG_CACHE_HOME/jaxgan/data`, or
             `~/.cache/jaxgan/data`.
 
     Returns:
-        uint8 images `[N, H, W, C]`, or float32 points `[N, 2]`, and labels where there are any,
-        or pictures as y. Of `notes` and `solids`, float32 sounds and uint8 solids.
+        The data set; `Dataset` describes its arrays.
 
     Raises:
-        DataError: if that cannot be had; the one-line message says why and what to do.
+        DataError: if it cannot be loaded; the message is one line that says why and what to do.
 
     Example:
         >>> from jaxgan.data import load
@@ -99,7 +103,7 @@ _WITHOUT_SIZE = {
 
 
 class _Folders(NamedTuple):
-    """Where prepared data sets, files of the user and the cache are."""
+    """The folders of prepared data sets, of the user's files, and of the cache."""
 
     data: Path | None
     manual: Path | None
@@ -136,7 +140,7 @@ def _load(
 def _packaged(
     name: str, image_size: int | None, folders: _Folders, side_by_side: bool
 ) -> Callable[[], Dataset] | None:
-    """Returns what loads a set that this package reads itself; None for other sets."""
+    """Return the loader of a set that this package reads itself; None for other sets."""
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
         from jaxgan.data.folder import load_folder  # imports Pillow
@@ -179,7 +183,7 @@ def _packaged(
 
 
 def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
-    """Loads the one split `train`, or a slice of it as tensorflow-datasets writes it."""
+    """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
     bound = r"(-?\d+%?)?"
     parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
     if parts is None:
@@ -204,7 +208,7 @@ def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dat
 
 
 def _position(bound: str, size: int) -> int:
-    """The number of the example at a bound, which counts from the end if it is negative."""
+    """Return the index that a bound stands for; negative bounds count from the end."""
     percent = bound.endswith("%")
     position = round(int(bound[:-1]) * size / 100) if percent else int(bound)
     return position + size if bound.startswith("-") else position

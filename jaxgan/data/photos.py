@@ -1,4 +1,4 @@
-"""Patches of the photographs that come with scikit-image, which take no download."""
+"""Patches of the photographs that ship with scikit-image."""
 
 import importlib.util
 from pathlib import Path
@@ -21,14 +21,14 @@ PHOTOS = (
 
 
 def load_photos(image_size: int | None) -> Dataset:
-    """Cuts seven color photographs into squares that do not overlap, photo by photo.
+    """Cut seven color photographs into squares that do not overlap, one photograph after another.
 
-    They are a face, a cat, a cup, a rocket, a motorcycle, a tissue under the microscope and the
-    Hubble Deep Field, at their own resolution: nothing is resized. What is left over at the right
-    and at the bottom of a photo is left out.
+    They show a face, a cat, a cup, a rocket, a motorcycle, tissue under the microscope and the
+    Hubble Deep Field, and are not resized. The remainders at the right and at the bottom are
+    dropped.
 
     Args:
-        image_size: Side of the squares; None is 64, of which there are 542.
+        image_size: side of the squares; None is 64, which makes 542 of them.
 
     Returns:
         uint8 images `[N, image_size, image_size, 3]`, without labels.
@@ -37,11 +37,12 @@ def load_photos(image_size: int | None) -> Dataset:
         DataError: if the squares are larger than all photographs, or scikit-image is missing.
     """
     side = 64 if image_size is None else image_size
-    # Only its files are used: to import scikit-image takes a second.
+    # Only its files are used: importing scikit-image takes a second.
     found = importlib.util.find_spec("skimage")
     if found is None or not found.submodule_search_locations:
         raise DataError(
-            'the data set photos is cut from photos of scikit-image: pip install "jaxgan[photos]"'
+            "the data set photos needs scikit-image, whose photographs it is cut from: "
+            'pip install "jaxgan[photos]"'
         )
     folder = Path(found.submodule_search_locations[0]) / "data"
     x = np.concatenate([patches(_read(folder / name), side) for name in PHOTOS])
@@ -53,7 +54,7 @@ def load_photos(image_size: int | None) -> Dataset:
 
 
 def patches(image: np.ndarray, side: int) -> np.ndarray:
-    """Cuts an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
+    """Cut an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
     rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
     whole = image[: rows * side, : columns * side]
     squares = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)

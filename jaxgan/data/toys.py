@@ -1,8 +1,8 @@
 """Two-dimensional mixtures of Gaussians, on which lost modes can be counted.
 
-Both are shrunk by a constant factor, so that all points lie within [-1, 1], the range of a
-generator that ends in tanh. Distances shrink alike: a threshold given in standard deviations
-(three, in VEEGAN's "high quality samples") means the same here as in the papers.
+Both are scaled so that all points are in [-1, 1], the range of a generator that ends in tanh. A
+threshold in standard deviations (three, for VEEGAN's "high quality samples") still means the same
+as in the papers.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ GRID_SD = 0.05 * GRID_SCALE
 
 
 def ring_modes() -> np.ndarray:
-    """Returns the 8 centers of `ring`, float32 `[8, 2]`: a circle of radius 2 * RING_SCALE.
+    """Return the 8 centers of `ring`, float32 `[8, 2]`: a circle of radius 2 * RING_SCALE.
 
     Source: Metz et al., "Unrolled generative adversarial networks", 2017 (8 Gaussians
     of standard deviation 0.02 on a circle of radius 2), https://arxiv.org/abs/1611.02163
@@ -48,10 +48,10 @@ def ring_modes() -> np.ndarray:
 
 
 def grid_modes() -> np.ndarray:
-    """Returns the 25 centers of `grid`, float32 `[25, 2]`: 5 x 5, from -4 to 4 * GRID_SCALE.
+    """Return the 25 centers of `grid`, float32 `[25, 2]`: 5 x 5, from -4 to 4 * GRID_SCALE.
 
     Source: Srivastava et al., "VEEGAN", 2017, https://arxiv.org/abs/1705.07761; the
-    numbers (-4, -2, 0, 2, 4 and standard deviation 0.05) as written out in Lin et al., "PacGAN",
+    numbers (-4, -2, 0, 2, 4 and standard deviation 0.05) are spelled out in Lin et al., "PacGAN",
     2018, https://arxiv.org/abs/1712.04086
 
     Example:
@@ -67,13 +67,13 @@ def grid_modes() -> np.ndarray:
 
 
 def load_toy(name: str) -> Dataset:
-    """Draws `ring` or `grid`: always the same 50,000 points, each mode equally often.
+    """Draw `ring` or `grid`: always the same 50,000 points, each mode equally often.
 
     Args:
         name: `ring` or `grid`.
 
     Returns:
-        float32 points `[50000, 2]` within [-1, 1]; y is the index of the point's mode.
+        float32 points `[50000, 2]` in [-1, 1]; y is the index of the point's mode.
 
     Example:
         >>> from jaxgan.data.toys import load_toy

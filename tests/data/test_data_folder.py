@@ -163,7 +163,7 @@ def test_a_folder_without_readable_images_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no image below"):
         folder(tmp_path)
     (tmp_path / "a.png").write_text("no image")
-    with pytest.raises(DataError, match=r"1 of 1.*a\.png.*none is left"):
+    with pytest.raises(DataError, match=r"1 of 1.*a\.png.*expected at least one"):
         folder(tmp_path)
     with pytest.raises(DataError, match="no directory"):
         folder(tmp_path / "missing")
