@@ -1,7 +1,7 @@
-"""How good samples are: pure functions of features, and the networks that features come from.
+"""Measures of the quality of samples, and the networks whose features they are computed in.
 
-A number here is only as good as its company: say how many samples it was taken with, what real
-data give against real data (the floor), and what noise gives.
+A number means little by itself. Report it with the number of samples, the value that real data get
+(the floor), and the value that noise gets.
 """
 
 from jaxgan.metrics.checks import MetricError

@@ -1,7 +1,7 @@
-"""Mean and covariance of features, exact enough to subtract, and mergeable.
+"""Mean and covariance of features, in float64 and mergeable.
 
-The Frechet distance subtracts large traces from each other, so float32 is not enough: products and
-sums are taken in float64, on the device, chunk by chunk, and each chunk around its own mean.
+The Frechet distance is a difference of large traces, for which float32 is not enough: products and
+sums are computed in float64, on the device, chunk by chunk, and each chunk about its own mean.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _CHUNK = 4096
 
 
 class Moments(NamedTuple):
-    """What is kept of a set of features.
+    """The first two moments of a set of features.
 
     Attributes:
         number: of examples, N.
@@ -31,27 +31,27 @@ class Moments(NamedTuple):
     scatter: np.ndarray
 
     def covariance(self) -> np.ndarray:
-        """The unbiased covariance, scatter / (N - 1), float64 `[width, width]`.
+        """Return the unbiased covariance, scatter / (N - 1), float64 `[width, width]`.
 
         Raises:
-            MetricError: there are fewer than two examples.
+            MetricError: if there are fewer than two examples.
         """
         check_count("", self.number, 2, "for a covariance")
         return self.scatter / (self.number - 1)
 
 
 def moments(features: Any) -> Moments:
-    """Mean and scatter of features.
+    """Compute the mean and scatter of features.
 
     Args:
-        features: `[N, width]`, on the host or on a device; at most 4096 of them are turned into
+        features: `[N, width]`, on the host or on a device; at most 4096 of them are converted to
             float64 at a time.
 
     Returns:
         The moments, on the host.
 
     Raises:
-        MetricError: not a matrix, or not finite.
+        MetricError: if the features are not a matrix, or not finite.
 
     Example:
         >>> import numpy as np
@@ -73,12 +73,19 @@ def moments(features: Any) -> Moments:
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """Moments of both sets together (Chan, Golub, LeVeque 1979, equation 2.1).
+    """Merge the moments of two sets (Chan, Golub, LeVeque 1979, equation 2.1).
 
         mean = mean_a + d n_b / n,    scatter = scatter_a + scatter_b + d d^T n_a n_b / n,
 
-    where d = mean_b - mean_a. So devices, hosts and chunks may each take their own, and
-    `functools.reduce(merge, parts)` is that of all.
+    where d = mean_b - mean_a. So devices, hosts and chunks can each compute their own moments, and
+    `functools.reduce(merge, parts)` returns those of all examples.
+
+    Args:
+        a: moments of one set.
+        b: moments of the other, of the same width.
+
+    Returns:
+        The moments of the union.
 
     Example:
         >>> import numpy as np

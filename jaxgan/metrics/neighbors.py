@@ -1,4 +1,4 @@
-"""Memorization: how near samples come to the examples that the generator was trained with."""
+"""Nearest neighbors, to detect memorized training examples."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from jaxgan.metrics.pairs import over_chunks, squared_distances
 
 __all__ = ["Neighbors", "nearest"]
 
-# What is in memory as float64 at a time: whole data sets of images would not fit.
+# How much is in memory as float64 at a time: whole data sets of images would not fit.
 _QUERIES, _REFERENCES = 256, 10_000
 
 
@@ -29,12 +29,12 @@ class Neighbors(NamedTuple):
 
 
 def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
-    """Find the nearest reference of each query, among all of them.
+    """Find the nearest reference of each query.
 
         l1: sum |q - r|,    l2: (sum (q - r)^2)^(1/2)
 
-    Exact: the distance of a copy is 0. In pixels a shift of one pixel already makes a copy look
-    new, which features do not.
+    The search is exact, and the distance of a copy is 0. Compare pixels and features: in pixels, a
+    copy that is shifted by one pixel already seems new.
 
     Args:
         queries: `[N, ...]`, images or features.
@@ -45,7 +45,7 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
         Distances, in the unit of the values, and indices.
 
     Raises:
-        MetricError: another norm, values that are not finite, or examples of different shapes.
+        MetricError: if the norm is another one, values are not finite, or shapes differ.
 
     Example:
         >>> import numpy as np
@@ -84,7 +84,7 @@ def _nearer(a: Neighbors, b: Neighbors) -> Neighbors:
 def _nearest_l2(queries: jax.Array, references: jax.Array) -> tuple[jax.Array, jax.Array]:
     distances = squared_distances(queries, references)
     index = jnp.argmin(distances, axis=1)
-    # Taken again as a difference: what is left of two large products is not exact.
+    # Computed again from the difference: a difference of two large products is not exact.
     difference = queries - references[index]
     return jnp.sqrt(jnp.sum(difference * difference, axis=1)), index
 

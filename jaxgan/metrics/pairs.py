@@ -1,4 +1,4 @@
-"""All pairs of two sets, a slice at a time, so that no N x M matrix is ever whole."""
+"""Computations on all pairs of two sets, in slices, so that no N x M matrix is in memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,9 @@ _CHUNK = 1000
 
 
 def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
-    """|a_i - b_j|^2, `[N, M]`, of `[N, width]` and `[M, width]`; exact for integers in float64.
+    """Return |a_i - b_j|^2, `[N, M]`, for a `[N, width]` and b `[M, width]`.
+
+    In float64 it is exact for integers.
 
     Example:
         >>> import jax.numpy as jnp
@@ -27,13 +29,16 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def over_chunks(function: Callable, rows: Any, *others: Any, chunk: int = _CHUNK) -> Any:
-    """`function(rows, *others)` in float64, for so many rows at a time; the result on the host.
+    """Compute `function(rows, *others)` in float64, some rows at a time.
 
     Args:
-        function: compiled; gives arrays whose first axis is that of the rows.
+        function: compiled; returns arrays whose first axis is that of the rows.
         rows: `[N, ...]`.
-        *others: float arrays that each call is given whole.
-        chunk: rows in a call.
+        *others: float arrays, which are passed to each call whole.
+        chunk: number of rows in a call.
+
+    Returns:
+        The results for all rows, on the host.
 
     Example:
         >>> import jax

@@ -87,7 +87,7 @@ def test_stacked_network_reads_three_digits_and_ignores_padding():
         features, logits = network.apply(padded)
         np.testing.assert_array_equal(logits.argmax(1), [537, 91])
         np.testing.assert_array_equal(features, [[5, 3, 7], [0, 9, 1]])
-    with pytest.raises(metrics.MetricError, match="expected three stacked digits"):
+    with pytest.raises(metrics.MetricError, match="three stacked digits"):
         network.apply(images[..., :1])
 
 
@@ -145,5 +145,5 @@ def test_path_length():
     still = np.zeros((1, 4, 1))
     assert metrics.path_length(np.concatenate([still, jump[None]])) == pytest.approx((1, 3))
     assert metrics.path_length(still) == (1, 1)
-    with pytest.raises(metrics.MetricError, match=r"\[ways, 3 or more, width\]"):
+    with pytest.raises(metrics.MetricError, match=r"\[paths, 3 or more, width\]"):
         metrics.path_length(straight)

@@ -79,7 +79,7 @@ def test_what_is_no_note_has_no_class():
 
 def test_what_cannot_be_measured_is_refused():
     sound = np.zeros((2, 1024))
-    with pytest.raises(MetricError, match="cannot be told at 4000 samples a second"):
+    with pytest.raises(MetricError, match="cannot be measured at 4000 samples per second"):
         pitch(sound, 4000, highest=1001)
     with pytest.raises(MetricError, match="less than three periods of 130 Hz"):
         pitch(sound[:, :90], 4000)
