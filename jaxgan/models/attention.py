@@ -1,4 +1,4 @@
-"""Self-attention between the places of a feature map (SAGAN, Zhang et al. 2018)."""
+"""Self-attention between the positions of a feature map (SAGAN, Zhang et al. 2018)."""
 
 from functools import partial
 from typing import Any
@@ -14,17 +14,17 @@ __all__ = ["SelfAttention", "check_attention"]
 
 
 class SelfAttention(nn.Module):
-    """Every place of a feature map looks at all others (arXiv:1805.08318, section 3).
+    """Self-attention over all positions of a feature map (arXiv:1805.08318, section 3).
 
         o_i = sum_j softmax_j(<query_i, key_j>) value_j,    y = x + gamma W o
 
-    Queries and keys have an eighth of the channels, values half of them. Keys and values are the
-    largest of each 2x2 places, as in the authors' code, which makes four times fewer of them.
-    gamma starts at 0: at first the layer is the identity.
+    Queries and keys have an eighth of the channels, and values half of them. Keys and values are
+    max-pooled over 2x2 positions, as in the authors' code, to a quarter of their number. gamma
+    starts at 0, so that the layer starts as the identity.
 
     Attributes:
         kernel_init: initializer of the four 1x1 convolutions.
-        dtype: type to compute in; the softmax is at least float32.
+        dtype: type of the computation; the softmax is at least float32.
 
     Example:
         >>> import jax
@@ -42,7 +42,7 @@ class SelfAttention(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, H, W, C]` to `[B, H, W, C]`."""
+        """Map `[B, H, W, C]` to `[B, H, W, C]`."""
         channels = x.shape[-1]
         narrow, half = max(1, channels // 8), max(1, channels // 2)
         conv = partial(
@@ -65,10 +65,14 @@ class SelfAttention(nn.Module):
 
 
 def check_attention(attention: int, sides: list[int]) -> None:
-    """Checks that a network has a feature map of the side that is to be attended to.
+    """Check that a network has a feature map of the side that self-attention is asked for.
+
+    Args:
+        attention: the side, or 0 for no self-attention.
+        sides: of the feature maps.
 
     Raises:
-        ValueError: if `attention` is neither 0 nor one of `sides`, which it names.
+        ValueError: if `attention` is neither 0 nor one of `sides`.
 
     Example:
         >>> from jaxgan.models.attention import check_attention
@@ -76,10 +80,10 @@ def check_attention(attention: int, sides: list[int]) -> None:
         >>> check_attention(16, sides=[7, 14])
         Traceback (most recent call last):
             ...
-        ValueError: attention=16: the feature maps have sides [7, 14]; 0 is for no
+        ValueError: attention=16; expected 0 for none, or one of the sides [7, 14]
     """
     if attention and attention not in sides:
-        raise ValueError(f"attention={attention}: the feature maps have sides {sides}; 0 is for no")
+        raise ValueError(f"attention={attention}; expected 0 for none, or one of the sides {sides}")
 
 
 def _places(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A classifier that shows what it judges by, for semi-supervised GANs."""
+"""A classifier that also returns its features, for semi-supervised GANs."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ __all__ = ["Classifier"]
 
 
 class Classifier(nn.Module):
-    """Reads features off examples and classes off these: the D of `recipes.sgan`.
+    """A dense layer of class logits on the features of a body: the D of `recipes.sgan`.
 
     Attributes:
-        body: called with x `[B, ...]`, gives `[B, N]`, such as `dcgan.Encoder` or `mlp.Encoder`.
+        body: maps x `[B, ...]` to `[B, N]`, such as `dcgan.Encoder` or `mlp.Encoder`.
         classes: number of classes.
-        dtype: type to compute in; parameters and the results stay float32.
+        dtype: type of the computation; parameters and the results stay float32.
 
     Example:
         >>> import jax
@@ -35,6 +35,6 @@ class Classifier(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> tuple[Array, Array]:
-        """Gives class logits `[B, classes]` and the features `[B, N]` that they are made of."""
+        """Return class logits `[B, classes]` and the features `[B, N]` they are computed from."""
         features = leaky_relu(self.body(x, train=train))
         return nn.Dense(self.classes, dtype=at_least_float32(self.dtype))(features), features

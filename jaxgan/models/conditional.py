@@ -1,4 +1,4 @@
-"""How labels enter residual networks: scales and shifts in G, an inner product in D."""
+"""Labels in residual networks: scales and shifts in G, an inner product in D."""
 
 from functools import partial
 from typing import Any
@@ -14,28 +14,28 @@ __all__ = ["ConditionalBatchNorm", "Projection", "normalize"]
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalization whose scale and shift follow a condition (arXiv:1707.00683).
+    """Batch normalization whose scale and shift depend on a condition (arXiv:1707.00683).
 
         (1 + V c) * (x - mean) / std + U c
 
     With one-hot labels c, V and U are tables with one row per class.
 
     Attributes:
-        train: normalize by the statistics of the batch and update the running ones.
-        axis_name: device axis to take the statistics over, as in `layers.BatchNorm`.
+        train: whether to use the statistics of the batch and update the running ones.
+        axis_name: device axis to average the statistics over, as in `layers.BatchNorm`.
         kernel_init: initializer of V and U.
-        dtype: type of the output; statistics are float32 always.
+        dtype: type of the output; statistics are always float32.
     """
 
     train: bool
     axis_name: str | None = None
-    # Not zero: spectral norm, where G has it, divides by the size of these weights.
+    # Not zero, because spectral norm, if G has it, divides by the norm of these weights.
     kernel_init: Initializer = small_normal
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array, condition: Array) -> Array:
-        """Normalizes `[B, H, W, C]`, given conditions `[B, N]`."""
+        """Normalize `[B, H, W, C]`, given conditions `[B, N]`."""
         dense = partial(
             nn.Dense, x.shape[-1], use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
         )
@@ -61,7 +61,17 @@ def normalize(
     axis_name: str | None = None,
     dtype: Any = None,
 ) -> Array:
-    """Normalizes `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one.
+    """Apply batch normalization inside a module, conditional if there is a condition.
+
+    Args:
+        x: `[B, H, W, C]`.
+        condition: `[B, N]`, or None.
+        train: as in `ConditionalBatchNorm`.
+        axis_name: as in `ConditionalBatchNorm`.
+        dtype: type of the output; statistics are always float32.
+
+    Returns:
+        `[B, H, W, C]`.
 
     Example:
         >>> import flax.linen as nn
@@ -89,9 +99,9 @@ class Projection(nn.Module):
         logit(h, y) = w h + b + <embedding(y), h>
 
     Attributes:
-        num_classes: number of classes, None for a head without labels.
+        num_classes: number of classes; None for a head without labels.
         kernel_init: initializer of w and of the embedding.
-        dtype: type to compute in, at least float32.
+        dtype: type of the computation, at least float32.
 
     Example:
         >>> import jax
@@ -110,7 +120,7 @@ class Projection(nn.Module):
 
     @nn.compact
     def __call__(self, h: Array, y: Array | None = None) -> Array:
-        """Maps features `[B, N]` and labels `[B]` to logits `[B]`."""
+        """Map features `[B, N]` and labels `[B]` to logits `[B]`."""
         dense = partial(nn.Dense, kernel_init=self.kernel_init, dtype=at_least_float32(self.dtype))
         logits = dense(1, name="score")(h).squeeze(-1)
         if self.num_classes is None:

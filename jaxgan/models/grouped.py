@@ -1,4 +1,4 @@
-"""Convolutions whose channels fall into groups that do not see one another."""
+"""Grouped convolutions, in a form that is fast in compiled loops on CPU."""
 
 from functools import partial
 from typing import Any
@@ -19,10 +19,10 @@ class GroupedConv(nn.Module):
     """A grouped convolution of stride 1 with as many channels out as in (arXiv:1611.05431).
 
     Attributes:
-        groups: the channels divide into so many, each convolved for itself.
-        kernel_size: height and width of the window, odd.
+        groups: number of groups of channels, each convolved separately.
+        kernel_size: height and width of the kernel, odd.
         kernel_init: initializer of the kernel `[h, w, C / groups, C]`.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
 
     Example:
         >>> import jax
@@ -42,7 +42,7 @@ class GroupedConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, H, W, C]` to the same shape, and adds one learned number per channel."""
+        """Map `[B, H, W, C]` to the same shape, and add a bias per channel."""
         channels = x.shape[-1]
         shape = (*self.kernel_size, channels // self.groups, channels)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
@@ -52,24 +52,24 @@ class GroupedConv(nn.Module):
 
 
 def grouped_conv(x: Array, kernel: Array, *, groups: int) -> Array:
-    """Convolution of stride 1, each group of channels for itself; zeros around the image.
+    """Convolve each group of channels separately, with stride 1 and zero padding.
 
-    Equal to `lax.conv_general_dilated` with `feature_group_count`, which it is on GPU and TPU. On
-    CPU, XLA took 40 times as long for that and its gradients inside a compiled loop, with 64
-    channels in 4 groups: there the windows of each group are written out, and one batched matrix
-    product over the groups does the rest.
+    It equals `lax.conv_general_dilated` with `feature_group_count`, which is what runs on GPU and
+    TPU. On CPU, in a compiled loop, XLA took 40 times as long for that and its gradients, with 64
+    channels in 4 groups. There, the patches of each group are written out and multiplied by one
+    batched matrix product over the groups.
 
     Args:
         x: `[B, H, W, C]`.
         kernel: `[h, w, C / groups, F]` with odd h and w, of the type of `x`.
-        groups: how many; C and F are multiples of it. Group k makes the k-th part of the F outputs
-            of the k-th part of the C inputs.
+        groups: number of groups, a divisor of C and of F. Group k maps the k-th part of the C
+            inputs to the k-th part of the F outputs.
 
     Returns:
         `[B, H, W, F]`.
 
     Raises:
-        ValueError: the channels do not divide into such groups.
+        ValueError: if the channels do not divide into such groups.
 
     Example:
         >>> import jax.numpy as jnp
@@ -82,7 +82,8 @@ def grouped_conv(x: Array, kernel: Array, *, groups: int) -> Array:
     channels, features = x.shape[-1], kernel.shape[-1]
     if channels % groups or features % groups or kernel.shape[2] * groups != channels:
         raise ValueError(
-            f"{channels} channels and a kernel of {kernel.shape} do not divide into {groups} groups"
+            f"{channels} channels and a kernel of {kernel.shape} do not divide into {groups} "
+            f"groups; expected numbers of channels that are multiples of {groups}"
         )
     y = lax.platform_dependent(
         x,

@@ -1,4 +1,4 @@
-"""Layers that the shipped networks share."""
+"""Layers that the networks of this package share."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,19 +25,18 @@ __all__ = [
     "bilinear_upsample",
     "check_label",
     "leaky_relu",
-    "small_normal",
 ]
 
 Initializer = Callable[..., Array]
 
 small_normal = nn.initializers.normal(0.02)
-"""Weights from N(0, 0.02^2), as DCGAN and many after it start from."""
+"""Initial weights from N(0, 0.02^2), as in DCGAN and many networks since."""
 
 UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
 
 
 def leaky_relu(x: Array) -> Array:
-    """LeakyReLU with the slope 0.2 that the papers since DCGAN have: max(x, 0.2 x), any shape.
+    """Apply LeakyReLU with a slope of 0.2, as in DCGAN and most papers since: max(x, 0.2 x).
 
     Example:
         >>> import jax.numpy as jnp
@@ -53,12 +52,12 @@ class Conv(nn.Module):
 
     Attributes:
         features: channels of the output.
-        kernel_size: window, one number per spatial axis.
-        stride: step of the window on all axes.
+        kernel_size: size of the kernel along each spatial axis.
+        stride: stride along all axes.
         padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis.
-        use_bias: whether to add one learned number per channel.
+        use_bias: whether to add a bias per channel.
         kernel_init: initializer of the kernel.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -73,7 +72,7 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, *space, C]` to `[B, *space', features]`."""
+        """Map `[B, *space, C]` to `[B, *space', features]`."""
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         bias = None
@@ -91,17 +90,17 @@ class ConvTranspose(Conv):
 
 
 class Upsample(nn.Module):
-    """Doubles height and width: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
+    """An upsampling layer: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
 
     Attributes:
         features: channels of the output.
         method: `"transposed"`, a 4x4 transposed convolution of stride 2; `"nearest"` or
-            `"bilinear"`, interpolation and a 3x3 convolution, free of the checkerboards of the
-            first (https://distill.pub/2016/deconv-checkerboard); or `"pixel_shuffle"`, a 3x3
-            convolution to `4 features` channels that become pixels (arXiv:1609.05158).
-        use_bias: whether to add one learned number per channel.
+            `"bilinear"`, interpolation and a 3x3 convolution, without the checkerboard artifacts of
+            the first (https://distill.pub/2016/deconv-checkerboard); or `"pixel_shuffle"`, a 3x3
+            convolution to `4 features` channels, which become pixels (arXiv:1609.05158).
+        use_bias: whether to add a bias per channel.
         kernel_init: initializer of the kernel.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
 
     Raises:
         ValueError: if there is no such method.
@@ -125,7 +124,7 @@ class Upsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, H, W, C]` to `[B, 2H, 2W, features]`."""
+        """Map `[B, H, W, C]` to `[B, 2H, 2W, features]`."""
         settings: dict[str, Any] = {
             "use_bias": self.use_bias,
             "kernel_init": self.kernel_init,
@@ -163,16 +162,19 @@ def bilinear_upsample(x: Array, scale: int) -> Array:
     return jax.image.resize(x, (batch, scale * height, scale * width, channels), "bilinear")
 
 
-def BatchNorm(  # noqa: N802 - it makes a module and reads as one
+def BatchNorm(  # noqa: N802 - it makes a module and reads like one
     *, train: bool, axis_name: str | None = None, dtype: Any = None
 ) -> nn.BatchNorm:
-    """Batch normalization as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02).
+    """Make a batch normalization as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02^2).
 
     Args:
-        train: normalize by the statistics of the batch and update the running ones.
-        axis_name: device axis to take the statistics over. It must be None where there is no
-            such axis, as under plain `jit`, whose statistics are over the whole batch already.
-        dtype: type of the output; statistics are float32 always.
+        train: whether to use the statistics of the batch and update the running ones.
+        axis_name: device axis to average the statistics over. It must be None if there is no such
+            axis, as under plain `jit`, where the statistics are those of the whole batch anyway.
+        dtype: type of the output; statistics are always float32.
+
+    Returns:
+        The module.
 
     Example:
         >>> import jax
@@ -195,13 +197,16 @@ def BatchNorm(  # noqa: N802 - it makes a module and reads as one
 
 
 def InstanceNorm(*, dtype: Any = None) -> nn.InstanceNorm:  # noqa: N802 - likewise
-    """Instance normalization (Ulyanov et al. 2016, arXiv:1607.08022): no parameters, no state.
+    """Make an instance normalization (Ulyanov et al. 2016, arXiv:1607.08022), without parameters.
 
-    Every channel of every image gets mean 0 and variance 1 over its pixels; eps is 1e-5. Of a
-    channel of a single pixel nothing is left.
+    Every channel of every image gets mean 0 and variance 1 over its pixels; eps is 1e-5. A channel
+    of a single pixel becomes 0.
 
     Args:
-        dtype: type of the output; statistics are float32 always.
+        dtype: type of the output; statistics are always float32.
+
+    Returns:
+        The module.
 
     Example:
         >>> import jax.numpy as jnp
@@ -219,7 +224,7 @@ def _scale_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) ->
 
 
 def check_label(y: Array | None, num_classes: int | None) -> None:
-    """Checks that labels are given to networks made for labels, and to no others.
+    """Check that a conditional network is given labels, and an unconditional one is not.
 
     Raises:
         ValueError: if `y` is missing, or given to an unconditional network.
@@ -237,12 +242,15 @@ def check_label(y: Array | None, num_classes: int | None) -> None:
 
 
 def append_label(features: Array, y: Array | None, num_classes: int | None) -> Array:
-    """Appends labels as one-hot vectors: `[B, N]` to `[B, N + num_classes]`.
+    """Append labels as one-hot vectors: `[B, N]` to `[B, N + num_classes]`.
 
     Args:
         features: `[B, N]`.
         y: int32 `[B]`, in 0..num_classes-1, or None.
         num_classes: number of classes, or None to return the features as they are.
+
+    Returns:
+        `[B, N + num_classes]`.
 
     Raises:
         ValueError: if only one of `y` and `num_classes` is None.
@@ -261,7 +269,7 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
 
 
 def at_least_float32(dtype: Any) -> Any:
-    """The type of logits in a network that computes in `dtype`; None is float32.
+    """Return `dtype`, promoted to float32 if it is narrower; None is float32.
 
     Example:
         >>> import jax.numpy as jnp

@@ -1,8 +1,9 @@
 """PatchGAN (Isola et al. 2016, arXiv:1611.07004, section 3.2.2): one logit for every patch.
 
-A convolutional discriminator that does not see the whole image is a loss for textures, has few
-parameters and takes images of any size. 4x4 convolutions: `layers` of stride 2 and two of stride 1,
-with `width * min(2**k, 8)` channels in the k-th and one in the last. The patches overlap:
+A convolutional discriminator that does not see the whole image acts as a texture loss, has few
+parameters and takes images of any size. It consists of 4x4 convolutions, `layers` of stride 2 and
+two of stride 1, with `width * min(2**k, 8)` channels in the k-th and one in the last. The patches
+overlap:
 
     layers   patch seen by a logit   smallest image   logits of 28x28   of 256x256
       1             16x16                 6x6              12x12          126x126
@@ -31,9 +32,9 @@ class Discriminator(nn.Module):
     Attributes:
         layers: convolutions of stride 2; see the table of this module.
         width: channels of the first of them.
-        normalization: `"instance"` or `"none"`. Instance normalization takes the whole image into
-            account, and so does every logit with it.
-        dtype: type to compute in; parameters and logits stay float32.
+        normalization: `"instance"` or `"none"`. With instance normalization, every logit depends
+            on the whole image.
+        dtype: type of the computation; parameters and logits stay float32.
 
     Example:
         >>> import jax
@@ -53,11 +54,11 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None) -> Array:
-        """Scores patches: high for those of real images.
+        """Score patches: high for those of real images.
 
         Args:
             x: images `[B, H, W, C]` in [-1, 1].
-            y: images `[B, H, W, C']` that x is said to be made from; None to judge x alone.
+            y: images `[B, H, W, C']`, the input that x was generated from; None to judge x alone.
 
         Returns:
             Logits `[B, h, w]`, float32.

@@ -1,4 +1,4 @@
-"""The sizes of images that the convolutional networks are made for."""
+"""The sizes of the images that the convolutional networks support, and checks of sizes."""
 
 from collections.abc import Mapping
 
@@ -18,10 +18,10 @@ IMAGE_SIZES = {28: (7, 2), 32: (4, 3), 56: (7, 3), 64: (4, 4), 112: (7, 4), 128:
 
 
 def check_image_size(image_size: int, channels: int = 1) -> None:
-    """Checks that the convolutional networks exist for an image.
+    """Check that the convolutional networks support a size of images.
 
     Raises:
-        ValueError: if `image_size` or `channels` is none of the allowed ones, which it names.
+        ValueError: if `image_size` or `channels` is not supported; the message lists what is.
 
     Example:
         >>> from jaxgan.models.sizes import check_image_size
@@ -100,10 +100,10 @@ def hidden_widths(size: int, width: int, stages: Mapping[int, int], setting: str
 
 
 def check_images(x: Array, image_size: int) -> None:
-    """Checks that images `[B, H, W, C]` are those a discriminator is made for.
+    """Check that images `[B, H, W, C]` have the size that a discriminator expects.
 
     Raises:
-        ValueError: if they are of another size, or of a size that no network takes.
+        ValueError: if they have another size, or it is not supported.
 
     Example:
         >>> import jax.numpy as jnp

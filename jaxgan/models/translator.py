@@ -1,8 +1,8 @@
 """CycleGAN's generator (Zhu et al. 2017, arXiv:1703.10593, appendix 7.2), after arXiv:1603.08155.
 
 A 7x7 convolution, two of stride 2, residual blocks at a quarter of the size, two transposed
-convolutions, a 7x7 convolution and tanh, with instance normalization everywhere but at the end.
-The paper has 6 blocks for images of 128x128 and 9 from 256x256 on, and `width=64`.
+convolutions, a 7x7 convolution and tanh, with instance normalization everywhere except at the end.
+The paper uses 6 blocks for images of 128x128 and 9 from 256x256 on, and `width=64`.
 """
 
 from functools import partial
@@ -22,9 +22,9 @@ class Generator(nn.Module):
 
     Attributes:
         channels: of the output.
-        width: channels at full size; twice and four times as many at half and a quarter of it.
+        width: channels at full size; there are twice as many at half and four times at a quarter.
         blocks: residual blocks.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
 
     Example:
         >>> import jax
@@ -44,16 +44,16 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Translates images.
+        """Translate images.
 
         Args:
-            x: images `[B, H, W, C']` in [-1, 1]; H and W are multiples of 4, and at least 8.
+            x: images `[B, H, W, C']` in [-1, 1]; H and W must be multiples of 4, and at least 8.
 
         Returns:
             Images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
-            ValueError: if H or W is none of these.
+            ValueError: if H or W is not such a multiple.
         """
         height, width = x.shape[1:3]
         if height % 4 or width % 4 or min(height, width) < 8:
@@ -79,5 +79,5 @@ class Generator(nn.Module):
 
 
 def _reflect(x: Array, by: int) -> Array:
-    """Pads height and width by the mirror image: zeros would show as a frame in every output."""
+    """Pad height and width by reflection: zeros would show as a frame in every output."""
     return jnp.pad(x, ((0, 0), (by, by), (by, by), (0, 0)), mode="reflect")

@@ -1,8 +1,8 @@
-"""Solids by three-dimensional convolutions: 3D-GAN (Wu et al. 2016, arXiv:1610.07584).
+"""Three-dimensional convolutional networks: 3D-GAN (Wu et al. 2016, arXiv:1610.07584).
 
-DCGAN with one more axis: windows of 4x4x4 voxels with strides of 2, batch normalization, ReLU in
-the generator, LeakyReLU 0.2 in the discriminator, which is its mirror. `width` is the number of
-channels at the finest hidden stage, and each coarser stage has twice as many:
+They are DCGAN with one more axis: kernels of 4x4x4 voxels with a stride of 2, batch normalization,
+ReLU in the generator, and LeakyReLU 0.2 in the discriminator, which mirrors it. `width` is the
+number of channels of the finest hidden stage, and each coarser stage has twice as many:
 
     side   stages (side: channels in multiples of `width`)
       8    4: 1
@@ -10,8 +10,8 @@ channels at the finest hidden stage, and each coarser stage has twice as many:
      32    4: 4     8: 2    16: 1
      64    4: 8     8: 4    16: 2    32: 1
 
-The paper's networks (section 3.1) are those for 64 with `width=64` and 200 latents. They end in a
-sigmoid, for voxels of 0 or 1; these end in tanh, for voxels of -1 or 1, as all data are here.
+The paper's networks (section 3.1) are those for side 64 with `width=64` and 200 latents. Its
+generator ends in a sigmoid, for voxels of 0 or 1; this one ends in tanh, for voxels of -1 or 1.
 """
 
 from functools import partial
@@ -49,10 +49,10 @@ class Generator(nn.Module):
     Attributes:
         side: S, the number of voxels along each axis: 8, 16, 32 or 64.
         width: channels of the finest hidden stage; see the table of this module.
-        num_classes: number of classes, None for a generator without labels.
+        num_classes: number of classes; None for a generator without labels.
         normalization: `"batch"`, `"layer"` or `"none"`.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
 
     Example:
         >>> import jax
@@ -74,18 +74,18 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates solids.
+        """Generate solids.
 
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalization uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Solids `[B, side, side, side, 1]` in [-1, 1]: above 0 is full.
+            Solids `[B, side, side, side, 1]` in [-1, 1]; voxels above 0 are full.
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+            ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         widths = hidden_widths(self.side, self.width, SIDES, "side")[::-1]
         normalize, settings = hidden_settings(self, train)
@@ -100,17 +100,17 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """The discriminator of arXiv:1610.07584: solids `[B, S, S, S, 1]` to logits `[B]`.
 
-    Labels, which the paper does not have, are projected on the features of the last stage
+    Labels, which are not in the paper, are projected on the features of the last stage
     (arXiv:1802.05637).
 
     Attributes:
         side: S, the number of voxels along each axis: 8, 16, 32 or 64.
         width: channels of the finest hidden stage; see the table of this module.
-        num_classes: number of classes, None for a discriminator without labels.
-        normalization: `"batch"`, `"layer"` or `"none"`; one of the last two with a gradient
-            penalty, which is defined for single solids.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters and logits stay float32.
+        num_classes: number of classes; None for a discriminator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`; a gradient penalty needs one of the last
+            two, since it is defined for single solids.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     side: int = 64
@@ -122,12 +122,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Scores solids: high for real ones.
+        """Score solids: high for real ones.
 
         Args:
             x: solids `[B, side, side, side, 1]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalization uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
             Logits `[B]`, float32.

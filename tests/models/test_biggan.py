@@ -115,7 +115,7 @@ def test_bfloat16_computes_from_float32_parameters():
 
 def test_errors():
     z, x = jnp.ones((2, 12)), jnp.ones((2, 28, 28, 1))
-    with pytest.raises(ValueError, match=r"\(2, 2\) cannot be cut into 3 chunks"):
+    with pytest.raises(ValueError, match=r"\(2, 2\) cannot be split into 3 chunks"):
         shapes_of(biggan.Generator(28, 1, 4), z[:, :2])
     with pytest.raises(ValueError, match="no labels"):
         shapes_of(biggan.Generator(28, 1, 4, num_classes=3), z)
