@@ -38,7 +38,7 @@ def check_count(name: str, count: int, least: int, why: str) -> None:
     """Check that there are enough examples.
 
     Raises:
-        MetricError: if there are not; the message says how many there are, and are needed.
+        MetricError: if there are not; the message says how many there are and how many are needed.
     """
     if count < least:
         what = f"{count} {name}".rstrip()

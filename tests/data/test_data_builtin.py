@@ -1,4 +1,4 @@
-"""The data sets that need neither files nor network, and the names and sizes that do not exist."""
+"""The data sets that need neither files nor network, and names and sizes that do not exist."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from jaxgan.data.toys import GRID_SD, RING_SD, grid_modes, ring_modes
 
 PACKAGE = Path(jaxgan.data.__file__).parent
 
-# Runs `jaxgan.data` alone, whatever `jaxgan/__init__.py` imports.
+# Imports `jaxgan.data` alone, whatever `jaxgan/__init__.py` imports.
 ALONE = """
 import sys, types
 sys.modules["jaxgan"] = package = types.ModuleType("jaxgan")

@@ -1,4 +1,4 @@
-"""The cache may save time; it may never change, lose or invent data."""
+"""The cache saves time, and never changes, loses or invents data."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ LABELS = np.arange(6, dtype=np.int32) % 3
 
 
 class Source:
-    """Builds the same small data set again and again, and counts how often."""
+    """A builder of a small data set, which counts how often it is called."""
 
     def __init__(self):
         self.builds = 0

@@ -1,4 +1,4 @@
-"""Directories of images as people have them."""
+"""Directories of images, in all the states that users have them in."""
 
 import logging
 import os
@@ -98,7 +98,7 @@ def test_transparency_is_laid_on_white(tmp_path):
 
 def test_images_are_turned_as_exif_asks(tmp_path):
     image = Image.new("RGB", (16, 8), GREEN)
-    image.paste(RED, (0, 0, 8, 8))  # red on the left; turned by 90 degrees: red on top
+    image.paste(RED, (0, 0, 8, 8))  # red on the left; rotated by 90 degrees, on top
     exif = Image.Exif()
     exif[0x0112] = 6
     save(tmp_path / "a.png", image, exif=exif)
@@ -148,7 +148,7 @@ def test_unreadable_images_are_named_at_every_load(tmp_path, caplog):
     (tmp_path / "b" / "cut.png").write_bytes(content[: len(content) // 2])
     (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     save(tmp_path / "b" / "good.png", Image.new("L", (32, 32), 9))
-    for _ in range(2):  # decoded, then from the cache
+    for _ in range(2):  # decoded, and then from the cache
         caplog.clear()
         data = folder(tmp_path)
         np.testing.assert_array_equal(data.x[:, 0, 0, 0], [7, 9])

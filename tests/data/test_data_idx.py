@@ -1,4 +1,4 @@
-"""The files in which MNIST and its relatives are published."""
+"""The files in which MNIST and similar data sets are published."""
 
 import gzip
 import io

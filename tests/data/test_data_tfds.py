@@ -33,7 +33,7 @@ def png(pixels):
 
 
 class TinyPictures(tfds.core.GeneratorBasedBuilder):
-    """25 small pictures; registered, and in no need of TensorFlow to be prepared."""
+    """25 small pictures; registered, and prepared without TensorFlow."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -61,7 +61,7 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
 with registered.skip_registration():
 
     class Unregistered(TinyPictures):
-        """A set that TFDS finds by its files alone; one image feature of another name."""
+        """A set that TFDS knows from its files alone, with an image feature of another name."""
 
         name = "my_pictures"
 
@@ -79,7 +79,7 @@ with registered.skip_registration():
                 yield i, {"photo": png(PIXELS[i][: 8 - i % 2]), "label": "no class"}
 
     class TwoImages(TinyPictures):
-        """A set in which it is not clear which images are meant."""
+        """A set with two image features, neither of them named `image`."""
 
         name = "two_images"
 
@@ -93,7 +93,7 @@ with registered.skip_registration():
                 yield i, {"a": png(PIXELS[i]), "b": png(PIXELS[i])}
 
     class CycleGAN(TinyPictures):
-        """Named and structured as the set of tensorflow-datasets, which then reads it."""
+        """A set with the name and structure of the one in tensorflow-datasets."""
 
         name = "cycle_gan"
         VERSION = tfds.core.Version("3.0.0")
@@ -118,7 +118,7 @@ with registered.skip_registration():
                 yield i, {"image": png(PIXELS[i]), "label": int(i >= 8)}
 
     class Div2k(TinyPictures):
-        """Likewise: pairs of pictures, of which one is half as large in both directions."""
+        """Likewise: pairs of pictures, of which one has half the height and width."""
 
         name = "div2k"
         VERSION = tfds.core.Version("2.0.0")
@@ -137,7 +137,7 @@ with registered.skip_registration():
                 yield i, {"hr": png(PIXELS[i]), "lr": png(PIXELS[i][::2, ::2])}
 
     class Resolutions(Div2k):
-        """Pairs whose scale no name tells."""
+        """Pairs whose scale is not in the name."""
 
         name = "resolutions"
         BUILDER_CONFIGS: ClassVar = []
@@ -174,7 +174,7 @@ def tfrecord_dir(data_dir, tmp_path_factory):
 
 
 def numbers_of(dataset):
-    """Which of PIXELS the images of a data set are."""
+    """The indices into PIXELS of the images of a data set."""
     return [int(np.argmax((image == PIXELS).all(axis=(1, 2, 3)))) for image in dataset.x]
 
 
@@ -243,7 +243,7 @@ def test_an_empty_split_is_an_error(data_dir):
 def test_a_set_known_by_its_files_alone_is_read(data_dir):
     data = load("my_pictures", image_size=4, data_dir=data_dir)
     assert data.x.shape == (20, 4, 4, 3)
-    assert data.y is None  # its feature `label` is a text
+    assert data.y is None  # its feature `label` is text
     with pytest.raises(DataError, match="image_size="):
         load("my_pictures", data_dir=data_dir)
 
@@ -261,7 +261,7 @@ def test_the_splits_of_cycle_gan_are_two_domains(data_dir):
     assert sorted(numbers_of(test._replace(x=test.y))) == [21, 22, 23, 24]
     alone = load("cycle_gan/horse2zebra", split="trainB", data_dir=data_dir)
     np.testing.assert_array_equal(alone.x, data.y)
-    np.testing.assert_array_equal(alone.y, [1] * 10)  # labels, as of any set
+    np.testing.assert_array_equal(alone.y, [1] * 10)  # labels, as for any set
 
 
 def test_sets_of_two_resolutions_are_pairs(data_dir):
@@ -290,7 +290,7 @@ def test_a_second_load_needs_no_prepared_data(data_dir, tmp_path):
     assert second.class_names == ("odd", "even")
 
 
-# Names, files and networks that are not there. All of these have to fail fast.
+# Names, files and networks that do not exist. All of these have to fail fast.
 
 
 @pytest.fixture
@@ -407,7 +407,7 @@ def test_sets_without_images_are_refused(name, tmp_path):
         load(name, data_dir=tmp_path)
 
 
-# The real data sets, where their files are at hand.
+# The real data sets, if their files are available.
 
 
 def published_files():

@@ -25,7 +25,7 @@ def accuracy(name, x, y, at_once=500):
 
 @pytest.fixture(scope="module")
 def variables():
-    """Those of `digits`."""
+    """The weights of `digits`."""
     weights = resources.files("jaxgan.metrics").joinpath("weights", "digits.npz")
     with resources.as_file(weights) as path, np.load(path) as arrays:
         return unflatten_dict({key: arrays[key] for key in arrays.files}, sep="/")
@@ -90,7 +90,7 @@ def test_an_image_is_seen_alike_in_every_batch():
 def test_images_of_another_size_are_resized_without_moving_or_darkening_them():
     digits = data.load("digits")
     large = digits.x[4:500:5].repeat(3, axis=1).repeat(2, axis=2)
-    # The window that it averages over is a bit wider than a pixel was: digits become less sharp.
+    # The antialiasing averages over a bit more than a pixel, so digits become less sharp.
     assert accuracy("digits", large, digits.y[4:500:5]) >= 0.97
 
 

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage against loops that say the same."""
+"""Precision, recall, density and coverage, against plain loops."""
 
 import numpy as np
 import pytest

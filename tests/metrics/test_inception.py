@@ -56,7 +56,7 @@ def test_features_and_logits_are_those_of_torch_fidelity(size, network, golden):
     expected = [golden[f"{name_of(size)}/{part}"] for part in ("features", "logits")]
     assert difference(features, expected[0]) < 1e-5
     assert difference(logits, expected[1]) < 1e-5
-    # The bound means something only if other images are further away.
+    # The bound is meaningful only if other images are farther away.
     assert difference(features[::-1], expected[0]) > 1e-2
     assert difference(logits[::-1], expected[1]) > 1e-2
 

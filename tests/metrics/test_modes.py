@@ -1,4 +1,4 @@
-"""Modes, class scores, neighbors and paths, against numbers worked by hand."""
+"""Modes, class scores, neighbors and paths, against numbers worked out by hand."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -25,7 +25,7 @@ ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 
 
 class View(NamedTuple):
-    """A tensor that is not a whole array of its own: numbers, and how they are looked at."""
+    """A tensor that is a view: numbers, and how they are arranged."""
 
     storage: np.ndarray
     key: str
@@ -165,7 +165,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(layout, protocol, tmp_path):
         torch_file.parse(layout({}, pickled=hostile))
     assert not (tmp_path / "hit").exists()
     pickle.loads(hostile)
-    assert (tmp_path / "hit").exists()  # the same pickle does harm where it is trusted
+    assert (tmp_path / "hit").exists()  # unpickling it does harm
 
 
 @both_layouts
@@ -200,7 +200,7 @@ def test_anything_but_a_state_dict_is_refused_in_one_line(layout, pickled, messa
 
 
 def test_a_key_that_is_too_deep_to_be_hashed_is_refused():
-    deep = b"})" + b"\x85" * 300_000 + b"Ns."  # to hash it ends the process
+    deep = b"})" + b"\x85" * 300_000 + b"Ns."  # hashing it crashes the process
     with pytest.raises(WeightsError, match="keys that are not strings"):
         torch_file.parse(zip_file({}, pickled=deep))
 
@@ -218,7 +218,7 @@ def test_damage_is_never_answered_with_another_error(layout):
         for position in rng.integers(0, len(whole), size=3):
             content[position] = rng.integers(256)
         try:
-            torch_file.parse(bytes(content))  # damage inside a number cannot be seen
+            torch_file.parse(bytes(content))  # damage within a number cannot be noticed
         except WeightsError as error:
             assert len(str(error).splitlines()) == 1  # noqa: PT017
             refused += 1

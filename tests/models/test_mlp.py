@@ -12,7 +12,7 @@ Z = jax.random.normal(KEY, (4, 16))
 
 
 def initialize(network, *inputs, train=True):
-    """Output and variables, by one compiled program."""
+    """Output and variables, from one compiled program."""
     return jax.jit(lambda *inputs: network.init_with_output(KEY, *inputs, train=train))(*inputs)
 
 
