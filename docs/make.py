@@ -4,7 +4,6 @@ Warnings are errors: of the site generator (broken links and cross references), 
 docstrings (arguments that a function does not have).
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -24,15 +23,16 @@ def main() -> None:
     result = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    # A failed build ends in a traceback of the generator, which says nothing new.
-    print(re.sub(r"^Traceback.*", "", result.stdout, flags=re.M | re.S).rstrip())
-    if result.returncode or re.search(r"^(griffe|mkdocstrings): ", result.stdout, re.M):
+    output = re.sub(r"\x1b\[[\d;]*m", "", result.stdout)  # colors
+    # Warnings end in a traceback of the generator, which says nothing new.
+    traceback = r"^Traceback.*Aborted because --strict flag is set"
+    print(re.sub(traceback, "", output, flags=re.M | re.S).rstrip(), flush=True)
+    if result.returncode or re.search(r"^(griffe|mkdocstrings): ", output, re.M):
         sys.exit("error: the site has warnings, see above; correct the page or docstring they name")
     print(f"{SITE}/index.html; with search: python -m http.server --directory build/docs")
 

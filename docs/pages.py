@@ -161,8 +161,8 @@ def read_preset(path: Path) -> Preset:
     head = "\n".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
     flags = "\n".join(line for line in lines if not line.startswith("#"))
     title, *entries = re.split(r"^([A-Z][a-z]+):\s", head, flags=re.M)
-    if not title or not entries:
-        raise ValueError(f"{path} has no head; expected '# title (paper)' and then '# Result: ...'")
+    if not title or "Command" not in entries:
+        raise ValueError(f"{path} has no head; expected '# title (paper)', then '# Command: ...'")
     values = [" ".join(value.split()) for value in [title, *entries]]
     return Preset(path.stem, values[0], dict(zip(values[1::2], values[2::2], strict=True)), flags)
 
@@ -181,30 +181,23 @@ def gallery() -> str:
 
 def decisions() -> str:
     """Write the page that lists the architecture decision records by their titles."""
-    rows = []
+    parts = ["# Decisions", "Why the library is the way it is, one decision per page."]
     for path in sorted(ROOT.glob("docs/adr/[0-9]*.md")):
-        title = path.read_text().splitlines()[0].removeprefix("# ").strip()
-        rows.append(f"- [{title.replace('. ', ' · ', 1)}]({path.name})")
-    return (
-        "# Decisions\n\nWhy the library is the way it is, one decision per page.\n\n"
-        + "\n".join(rows)
-    )
+        number, title = path.read_text().splitlines()[0].removeprefix("# ").split(". ", 1)
+        parts.append(f"- {number} · [{title}]({path.name})")
+    return "\n\n".join(parts) + "\n"
 
 
 def _section(preset: Preset) -> str:
-    picture = ROOT / f"docs/gallery/{preset.name}.png"
+    entries = dict(preset.entries)
+    command = entries.pop("Command")
     parts = [f"## {preset.name}", preset.title]
-    if picture.exists():
-        parts.append(f"![Samples of {preset.name}]({picture.name}){{ loading=lazy }}")
-    parts += [
-        "\n".join(
-            f"- **{name}**: {value}" for name, value in preset.entries.items() if name != "Command"
-        ),
-        f"```\n{preset.entries.get('Command', '')}\n```",
-        '??? note "Flags"\n\n    ```\n'
-        + re.sub("^", "    ", preset.flags, flags=re.M)
-        + "\n    ```",
-    ]
+    if (ROOT / f"docs/gallery/{preset.name}.png").exists():
+        parts.append(f"![Samples of {preset.name}]({preset.name}.png){{ loading=lazy }}")
+    rows = "\n".join(f"- **{name}**: {value}" for name, value in entries.items())
+    parts.append(rows.replace(f" (docs/gallery/{preset.name}.png)", ""))  # it is just above
+    flags = preset.flags.replace("\n", "\n    ")
+    parts += [f"```\n{command}\n```", f'??? note "Flags"\n\n    ```\n    {flags}\n    ```']
     return "\n\n".join(parts)
 
 

@@ -180,7 +180,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
-        self.ids.add(attributes.get("id"))
+        self.ids.add(attributes.get("id") or "")
         source = attributes.get(SOURCES.get(tag, ""))
         if source and attributes.get("rel") not in ("canonical", "next", "prev"):
             self.loads.append(source)
