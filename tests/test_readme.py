@@ -1,5 +1,6 @@
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,11 +31,15 @@ def test_the_example_trains_one_seed_and_then_eight(capsys):
 def test_what_the_readme_names_is_there():
     for path in re.findall(r"(?:benchmarks|experiments|docs|examples|jaxgan)/[\w/.]+\w", README):
         assert (ROOT / path).exists(), path
+
+
+def test_every_flag_that_the_readme_names_is_one():
+    known = ""
+    for command in ("train", "sample", "evaluate"):
+        program = [sys.executable, "-m", f"jaxgan.runs.commands.{command}", "--help"]
+        known += subprocess.run(program, capture_output=True, text=True, check=True).stdout
     for name in re.findall(r"--(\w+)=", README):
-        config = (ROOT / "experiments" / "config.py").read_text()
-        others = [ROOT / "experiments" / f"{module}.py" for module in ("sample", "hosts")]
-        known = f"    {name}: " in config or any(f'"{name}"' in p.read_text() for p in others)
-        assert known or name in {"flagfile"}, name
+        assert re.search(rf"--(\[no\])?{name}: ", known) or name == "flagfile", name
 
 
 def test_the_example_of_the_metrics_runs_as_it_stands(tmp_path, capsys):
