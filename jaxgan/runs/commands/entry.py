@@ -1,0 +1,107 @@
+"""What all commands have in common: reading flags, help, errors in one line, the next command."""
+
+import contextlib
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+
+from jaxgan.runs.flags import define, parse
+from jaxgan.runs.settings import ConfigError
+
+# How flags are called that hand an argument over to the library under another name.
+_FLAG_OF = {"name": "dataset", "weights": "inception_weights"}
+_ARGUMENTS = "name|split|image_size|data_dir|manual_dir|weights|features"
+_HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort", "-?"}
+
+
+def start(
+    body: Callable[[list[str]], int | None],
+    define_flags: Callable[[], Any],
+    *,
+    takes_names: bool = False,
+) -> None:
+    """Define the flags of a command, read its command line, and run it.
+
+    Args:
+        body: what it does, given what is left of the command line; returns its exit status.
+        define_flags: defines its flags.
+        takes_names: whether there may be anything but flags on its command line.
+    """
+    define_flags()
+    about = sys.modules[body.__module__].__doc__ or ""
+
+    def read(argv: list[str]) -> list[str]:
+        if _HELP & set(argv[1:]):
+            print(_help(about))
+            raise SystemExit(0)
+        rest = parse(argv)
+        if len(rest) > 1 and not takes_names:
+            raise SystemExit(f"error: {rest[1]} is not a flag; flags start with --")
+        return rest
+
+    app.run(body, flags_parser=read)
+
+
+def define_preset() -> None:
+    """Define --preset, which stands for the flag file of a preset; `parse` takes it out."""
+    define("preset", str, "a preset that comes with the package; flags after it win")
+
+
+def _help(about: str) -> str:
+    ours = [name for name in flags.FLAGS.flags_by_module_dict() if not name.startswith("absl")]
+    return "\n".join([about.strip(), *(flags.FLAGS.module_help(name) for name in ours)])
+
+
+def given(names: Iterable[str]) -> dict[str, Any]:
+    """The values of flags, by their names."""
+    return {name: flags.FLAGS[name].value for name in names}
+
+
+@contextlib.contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """End the program with one line where something is wrong that a user can mend."""
+    try:
+        yield
+    except (ConfigError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    except Exception as error:
+        if not isinstance(error, expected()):
+            raise
+        raise SystemExit(f"error: {in_flags(str(error))}") from None
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """The errors that are told in one line, which a user can mend; importing them takes time."""
+    from jaxgan.checkpoint import CheckpointError
+    from jaxgan.data import DataError
+    from jaxgan.metrics import MetricError
+    from jaxgan.metrics.inception import WeightsError
+    from jaxgan.runs.training.loop import DivergedError
+
+    return ConfigError, CheckpointError, DataError, DivergedError, MetricError, WeightsError
+
+
+def in_flags(text: str) -> str:
+    """What the library says of its arguments, as `split=test`, said of the command's flags."""
+    return re.sub(rf"(?<![\w-])({_ARGUMENTS})=", lambda m: f"--{_FLAG_OF.get(m[1], m[1])}=", text)
+
+
+def command(name: str) -> str:
+    """How another command is called from where this one was."""
+    called = Path(sys.argv[0])
+    script = called.with_name(f"{name}.py")
+    if called.suffix == ".py" and script.is_file() and called.resolve().parent != _HERE:
+        return f"python {script}"
+    installed = f"jaxgan-{name}"
+    if shutil.which(installed):
+        return installed
+    beside = called.with_name(installed)
+    return str(beside) if beside.is_file() else f"python -m jaxgan.runs.commands.{name}"
+
+
+_HERE = Path(__file__).resolve().parent

@@ -1,0 +1,212 @@
+"""Command-line flags: those of a run's settings, and how a command line is read.
+
+A flag has no default of its own: what is not given is left to `config.make`, which knows the GAN.
+"""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+from absl import flags, logging
+
+from jaxgan.runs.config import Config, ConfigError, catalog, make
+from jaxgan.runs.settings import GROUPS
+from jaxgan.runs.variants import MODELS, VARIANTS
+
+_FLAGFILE = "flags.txt"
+
+
+class _FiniteFloat(flags.FloatParser):
+    """A number; `nan` and `inf` are none."""
+
+    def convert(self, argument: Any) -> float:
+        value = super().convert(argument)
+        if not math.isfinite(value):
+            raise ValueError("expected a finite number")
+        return value
+
+
+def define(
+    name: str,
+    kind: Any,
+    text: str,
+    *,
+    default: Any = None,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    repeated: bool = False,
+    required: bool = False,
+    section: str = "flags of this command",
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> None:
+    """Define a flag.
+
+    Args:
+        name: of the flag.
+        kind: str, int, float or bool.
+        text: what `--help` says.
+        default: where it is not given.
+        low: the least number.
+        high: the greatest.
+        choices: the words that it may be, if it is one.
+        repeated: whether it may be given several times.
+        required: whether it has to be given.
+        section: of the help page.
+        flag_values: where to define it.
+    """
+    bounds: Any = {"lower_bound": low, "upper_bound": high}
+    where: dict[str, Any] = {"flag_values": flag_values, "module_name": section}
+    where |= {"required": True} if required else {}
+    if repeated:
+        flags.DEFINE_multi_string(name, default, text, **where)
+    elif choices:
+        flags.DEFINE_enum(name, default, list(choices), text, **where)
+    elif kind is str:
+        flags.DEFINE_string(name, default, text, **where)
+    elif kind is bool:
+        flags.DEFINE_bool(name, default, text, **where)
+    elif kind is int:
+        flags.DEFINE_integer(name, default, text, **bounds, **where)
+    else:
+        parser, serializer = _FiniteFloat(low, high), flags.ArgumentSerializer()
+        flags.DEFINE(parser, name, default, text, serializer=serializer, **where)
+
+
+def define_group(
+    group: type, section: str, flag_values: flags.FlagValues = flags.FLAGS, *, known: set[str]
+) -> None:
+    """Define a flag for every field of a dataclass of settings, but for those that are known."""
+    for field in dataclasses.fields(group):
+        if field.name in known:
+            continue
+        known.add(field.name)
+        about = field.metadata
+        define(
+            field.name,
+            bool if field.type is bool else field.type,
+            about["text"] + _defaults(field.name),
+            low=about["low"],
+            high=about["high"],
+            choices=tuple(MODELS) if field.name == "model" else about["choices"],
+            repeated=about["repeated"],
+            section=section,
+            flag_values=flag_values,
+        )
+
+
+def _defaults(name: str) -> str:
+    """What a setting is where it is not given, of each GAN that has a default of its own."""
+    owners = catalog()[name]
+    general = {field.default for _, field in owners}
+    text = [str(value) for value in general if len(general) == 1 and value not in ("", None)]
+    if len(general) > 1:
+        text = [f"{owner.partition('=')[2]} {field.default}" for owner, field in owners]
+    text += [f"{key} {one.defaults[name]}" for key, one in VARIANTS.items() if name in one.defaults]
+    return f" (default: {', '.join(text)})" if text else ""
+
+
+def define_settings(flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    """Define the flags of a run's settings; returns the sections of the help page."""
+    sections = ["the GAN"]
+    define(
+        "recipe",
+        str,
+        "which GAN is trained (default: gan)",
+        choices=tuple(VARIANTS),
+        section=sections[0],
+        flag_values=flag_values,
+    )
+    groups = [(group, name) for name, group in GROUPS.items()]
+    groups += [(one.settings, f"only --recipe={name}") for name, one in VARIANTS.items()]
+    groups += [(one.settings, f"only --model={name}") for name, one in MODELS.items()]
+    known: set[str] = set()
+    for group, name in groups:
+        define_group(group, name, flag_values, known=known)
+        sections.append(name)
+    return sections
+
+
+def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
+    """The settings that the flags give.
+
+    Raises:
+        ConfigError: they are none.
+    """
+    given = {}
+    for name in ("recipe", *catalog()):
+        value = getattr(flag_values, name)
+        if value is not None:
+            given[name] = ",".join(filter(None, value)) if isinstance(value, list) else value
+    return make(**given)
+
+
+def load(workdir: str | Path) -> Config:
+    """The settings of a run that was started in `workdir`.
+
+    Raises:
+        ConfigError: there is no run, or its settings are not this program's.
+    """
+    path = Path(workdir) / _FLAGFILE
+    if not path.is_file():
+        raise ConfigError(f"--workdir={workdir}: there is no run here (no {_FLAGFILE})")
+    values = flags.FlagValues()
+    define_settings(values)
+    try:
+        values([_FLAGFILE, *path.read_text().splitlines()])
+        return from_flags(values)
+    except (flags.Error, ConfigError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def presets() -> dict[str, Path]:
+    """The flag files that come with the package, by their names."""
+    inside = Path(__file__).with_name("presets")  # in a wheel; in a checkout they are beside it
+    checkout = Path(__file__).parents[2] / "experiments" / "presets"
+    directory = inside if inside.is_dir() else checkout
+    return {path.stem: path for path in sorted(directory.glob("*.flags"))}
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Read a command line, answering a mistake in one line; returns what are no flags."""
+    logging.set_verbosity(logging.WARNING)  # Orbax tells some thirty lines about each checkpoint
+    try:
+        return flags.FLAGS(_with_presets(argv))
+    except flags.Error as error:
+        message = " ".join(str(error).removeprefix("ERROR:: ").split())
+        if isinstance(error, flags.CantOpenFlagFileError):
+            message += f"; or give a preset: --preset={' or '.join(presets())}"
+        raise SystemExit(f"error: {message}") from None
+
+
+def parse_only_flags(argv: list[str]) -> list[str]:
+    """Read a command line on which there are only flags."""
+    rest = parse(argv)
+    if len(rest) > 1:
+        raise SystemExit(f"error: {rest[1]} is not a flag; flags start with --")
+    return rest
+
+
+def _with_presets(argv: list[str]) -> list[str]:
+    """The command line with the flag file of each preset in its place."""
+    found, waiting = [], False
+    for argument in argv:
+        name, equals, value = argument.lstrip("-").partition("=")
+        if waiting or (name == "preset" and argument.startswith("-") and equals):
+            found.append(f"--flagfile={_preset(argument if waiting else value)}")
+            waiting = False
+        elif name == "preset" and argument.startswith("-"):
+            waiting = True
+        else:
+            found.append(argument)
+    if waiting:
+        _preset("")
+    return found
+
+
+def _preset(name: str) -> Path:
+    known = presets()
+    if name not in known:
+        raise SystemExit(f"error: --preset={name}: expected one of {', '.join(known)}")
+    return known[name]

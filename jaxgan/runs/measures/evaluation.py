@@ -1,0 +1,232 @@
+"""All that is measured of one generator: its numbers, and the pictures that belong to them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import data, metrics
+from jaxgan.runs.measures.distribution import Comparison
+from jaxgan.runs.measures.row import Row
+from jaxgan.runs.settings import METRICS, ConfigError
+from jaxgan.runs.show import pictures
+from jaxgan.runs.trained import Trained, walk
+from jaxgan.runs.variants import VARIANTS
+
+_QUERIES = 1000  # samples whose nearest neighbours are looked for
+_WAYS, _STEPS = 50, 16  # of the interpolations
+_CURVE = 2000  # samples for each point of the truncation curve
+_PSI = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
+_COLUMNS = 8  # suspects, and as many samples that were not chosen
+_SHOWN = 500  # points of either kind in the projection
+
+
+class Evaluation:
+    """Everything that is measured of one generator.
+
+    Args:
+        trained: the generator.
+        dataset: what it was trained on.
+        comparison: compares samples with these.
+        held_out: examples of the data set's test split, or None if it has none.
+        seed: of the samples.
+    """
+
+    def __init__(
+        self,
+        trained: Trained,
+        dataset: data.Dataset,
+        comparison: Comparison,
+        held_out: data.Dataset | None,
+        seed: int,
+    ):
+        self._trained, self._dataset = trained, dataset
+        self._comparison, self._held_out = comparison, held_out
+        self._key = jax.random.key(seed)
+        self._random = np.random.default_rng(seed)
+        self._is_images = dataset.x.ndim == 4
+        self._samples = self._draw(comparison.samples)
+
+    def parts(self) -> dict[str, Callable[[Path], dict[str, Any]]]:
+        """What can be measured, in turn: each writes its pictures, and returns what it found."""
+        parts = {"metrics": self._metrics, "truncation": self._truncation}
+        if self._is_images:
+            parts |= {
+                "interpolation": self._interpolation,
+                "memorisation": self._memorisation,
+                "classes": self._classes,
+                "projection": self._projection,
+            }
+        return parts
+
+    def _draw(self, n: int, truncation: float | None = None) -> np.ndarray:
+        """Samples, the more typical the smaller the truncation."""
+        trained = self._trained
+        if truncation is not None:
+            trained = VARIANTS[trained.config.recipe].truncate(trained, truncation)
+        return trained.draw(trained.experiment.latent(self._key, n), self._labels(n))
+
+    def _labels(self, n: int) -> np.ndarray | None:
+        """Labels as frequent as in the data."""
+        if not self._trained.is_conditional:
+            return None
+        assert self._dataset.y is not None  # or the run could not have been trained
+        return self._random.choice(self._dataset.y, n)
+
+    def _metrics(self, directory: Path) -> dict[str, Any]:
+        del directory
+        return {"rows": self._comparison.rows(self._samples, METRICS)}
+
+    def _truncation(self, directory: Path) -> dict[str, Any]:
+        """Precision against recall, with latents or styles kept near their mean."""
+        del directory
+        count = min(_CURVE, self._comparison.samples)
+        real = self._comparison.reference_features[:count]
+        curve = []
+        for psi in _PSI:
+            try:
+                samples = self._draw(count, psi)
+            except ConfigError:  # these latents cannot be truncated
+                return {}
+            fake, _ = self._comparison.features(samples)
+            curve.append({"psi": psi, **metrics.precision_recall(real, fake)._asdict()})
+        return {"truncation": curve}
+
+    def _interpolation(self, directory: Path) -> dict[str, Any]:
+        """Ways between latents; the yardstick are cross-fades between two real images."""
+        count = min(_WAYS, self._comparison.samples // 2)
+        z = walk(self._trained.experiment.latent, self._key, count, 2, _STEPS, closed=False)
+        z = jax.numpy.swapaxes(z, 0, 1).reshape(count * _STEPS, -1)
+        y = self._labels(count)
+        ways = self._trained.draw(z, None if y is None else np.repeat(y, _STEPS))
+        start, end = self._comparison.held_out[: 2 * count].reshape(2, count, 1, *ways.shape[1:])
+        t = np.linspace(0, 1, _STEPS)[:, None, None, None]
+        fades = np.round((1 - t) * start + t * end).astype(np.uint8).reshape(ways.shape)
+        _save_grid(ways[: 8 * _STEPS], directory / "interpolation.png", columns=_STEPS)
+        found, real = (
+            metrics.path_length(self._comparison.features(x)[0].reshape(count, _STEPS, -1))
+            for x in (ways, fades)
+        )
+        name = self._comparison.network.name
+        titles = {
+            "length": "path length over distance of its ends",
+            "jump": "longest step of a path over its mean step",
+        }
+        return {
+            "rows": [
+                Row(
+                    f"{name}/path_{of}",
+                    title,
+                    getattr(found, of),
+                    count,
+                    real=getattr(real, of),
+                    better="lower",
+                )
+                for of, title in titles.items()
+            ]
+        }
+
+    def _memorisation(self, directory: Path) -> dict[str, Any]:
+        """Nearest training images, for samples and for real images that were not trained on."""
+        count = min(_QUERIES, self._comparison.samples)
+        fake, train = self._samples[:count], self._dataset.x
+        if self._held_out is not None:
+            real, rest = self._held_out.x[:count], slice(None)
+            name = "the test split"
+        else:  # one part of the training images against the others
+            order = np.random.default_rng(3).permutation(len(train))
+            real, rest = train[order[:count]], np.sort(order[count:])
+            name = "training images against the others"
+        features, _ = self._comparison.features(train)
+        fake_features, real_features = (self._comparison.features(x)[0] for x in (fake, real))
+        network = self._comparison.network.name
+        found = {
+            "pixels/nearest_l1": [
+                metrics.nearest(fake, train, norm="l1"),
+                metrics.nearest(real, train[rest], norm="l1"),
+            ],
+            "pixels/nearest_l2": [metrics.nearest(fake, train), metrics.nearest(real, train[rest])],
+            f"{network}/nearest_l2": [
+                metrics.nearest(fake_features, features),
+                metrics.nearest(real_features, features[rest]),
+            ],
+        }
+        rows = [
+            Row(
+                key,
+                "median distance to the nearest training image",
+                float(np.median(of_fake.distance)),
+                count,
+                real=float(np.median(of_real.distance)),
+            )
+            for key, (of_fake, of_real) in found.items()
+        ]
+        of_fake, of_real = found["pixels/nearest_l2"]
+        copied = np.mean(of_fake.distance < np.quantile(of_real.distance, 0.01))
+        title = "share nearer to a training image than 99 % of real ones are"
+        rows.append(Row("pixels/copied", title, float(copied), count, real=0.01, better="lower"))
+        self._show_neighbours(directory, fake, [pair[0].which for pair in found.values()], of_fake)
+        return {
+            "rows": rows,
+            "distances": {
+                "fake": _rounded(of_fake.distance),
+                "held_out": _rounded(of_real.distance),
+                "held_out_name": name,
+                "unit": "L2 in grey levels",
+            },
+        }
+
+    def _show_neighbours(self, directory: Path, fake, which, by_pixels) -> None:
+        """The samples nearest to training images, and as many others, above their neighbours."""
+        columns = np.r_[np.argsort(by_pixels.distance)[:_COLUMNS], :_COLUMNS]
+        neighbours = [self._dataset.x[index[columns]] for index in which]
+        shown = np.concatenate([fake[columns], *neighbours])
+        _save_grid(shown, directory / "nearest.png", columns=len(columns))
+
+    def _classes(self, directory: Path) -> dict[str, Any]:
+        """Eight samples of each class, if there are so many, and how often each occurs."""
+        classes = self._comparison.network.classes
+        names = self._dataset.class_names
+        if not 0 < classes == len(names) <= 100:
+            return {}
+        logits = self._comparison.features(self._samples)[1]
+        real = self._comparison.features(self._comparison.held_out)[1]
+        found = logits.argmax(axis=1)
+        shown = np.zeros((classes, 8, *self._samples.shape[1:]), np.uint8)
+        for i, row in enumerate(shown):
+            samples = self._samples[found == i][:8]
+            row[: len(samples)] = samples
+        _save_grid(shown.reshape(-1, *shown.shape[2:]), directory / "classes.png", columns=8)
+        return {
+            "classes": {
+                "names": list(names),
+                "real": _rounded(metrics.class_shares(real)),
+                "fake": _rounded(metrics.class_shares(logits)),
+            }
+        }
+
+    def _projection(self, directory: Path) -> dict[str, Any]:
+        """Real and fake features in the plane in which the real ones vary most."""
+        del directory
+        real = self._comparison.reference_features[:_CURVE]
+        mean = real.mean(axis=0)
+        _, _, axes = np.linalg.svd(real - mean, full_matrices=False)
+        fake = self._comparison.features(self._samples[:_SHOWN])[0]
+        return {
+            "projection": {
+                "real": _rounded((real[:_SHOWN] - mean) @ axes[:2].T),
+                "fake": _rounded((fake - mean) @ axes[:2].T),
+                "method": f"first two principal components of the features of "
+                f"{self._comparison.network.name}, of real examples",
+            }
+        }
+
+
+def _save_grid(images: np.ndarray, path: Path, columns: int) -> None:
+    pictures.save(pictures.grid(images, columns), path)
+
+
+def _rounded(values: np.ndarray) -> list:
+    return np.round(values.astype(np.float64), 4).tolist()

@@ -1,0 +1,123 @@
+"""From settings to what the players minimize and how they learn."""
+
+from typing import Any
+
+import optax
+from jax.core import Tracer
+
+from jaxgan import augment, distortions, losses, penalties, regularizers, schedules
+from jaxgan.runs.settings import SMOOTHED, Objective, Optimization
+
+
+def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]:
+    """The keywords of `recipes.players` and `two_player`, all but the latent."""
+    return {
+        "g_optimizer": _optimizer(objective, optimization, optimization.g_lr),
+        "d_optimizer": _d_optimizer(objective, optimization),
+        "loss": _loss(objective),
+        **_penalty(objective, optimization),
+        "regularizer": regularizers.lecam() if objective.lecam else None,
+        "regularizer_weight": objective.lecam,
+        "augment": _augmentation(objective, optimization),
+        "conditional": objective.conditional,
+        "one_batch": objective.one_batch,
+        "d_steps": optimization.d_steps,
+        "ema_decay": _ema_decay(optimization),
+    }
+
+
+def _is_on(value: Any) -> bool:
+    """0 stands for no; a traced value is never 0 (`members` sees to that)."""
+    return isinstance(value, Tracer) or bool(value)
+
+
+def _loss(objective: Objective) -> losses.AdversarialLoss:
+    pair = getattr(losses, objective.loss)
+    if objective.loss in SMOOTHED:
+        return pair(label_smoothing=objective.label_smoothing)
+    return pair()
+
+
+def _penalty(objective: Objective, optimization: Optimization) -> dict[str, Any]:
+    penalty = None if objective.penalty == "none" else getattr(penalties, objective.penalty)
+    weight = _moving(optimization, objective.penalty_weight, objective.penalty_weight_end)
+    if objective.consistency:
+        shifted = regularizers.consistency(augment.differentiable(("translation",)), fake_weight=1)
+        terms = [(shifted, objective.consistency)] + ([(penalty, weight)] if penalty else [])
+        penalty, weight = regularizers.combine(*terms), 1.0
+    return {
+        "penalty": penalty,
+        "penalty_weight": weight,
+        "penalty_every": objective.penalty_every,
+    }
+
+
+def _augmentation(objective: Objective, optimization: Optimization) -> augment.Augmentation | None:
+    match objective.augment:
+        case "diffaugment":
+            return augment.differentiable(tuple(objective.augment_policy.split(",")))
+        case "ada":
+            threshold = _loss(objective).threshold
+            assert threshold is not None  # `checks` sees to that
+            return augment.adaptive(
+                batch_size=optimization.batch_size,
+                target=objective.ada_target,
+                images=objective.ada_images,
+                threshold=threshold,
+            )
+        case "scheduled":
+            probability = schedules.cosine(
+                0,
+                objective.augment_end,
+                optimization.burn_in,
+                batch_size=optimization.batch_size,
+            )
+            return augment.scheduled(probability, distortions.pipeline(color=0.5))
+    return None
+
+
+def _optimizer(
+    objective: Objective, optimization: Optimization, learning_rate: Any
+) -> optax.GradientTransformation:
+    learning_rate = _moving(optimization, learning_rate, optimization.lr_end)
+    beta2: Any = optimization.beta2
+    adam: Any = optax.adam
+    if optimization.burn_in and optimization.beta2_end:
+        beta2 = _moving(optimization, beta2, optimization.beta2_end / beta2)
+        adam = optax.inject_hyperparams(adam, static_args=("b1", "eps", "eps_root"))
+    match optimization.optimizer:
+        case "adam":
+            optimizer = adam(learning_rate, b1=optimization.beta1, b2=beta2)
+        case "rmsprop":
+            optimizer = optax.rmsprop(learning_rate)
+        case _:
+            optimizer = optax.sgd(learning_rate)
+    if objective.orthogonal:
+        optimizer = optax.chain(regularizers.orthogonal(objective.orthogonal), optimizer)
+    return optimizer
+
+
+def _d_optimizer(objective: Objective, optimization: Optimization) -> optax.GradientTransformation:
+    optimizer = _optimizer(objective, optimization, optimization.d_lr)
+    if _is_on(objective.clip_weights):
+        return optax.chain(optimizer, penalties.clip_weights(objective.clip_weights))
+    return optimizer
+
+
+def _moving(optimization: Optimization, start: Any, share: float) -> Any:
+    """A setting that moves from its start to a share of it while the GAN burns in."""
+    if not optimization.burn_in or share == 1:
+        return start
+    return schedules.cosine(
+        start, share * start, optimization.burn_in, batch_size=optimization.batch_size
+    )
+
+
+def _ema_decay(optimization: Optimization) -> Any:
+    batch_size = optimization.batch_size
+    if optimization.ema_half_life:
+        half_life = schedules.cosine(
+            0, optimization.ema_half_life, optimization.burn_in, batch_size=batch_size
+        )
+        return schedules.ema_decay(half_life, batch_size=batch_size)
+    return optimization.ema_decay if _is_on(optimization.ema_decay) else None

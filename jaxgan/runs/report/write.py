@@ -1,0 +1,33 @@
+"""The page of one or several runs, as a file."""
+
+from pathlib import Path
+
+from jaxgan.runs.files import write_whole
+from jaxgan.runs.report import runs
+from jaxgan.runs.report.page import page
+from jaxgan.runs.settings import ConfigError
+
+
+def write(workdirs: list[Path], out: Path | None = None) -> Path:
+    """Write the page of one or several runs, whole or not at all.
+
+    Args:
+        workdirs: the directories of the runs.
+        out: the file; `report.html` in the only run's directory, or in this one, if None.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: one of them is not a run or cannot be read, or there is nowhere to write to.
+    """
+    out = out or (workdirs[0] if len(workdirs) == 1 else Path()) / "report.html"
+    found = runs.read(workdirs)
+    if not out.absolute().parent.is_dir():
+        raise ConfigError(f"--out={out}: there is no directory {out.parent}; make it first")
+    try:
+        # A lone surrogate, which JSON may hold, is no text; it becomes a question mark.
+        write_whole(out, page(found).encode(errors="replace"))
+    except OSError as error:
+        raise ConfigError(f"--out={out}: {error.strerror}; choose another file") from error
+    return out

@@ -1,0 +1,1 @@
+"""How samples look: pictures, points, sounds and solids."""

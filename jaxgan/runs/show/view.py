@@ -1,0 +1,80 @@
+"""How the samples of a run are shown while it trains."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.data import Dataset
+from jaxgan.runs.config import Config
+from jaxgan.runs.show.samples import as_uint8, show, stacked_rows
+from jaxgan.runs.variants import VARIANTS
+
+_POINTS = 1000
+_SOLIDS = 20
+_SOUNDS = 24
+_COLUMNS = 10
+
+
+class View(NamedTuple):
+    """How samples are shown.
+
+    Attributes:
+        samples: how many.
+        y: labels or pictures that they are drawn from, or None.
+        draw: `samples -> picture`, uint8 `[H, W, 3]`.
+    """
+
+    samples: int
+    y: np.ndarray | None
+    draw: Callable[[Any], np.ndarray]
+
+
+def view(config: Config, dataset: Dataset, images: int) -> View:
+    """How the samples of a run are shown.
+
+    With labels each class has a column of its own. What is made of pictures stands between these
+    and what it was to be, where that is known; the two pictures of a pair stand above each other.
+
+    Args:
+        config: the settings.
+        dataset: what the run is trained on.
+        images: how many pictures a page has.
+    """
+    variant = VARIANTS[config.recipe]
+    if variant.pictures is not None and variant.pictures.condition is not None:
+        return _of_pictures(config, dataset, images // 2)
+    count = {2: _POINTS, 3: _SOUNDS, 4: images, 5: _SOLIDS}[dataset.x.ndim]
+    y, columns = None, _COLUMNS
+    if config.objective.conditional:
+        classes = len(dataset.class_names)
+        y = np.arange(count) % classes
+        columns = classes if classes <= _COLUMNS else _COLUMNS
+
+    def draw(samples: Any) -> np.ndarray:
+        if isinstance(samples, tuple):
+            return stacked_rows([as_uint8(part) for part in samples], _COLUMNS)
+        if samples.ndim == 2:
+            from jaxgan.runs.show.plots import scatter
+
+            return scatter(samples, dataset.x[:count])
+        return show(samples, columns)
+
+    return View(count, y, draw)
+
+
+def _of_pictures(config: Config, dataset: Dataset, count: int) -> View:
+    variant = VARIANTS[config.recipe]
+    how = variant.pictures
+    assert how is not None
+    assert how.condition is not None
+    rows = np.arange(min(count, len(dataset.x)))
+    examples = how.examples(config.own, dataset, rows, variant.options())
+    rows = rows[: len(examples.given)]
+    y = how.condition(config.own, dataset, rows)
+    known = [] if examples.target is None else [examples.target]
+
+    def draw(samples: np.ndarray) -> np.ndarray:
+        return stacked_rows([examples.shown, as_uint8(samples), *known], _COLUMNS)
+
+    return View(len(rows), y, draw)

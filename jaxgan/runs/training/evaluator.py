@@ -1,0 +1,127 @@
+"""What a run is measured by while it trains: which step was the best, and when that is enough."""
+
+import math
+from functools import cached_property
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import jaxgan
+from jaxgan import checkpoint, data
+from jaxgan.parallel import greatest
+from jaxgan.runs import hosts
+from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.data import sample_key
+from jaxgan.runs.devices import one_copy
+from jaxgan.runs.measures.distribution import Comparison, network_for
+from jaxgan.runs.training.record import NullRecorder
+from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
+
+_AT_ONCE = 250
+_FAST = {2: ("density_coverage", "modes"), 4: ("frechet_distance", "precision_recall", "modes")}
+
+
+class Evaluator:
+    """Measures samples every so many steps, and keeps the best generator so far.
+
+    Every process of a run makes the same calls; the one that writes measures, and the others do as
+    it says.
+
+    Args:
+        config: the settings.
+        gan: whose samples are measured, compiled.
+        dataset: what samples are compared with.
+
+    Raises:
+        ConfigError: the data or the metrics do not fit the settings.
+        WeightsError: the file of weights cannot be read, or is another one.
+    """
+
+    def __init__(self, config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
+        network = network_for(
+            config.evaluation.features, config.evaluation.inception_weights, dataset
+        )
+        self._config, self._gan, self._dataset = config, gan, dataset
+        self._comparison = Comparison(network, dataset, config.evaluation.eval_samples)
+        self._chosen = chosen_metrics(config.evaluation.eval_metrics) or _FAST[dataset.x.ndim]
+        self._rule = stop_rule(config.evaluation.stop_when)
+        names = list(self._yardsticks[0])
+        self._headline = self._comparison.headline(self._chosen, names)
+        short = {name.rpartition("/")[2]: name for name in names}
+        if self._rule.metric and self._rule.metric not in short:
+            raise ConfigError(
+                f"--stop_when={config.evaluation.stop_when}: {self._rule.metric} is not measured; "
+                f"choose of {', '.join(short)}, or name it in --eval_metrics"
+            )
+        self._target = short.get(self._rule.metric, "")
+
+    def evaluate(
+        self, step: int, state: jaxgan.TrainState, recorder: NullRecorder, notes: dict
+    ) -> bool:
+        """Measure a state, keep it if it is the best so far, and say whether that is enough.
+
+        Raises:
+            MetricError: the samples cannot be measured.
+        """
+        with hosts.together():
+            if hosts.writes():
+                self._measure(step, state, recorder)
+        is_best, is_over = self._verdict(recorder)
+        if is_best:
+            with checkpoint.Checkpoints(Path(self._config.run.workdir) / "best", keep=1) as best:
+                best.save(step, state, notes)
+        return is_over
+
+    def is_over(self, recorder: NullRecorder) -> bool:
+        """Whether what was measured so far is enough."""
+        return self._verdict(recorder)[1]
+
+    def _verdict(self, recorder: NullRecorder) -> tuple[bool, bool]:
+        """Whether the newest evaluation is the best one, and whether it is the last."""
+        lines = recorder.evaluations()
+        is_best = is_over = False
+        if lines:
+            sign = 1 if self._comparison.kind(self._headline).better == "lower" else -1
+            scores = [sign * line[self._headline] for line in lines]
+            waited = len(scores) - 1 - int(np.argmin(scores))
+            is_best = waited == 0
+            is_over = 0 < self._rule.patience <= waited
+            if self._target:
+                is_over |= self._rule.reached(lines[-1][self._target])
+        if is_over:
+            recorder.say(
+                f"step {lines[-1]['step']}: the end, by "
+                f"--stop_when={self._config.evaluation.stop_when}"
+            )
+        verdict = int(greatest(2 * is_best + is_over))
+        return verdict >= 2, verdict % 2 == 1
+
+    def _measure(self, step: int, state: jaxgan.TrainState, recorder: NullRecorder) -> None:
+        measured = self._comparison.measure(self._draw(state), self._chosen)
+        values = {name: estimate.value for name, estimate in measured.items()}
+        real, noise = self._yardsticks
+        told = [
+            f"{name} {value:.4g} (real data {real[name].value:.4g}, noise {noise[name].value:.4g})"
+            for name, value in values.items()
+        ]
+        recorder.evaluation(step, values, f"{self._comparison.samples} samples: {', '.join(told)}")
+
+    def _draw(self, state: jaxgan.TrainState) -> np.ndarray:
+        """The same latents and labels at every step; labels are as frequent as in the data."""
+        state, key = one_copy(state), sample_key(self._config.run.seed)
+        random = np.random.default_rng(self._config.run.seed)
+        parts = []
+        for i in range(math.ceil(self._comparison.samples / _AT_ONCE)):
+            y = None
+            if self._config.objective.conditional:
+                assert self._dataset.y is not None  # a conditional run has labels
+                y = random.choice(self._dataset.y, _AT_ONCE)
+            part = self._gan.sample(state, jax.random.fold_in(key, i), n=_AT_ONCE, y=y)
+            parts.append(np.asarray(part))
+        samples = np.concatenate(parts)[: self._comparison.samples]
+        return data.to_uint8(samples) if samples.ndim == 4 else samples
+
+    @cached_property
+    def _yardsticks(self) -> tuple[dict, dict]:
+        return self._comparison.yardsticks(self._chosen)

@@ -1,0 +1,24 @@
+"""What a training begins with, whether it trains one GAN or a population of them."""
+
+from functools import partial
+
+from jaxgan.data import Dataset
+from jaxgan.runs import hosts
+from jaxgan.runs.checks import check
+from jaxgan.runs.config import Config
+from jaxgan.runs.data import load
+from jaxgan.runs.devices import keep_compiled
+
+
+def prepare(config: Config) -> Dataset:
+    """Check the settings and load the data.
+
+    Raises:
+        ConfigError: the settings cannot be run.
+        DataError: the data set cannot be had.
+    """
+    hosts.check_same(config.replace(data_dir="", manual_dir="").to_flags())
+    with hosts.together():
+        check(config)
+    keep_compiled(config.run.compilation_cache)
+    return hosts.first_once(partial(load, config))

@@ -1,0 +1,39 @@
+"""ACGAN (arXiv:1610.09585): D is not told the class, and tells it."""
+
+import dataclasses
+
+from jaxgan import recipes
+from jaxgan.runs.settings import ConfigError, setting
+from jaxgan.runs.variants.variant import Experiment, Setup, Variant
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What D is asked beside real or fake."""
+
+    class_weight: float = setting(1.0, "weight of the classes", low=0.0)
+
+
+def _check(config) -> None:
+    if not config.objective.conditional:
+        raise ConfigError("--noconditional: --recipe=acgan has to be told the class to draw")
+
+
+def _build(setup: Setup) -> Experiment:
+    g_module, d_module = setup.maker.pair()
+    classes = len(setup.facts.class_names)
+    g = setup.maker.g(g_module)
+    d = setup.maker.d(d_module.clone(num_classes=None, classes=classes))
+    weight = setup.own.class_weight
+    gan = recipes.acgan(g, d, class_weight=weight, **setup.without("conditional"))
+    return Experiment(gan, g, setup.latent)
+
+
+VARIANT = Variant(
+    _build,
+    Settings,
+    defaults={"conditional": True},
+    models=("dcgan", "mlp"),
+    y="labels",
+    check=_check,
+)

@@ -1,0 +1,41 @@
+"""BiGAN (arXiv:1605.09782) and, with a random encoder, ALI (arXiv:1606.00704)."""
+
+import dataclasses
+
+from jaxgan import recipes
+from jaxgan.models import joint
+from jaxgan.runs.settings import setting
+from jaxgan.runs.variants import autoencoder
+from jaxgan.runs.variants.variant import NO_TERMS, UNLABELED, Experiment, Setup, Variant
+
+_FEATURES = 128  # that D reads off a picture
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The encoder."""
+
+    stochastic: bool = setting(False, "let the encoder draw its latents, as ALI does")
+
+
+def _build(setup: Setup) -> Experiment:
+    """D sees latents beside examples."""
+    maker, stochastic = setup.maker, setup.own.stochastic
+    g = maker.g(maker.pair()[0])
+    e = maker.g(maker.encoder(maker.shared.latent_dim * (2 if stochastic else 1)))
+    dense, width = maker.shared.model == "mlp", maker.shared.width
+    body = None if dense else maker.encoder(_FEATURES)
+    d = maker.d(joint.Discriminator(body, (2 * width, width) if dense else (_FEATURES,)))
+    keywords = setup.few("latent", "penalty", "penalty_weight")
+    gan = recipes.bigan(g, e, d, stochastic=stochastic, **keywords)
+    return autoencoder.experiment(setup, gan, g, e)
+
+
+VARIANT = Variant(
+    _build,
+    Settings,
+    models=("dcgan", "mlp"),
+    lacks=UNLABELED | NO_TERMS,
+    pictures=autoencoder.PICTURES,
+    measures=(autoencoder.reconstructions,),
+)

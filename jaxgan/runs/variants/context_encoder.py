@@ -1,0 +1,47 @@
+"""Context encoders (arXiv:1604.07379): what is in a hole follows from what is around it."""
+
+import dataclasses
+
+from jaxgan import recipes
+from jaxgan.runs.settings import setting
+from jaxgan.runs.variants import inpainting
+from jaxgan.runs.variants.variant import (
+    NO_LATENT,
+    NO_NOISE,
+    Experiment,
+    Setup,
+    Variant,
+    refuse_truncation,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(inpainting.Hole):
+    """The holes, and what G learns beside fooling D."""
+
+    content_weight: float = setting(999.0, "weight of being like the target", low=0.0)
+
+
+def _build(setup: Setup) -> Experiment:
+    maker, own = setup.maker, setup.own
+    g, d = maker.g(maker.translator(setup.facts.shape[-1])), maker.d(maker.whole())
+    keywords = setup.without("latent", "conditional")
+    gan = recipes.context_encoder(
+        g, d, mask=inpainting.mask_of(own), content_weight=own.content_weight, **keywords
+    )
+    return Experiment(gan, g, NO_LATENT)
+
+
+VARIANT = Variant(
+    _build,
+    Settings,
+    models=("unet", "translator"),
+    lacks=NO_NOISE,
+    check=inpainting.check,
+    check_data=inpainting.check_data,
+    pictures=inpainting.PICTURES,
+    options=inpainting.Options,
+    truncate=refuse_truncation,
+    measures=(inpainting.completions,),
+    is_distribution=False,
+)

@@ -1,0 +1,53 @@
+"""pix2pix (arXiv:1611.07004): a picture is made of another that belongs to it."""
+
+import dataclasses
+from typing import Any
+
+from jaxgan import recipes
+from jaxgan.data import Dataset
+from jaxgan.runs.settings import setting
+from jaxgan.runs.variants import translation
+from jaxgan.runs.variants.variant import (
+    NO_LATENT,
+    NO_NOISE,
+    Experiment,
+    Setup,
+    Variant,
+    refuse_truncation,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What G learns beside fooling D, and how much D sees at once."""
+
+    content_weight: float = setting(100.0, "weight of being like the target", low=0.0)
+    patch_layers: int = setting(2, "strided convolutions of a PatchGAN's D", low=1)
+
+
+def _build(setup: Setup) -> Experiment:
+    maker, own = setup.maker, setup.own
+    g = maker.g(maker.translator(setup.facts.shape[-1]))
+    d = maker.d(maker.patches(own.patch_layers))
+    keywords = setup.without("latent", "conditional")
+    gan = recipes.pix2pix(g, d, content_weight=own.content_weight, **keywords)
+    return Experiment(gan, g, NO_LATENT)
+
+
+def _check_data(own: Any, dataset: Dataset) -> None:
+    del own
+    translation.check_sizes(dataset)
+
+
+VARIANT = Variant(
+    _build,
+    Settings,
+    models=("unet", "translator"),
+    lacks=NO_NOISE,
+    y="pairs",
+    check_data=_check_data,
+    pictures=translation.PICTURES,
+    truncate=refuse_truncation,
+    measures=(translation.pairs,),
+    is_distribution=False,
+)

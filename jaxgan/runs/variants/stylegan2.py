@@ -1,0 +1,56 @@
+"""StyleGAN2 (arXiv:1912.04958): styles, their mixing, and path lengths."""
+
+import dataclasses
+
+from jaxgan import recipes
+from jaxgan.models import stylegan2
+from jaxgan.runs.networks import Maker, Model, Pair
+from jaxgan.runs.settings import setting
+from jaxgan.runs.trained import Trained
+from jaxgan.runs.variants.variant import Experiment, Setup, Variant
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The regularization of G."""
+
+    path_weight: float = setting(2.0, "weight of the path lengths", low=0.0)
+    path_every: int = setting(4, "pay it in every k-th step, k times as much", low=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Styles:
+    mixing: float = setting(0.9, "share of the images with two styles", low=0.0, high=1.0)
+
+
+def _pair(maker: Maker, truncation: float = 1.0) -> Pair:
+    size, channels = maker.side_and_channels()
+    shared = maker.common(image_size=size, width=maker.shared.width)
+    styles = {"w_dim": maker.shared.latent_dim, "mixing": maker.own.mixing}
+    return (
+        stylegan2.Generator(channels=channels, truncation=truncation, **styles, **shared),
+        stylegan2.Discriminator(**shared),
+    )
+
+
+def _build(setup: Setup) -> Experiment:
+    maker = setup.maker
+    g_module, d_module = maker.pair()
+    g, d = maker.g(g_module), maker.d(d_module)
+    gan = recipes.stylegan2(g, d, **vars(setup.own), **setup.keywords)
+    return Experiment(gan, g, setup.latent, lambda amount: maker.g(_pair(maker, amount)[0]))
+
+
+def _truncate(trained: Trained, amount: float) -> Trained:
+    """Draw the styles towards their mean, to the share `amount` of the way from it."""
+    generator = trained.experiment.own(amount)
+    return trained._replace(experiment=trained.experiment._replace(generator=generator))
+
+
+VARIANT = Variant(
+    _build,
+    Settings,
+    models=("stylegan2",),
+    model=("stylegan2", Model(_Styles, _pair, is_open=False, streams=("mixing", "noise"))),
+    truncate=_truncate,
+)
