@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from jaxgan.runs.settings import (
@@ -159,6 +160,7 @@ def _refuse_unused(recipe: str, model: str, given: dict[str, Any], used: set[str
         )
 
 
+@cache
 def catalog() -> dict[str, list[tuple[str, dataclasses.Field]]]:
     """Every setting there is by its name: who owns it, as `--recipe=NAME`, "" for all, and how."""
     groups = [("", group) for group in GROUPS.values()]

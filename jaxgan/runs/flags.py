@@ -97,8 +97,8 @@ def define_group(
 
 
 def _defaults(name: str) -> str:
-    """What a setting is where it is not given, of each GAN that has a default of its own."""
-    owners = catalog()[name]
+    """What a setting of a run is where it is not given, of each GAN with a default of its own."""
+    owners = catalog().get(name, [])
     general = {field.default for _, field in owners}
     text = [str(value) for value in general if len(general) == 1 and value not in ("", None)]
     if len(general) > 1:
@@ -118,7 +118,7 @@ def define_settings(flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
         section=sections[0],
         flag_values=flag_values,
     )
-    groups = [(group, name) for name, group in GROUPS.items()]
+    groups = [(group, f"settings of the {name}") for name, group in GROUPS.items()]
     groups += [(one.settings, f"only --recipe={name}") for name, one in VARIANTS.items()]
     groups += [(one.settings, f"only --model={name}") for name, one in MODELS.items()]
     known: set[str] = set()
@@ -176,7 +176,7 @@ def parse(argv: list[str]) -> list[str]:
     except flags.Error as error:
         message = " ".join(str(error).removeprefix("ERROR:: ").split())
         if isinstance(error, flags.CantOpenFlagFileError):
-            message += f"; or give a preset: --preset={' or '.join(presets())}"
+            message += f"; presets are given as --preset, of {', '.join(presets())}"
         raise SystemExit(f"error: {message}") from None
 
 
