@@ -4,14 +4,18 @@ import sys
 from pathlib import Path
 
 import jax
-from jaxgan.runs.training import loop
 import numpy as np
 import pytest
-from jaxgan.runs.commands import sample
-from jaxgan.runs.config import Config, ConfigError, make
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
+from jaxgan.runs.commands import sample
+from jaxgan.runs.config import ConfigError, make
+from jaxgan.runs.restore import restore
+from jaxgan.runs.trained import walk
+from jaxgan.runs.training import loop
+from jaxgan.runs.variants import VARIANTS
+
+ROOT = Path(__file__).parents[3]
 
 SMALL = {"model": "mlp", "width": 16, "latent_dim": 8, "batch_size": 16, "parallel": "jit"}
 
@@ -36,14 +40,18 @@ def runs(tmp_path_factory):
     return directory
 
 
+def truncated(run, amount):
+    return VARIANTS[run.config.recipe].truncate(run, amount)
+
+
 def write(run, path, *, n=8, seed=0, label=None, truncation=None, interpolate=0):
-    run = sample.truncated(run, truncation)
+    run = run if truncation is None else truncated(run, truncation)
     sample.write(path, run, jax.random.key(seed), n, label, interpolate)
     return path
 
 
 def test_a_grid_and_an_array_show_the_same_samples(runs, tmp_path):
-    run = sample.restore(runs / "labels")
+    run = restore(runs / "labels")
     with np.load(write(run, tmp_path / "x.npz", n=9)) as file:
         samples, labels = file["samples"], file["labels"]
     assert samples.shape == (9, 28, 28, 1)
@@ -55,7 +63,7 @@ def test_a_grid_and_an_array_show_the_same_samples(runs, tmp_path):
 
 
 def test_samples_are_a_function_of_the_seed(runs, tmp_path):
-    run = sample.restore(runs / "uniform")
+    run = restore(runs / "uniform")
     arrays = []
     for name, seed in ("a", 1), ("b", 1), ("c", 2):
         with np.load(write(run, tmp_path / f"{name}.npz", seed=seed)) as file:
@@ -66,25 +74,25 @@ def test_samples_are_a_function_of_the_seed(runs, tmp_path):
 
 
 def test_more_samples_than_fit_in_one_call_are_all_there(runs, tmp_path):
-    run = sample.restore(runs / "labels")
+    run = restore(runs / "labels")
     with np.load(write(run, tmp_path / "x.npz", n=300)) as file:
         assert len(file["samples"]) == len(file["labels"]) == 300
 
 
 def test_the_label_that_is_asked_for_is_drawn(runs, tmp_path):
-    run = sample.restore(runs / "labels")
+    run = restore(runs / "labels")
     with np.load(write(run, tmp_path / "x.npz", label=7)) as file:
         np.testing.assert_array_equal(file["labels"], np.full(8, 7))
 
 
 def test_truncation_bounds_the_latents(runs):
-    run = sample.restore(runs / "labels")
-    z = sample.truncated(run, 0.5).experiment.latent(jax.random.key(0), 100)
+    run = restore(runs / "labels")
+    z = truncated(run, 0.5).experiment.latent(jax.random.key(0), 100)
     assert np.abs(z).max() <= 0.5
 
 
 def test_interpolation_walks_from_one_sample_to_another_in_every_row(runs, tmp_path):
-    run = sample.restore(runs / "labels")
+    run = restore(runs / "labels")
     with np.load(write(run, tmp_path / "x.npz", n=16, interpolate=8, label=3)) as file:
         rows = file["samples"].reshape(2, 8, -1).astype(float)
     steps = np.abs(np.diff(rows, axis=1)).mean(axis=2)
@@ -95,16 +103,16 @@ def test_interpolation_walks_from_one_sample_to_another_in_every_row(runs, tmp_p
 
 
 def test_a_gif_returns_to_where_it_began(runs, tmp_path):
-    run = sample.restore(runs / "labels")
+    run = restore(runs / "labels")
     with Image.open(write(run, tmp_path / "x.gif", n=4, interpolate=3)) as gif:
         assert gif.n_frames == 12
-    z = sample.walk(run.experiment.latent, jax.random.key(0), 4, stops=4, frames=50, closed=True)
+    z = walk(run.experiment.latent, jax.random.key(0), 4, stops=4, frames=50, closed=True)
     steps = np.linalg.norm(np.diff(np.asarray([*z, z[0]]), axis=0), axis=-1)
     assert steps[-1].max() <= steps.max()
 
 
 def test_points_are_drawn_as_points(runs, tmp_path):
-    run = sample.restore(runs / "points")
+    run = restore(runs / "points")
     with np.load(write(run, tmp_path / "x.npz", n=50)) as file:
         assert file["samples"].shape == (50, 2)
         assert file["samples"].dtype == np.float32
@@ -112,15 +120,15 @@ def test_points_are_drawn_as_points(runs, tmp_path):
 
 
 def test_what_a_run_cannot_give_is_refused(runs, tmp_path):
-    labels, uniform = sample.restore(runs / "labels"), sample.restore(runs / "uniform")
+    labels, uniform = restore(runs / "labels"), restore(runs / "uniform")
     mistakes = [
         ("--label=10", lambda path: write(labels, path, label=10)),
         ("--label=1", lambda path: write(uniform, path, label=1)),
         ("--truncation", lambda path: write(uniform, path, truncation=0.5)),
         ("--interpolate=3", lambda path: write(labels, path, n=8, interpolate=3)),
         ("--out", lambda path: write(labels, path.with_suffix(".jpg"))),
-        ("--step", lambda path: sample.restore(runs / "labels", step=999)),
-        ("--workdir", lambda path: sample.restore(tmp_path)),
+        ("--step", lambda path: restore(runs / "labels", step=999)),
+        ("--workdir", lambda path: restore(tmp_path)),
     ]
     for names, mistake in mistakes:
         with pytest.raises(ConfigError, match=names):
