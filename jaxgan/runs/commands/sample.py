@@ -50,7 +50,13 @@ def define_flags() -> None:
         "file to write: .png, .npz, .gif or .wav; a directory if --input is one",
         required=True,
     )
-    define_options({f"--recipe={name}": one.options for name, one in VARIANTS.items()})
+    define_sample_options()
+
+
+def define_sample_options(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flags of the options that the samples of each GAN have."""
+    groups = {f"--recipe={name}": one.options for name, one in VARIANTS.items()}
+    define_options(groups, flag_values)
 
 
 def define_checkpoint(purpose: str) -> None:
@@ -134,7 +140,7 @@ def _drawn(samples: Any, columns: int | None) -> np.ndarray:
     return show(samples, columns)
 
 
-def options_of(recipe: str) -> Any:
+def options_of(recipe: str, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
     """The options of a GAN's samples that the flags give.
 
     Raises:
@@ -145,7 +151,7 @@ def options_of(recipe: str) -> Any:
     for name, variant in VARIANTS.items():
         for field in dataclasses.fields(variant.options):
             owners.setdefault(field.name, []).append(f"--recipe={name}")
-    asked = {name: value for name, value in given(owners).items() if value is not None}
+    asked = {name: value for name, value in given(owners, flag_values).items() if value is not None}
     for name, value in asked.items():
         if name not in own and value is not False:
             raise ConfigError(

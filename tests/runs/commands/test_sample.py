@@ -1,12 +1,15 @@
 import os
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from absl import flags
 from PIL import Image
+from untrained import run_of
 
 from jaxgan.runs.commands import sample
 from jaxgan.runs.config import ConfigError, make
@@ -133,6 +136,89 @@ def test_what_a_run_cannot_give_is_refused(runs, tmp_path):
     for names, mistake in mistakes:
         with pytest.raises(ConfigError, match=names):
             mistake(tmp_path / "x.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_infogan_truncates_its_noise_and_leaves_codes_alone():
+    run = run_of("infogan")
+    z = np.asarray(truncated(run, 0.1).experiment.latent(jax.random.key(0), 100))
+    noise, categories, continuous = np.split(z, [4, 7], axis=1)
+    assert np.abs(noise).max() <= 0.1
+    np.testing.assert_array_equal(np.sort(categories), np.tile([0, 0, 1], (100, 1)))
+    assert np.abs(continuous).max() > 0.9
+
+
+def sweep(recipe, n, code):
+    run, variant = run_of(recipe), VARIANTS[recipe]
+    return variant.draw(run, variant.options(sweep=code), jax.random.key(0), n)
+
+
+def test_codes_are_swept_in_rows():
+    categories = sweep("infogan", 2, code=0)
+    assert categories.shape == (2 * 30 + 2, 3 * 30 + 2, 3)
+    continuous = sweep("infogan", 2, code=1)
+    assert continuous.shape == (2 * 30 + 2, 9 * 30 + 2, 3)
+    first, last = continuous[2:30, 2:30].astype(float), continuous[2:30, -30:-2].astype(float)
+    assert np.abs(first - last).max() > 0
+
+
+def test_a_pair_of_domains_is_written_together(tmp_path):
+    run = run_of("cogan")
+    with np.load(write(run, tmp_path / "x.npz", n=4)) as file:
+        assert file["samples"].shape == file["samples_of_y"].shape == (4, 28, 28, 1)
+    assert picture(write(run, tmp_path / "x.png", n=4)).shape == (62, 122, 3)
+
+
+def test_sounds_are_written_one_after_the_other(tmp_path):
+    settings = {"dataset": "notes", "split": "train", "conditional": True}
+    run = run_of("gan", model="wavegan", latent_dim=4, width=1, **settings)
+    with wave.open(str(write(run, tmp_path / "x.wav", n=4)), "rb") as file:
+        assert file.getframerate() == 4000
+        assert file.getnframes() >= 4 * 1024
+    assert picture(write(run, tmp_path / "x.png", n=4)).ndim == 3
+
+
+def options_of(recipe, *arguments):
+    values = flags.FlagValues()
+    sample.define_sample_options(values)
+    values(["sample.py", *arguments])
+    return sample.options_of(recipe, values)
+
+
+def test_a_gan_gets_its_own_options():
+    assert options_of("cyclegan", "--back").back
+    assert options_of("cyclegan").back is False
+    assert options_of("infogan", "--sweep=1").sweep == 1
+    assert options_of("context_encoder", "--mask=hole.png").mask == "hole.png"
+
+
+@pytest.mark.parametrize(
+    ("message", "mistake"),
+    [
+        (r"--back=True: .*pix2pix.* goes with --recipe=cyclegan$", ("pix2pix", "--back")),
+        (r"--mask=x.png: .*pix2pix.*--recipe=context_encoder", ("pix2pix", "--mask=x.png")),
+        (r"--sweep=0: .*acgan.* goes with --recipe=infogan$", ("acgan", "--sweep=0")),
+    ],
+)
+def test_options_of_other_gans_are_refused(message, mistake):
+    with pytest.raises(ConfigError, match=message) as error:
+        options_of(*mistake)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("message", "mistake"),
+    [
+        ("a code from 0 to 2", lambda out: sweep("infogan", 2, code=3)),
+        ("no sounds", lambda out: write(run_of("infogan"), out.with_suffix(".wav"))),
+        ("--from_data$", lambda out: write(run_of("pix2pix"), out)),
+        ("--truncation: .*pix2pix", lambda out: write(run_of("pix2pix"), out, truncation=0.5)),
+    ],
+)
+def test_what_a_gan_cannot_draw_is_refused_and_nothing_is_written(message, mistake, tmp_path):
+    with pytest.raises(ConfigError, match=message) as error:
+        mistake(tmp_path / "out.png")
+    assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
