@@ -47,9 +47,10 @@ def truncated(run, amount):
     return VARIANTS[run.config.recipe].truncate(run, amount)
 
 
-def write(run, path, *, n=8, seed=0, label=None, truncation=None, interpolate=0):
+def write(run, path, *, n=8, seed=0, label=None, truncation=None, interpolate=0, **options):
     run = run if truncation is None else truncated(run, truncation)
-    sample.write(path, run, jax.random.key(seed), n, label, interpolate)
+    options = VARIANTS[run.config.recipe].options(**options)
+    sample.write(path, run, options, jax.random.key(seed), n, label, interpolate)
     return path
 
 
@@ -148,18 +149,23 @@ def test_infogan_truncates_its_noise_and_leaves_codes_alone():
     assert np.abs(continuous).max() > 0.9
 
 
-def sweep(recipe, n, code):
-    run, variant = run_of(recipe), VARIANTS[recipe]
-    return variant.draw(run, variant.options(sweep=code), jax.random.key(0), n)
-
-
-def test_codes_are_swept_in_rows():
-    categories = sweep("infogan", 2, code=0)
+def test_codes_are_swept_in_rows(tmp_path):
+    run = run_of("infogan")
+    categories = picture(write(run, tmp_path / "0.png", n=2, sweep=0))
     assert categories.shape == (2 * 30 + 2, 3 * 30 + 2, 3)
-    continuous = sweep("infogan", 2, code=1)
+    continuous = picture(write(run, tmp_path / "1.png", n=2, sweep=1))
     assert continuous.shape == (2 * 30 + 2, 9 * 30 + 2, 3)
     first, last = continuous[2:30, 2:30].astype(float), continuous[2:30, -30:-2].astype(float)
     assert np.abs(first - last).max() > 0
+
+
+def test_codes_are_swept_over_truncated_noise(tmp_path):
+    run = run_of("infogan", code_continuous=0)  # a row is its noise and nothing else
+    upper, lower = np.split(picture(write(run, tmp_path / "x.png", n=2, sweep=0))[1:-1], 2)
+    assert (upper != lower).any()
+    tame = picture(write(run, tmp_path / "y.png", n=2, sweep=0, truncation=1e-4))
+    upper, lower = np.split(tame[1:-1].astype(int), 2)
+    np.testing.assert_allclose(upper, lower, atol=1)
 
 
 def test_a_pair_of_domains_is_written_together(tmp_path):
@@ -209,7 +215,11 @@ def test_options_of_other_gans_are_refused(message, mistake):
 @pytest.mark.parametrize(
     ("message", "mistake"),
     [
-        ("a code from 0 to 2", lambda out: sweep("infogan", 2, code=3)),
+        ("a code from 0 to 2", lambda out: write(run_of("infogan"), out, sweep=3)),
+        (
+            "--out=.*npz: .*png",
+            lambda out: write(run_of("infogan"), out.with_suffix(".npz"), sweep=0),
+        ),
         ("no sounds", lambda out: write(run_of("infogan"), out.with_suffix(".wav"))),
         ("--from_data$", lambda out: write(run_of("pix2pix"), out)),
         ("--truncation: .*pix2pix", lambda out: write(run_of("pix2pix"), out, truncation=0.5)),
