@@ -1,11 +1,13 @@
 # make demo: train on the digits that ship with the package.   make test: the whole test suite.
-# Both set up .venv when it is missing or when pyproject.toml has changed, and only then.
+# make docs: build the documentation site in build/docs.
+# All set up .venv when it is missing or when pyproject.toml has changed, and only then.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+DOCS_READY := .venv/docs-ready
 
-.PHONY: demo test test-slow lint setup
+.PHONY: demo docs lint setup test test-slow
 
 demo: setup
 	$(BIN)/python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags
@@ -22,6 +24,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 
+docs: $(DOCS_READY)
+	$(BIN)/python docs/make.py
+
 setup: $(READY)
 
 $(READY): pyproject.toml
@@ -29,3 +34,8 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
+
+# Only `make docs` needs these packages.
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $(DOCS_READY)

@@ -1,11 +1,11 @@
-"""Save and restore a run, through Orbax, so that what comes back is what went in, bit for bit.
+"""Checkpoints of a run, saved through Orbax and restored bit for bit.
 
-Orbax writes a step to a temporary directory and renames it when it is complete, but it keeps no
-checksum of the data: a flipped bit would be loaded as a wrong weight. So each checkpoint carries
-the SHA-256 of its arrays, and one that does not match is passed over for the one before it.
+Orbax writes a step to a temporary directory and renames it when it is complete, but keeps no
+checksum of the data: a flipped bit would be loaded as a wrong weight. So each checkpoint holds the
+SHA-256 of its arrays, and one that does not match is skipped in favor of the one before it.
 
-Where several processes train one model, all of them make the same calls, on one directory that all
-of them see. A checkpoint does not depend on how many wrote it, nor on how many read it.
+If several processes train one model, all of them make the same calls, on a directory that they
+share. A checkpoint does not depend on how many processes write or read it.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ __all__ = ["CheckpointError", "Checkpoints", "digest"]
 
 
 class CheckpointError(ValueError):
-    """There is no checkpoint that can be restored."""
+    """The error that no checkpoint can be restored."""
 
 
 class Checkpoints:
@@ -34,17 +34,29 @@ class Checkpoints:
     Use it as a context manager, or call `close`.
 
     Args:
-        directory: where they are; made when the first one is saved.
+        directory: where they are; created when the first one is saved.
         keep: how many to keep, at least 1.
 
     Raises:
-        ValueError: `keep` is below 1.
+        ValueError: if `keep` is below 1.
+
+    Example:
+        >>> import tempfile
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.checkpoint import Checkpoints
+        >>> state = {"weights": jnp.arange(3.0)}
+        >>> with tempfile.TemporaryDirectory() as directory, Checkpoints(directory) as checkpoints:
+        ...     checkpoints.save(100, state, notes={"loss": "hinge"})
+        ...     step, restored = checkpoints.restore(like=state)
+        ...     notes = checkpoints.notes(step)
+        >>> step, restored["weights"].tolist(), notes
+        (100, [0.0, 1.0, 2.0], {'loss': 'hinge'})
     """
 
     def __init__(self, directory: str | Path, *, keep: int = 2):
         if keep < 1:
             raise ValueError(f"keep is {keep}; expected at least 1 checkpoint")
-        # Orbax fails in the background, not here, if the path is relative.
+        # With a relative path Orbax would fail later, in the background.
         self._directory = Path(directory).resolve()
         self._manager = ocp.CheckpointManager(
             self._directory,
@@ -62,20 +74,20 @@ class Checkpoints:
         self.close()
 
     def close(self) -> None:
-        """Finish what is being written."""
+        """Finish writing, and release the directory."""
         self._manager.close()
 
     def steps(self) -> list[int]:
-        """The steps of which there is a checkpoint, in rising order."""
+        """Return the steps that have a checkpoint, in ascending order."""
         return sorted(self._manager.all_steps())
 
     def save(self, step: int, state: Any, notes: dict[str, Any] | None = None) -> None:
         """Write a checkpoint, unless this step has one; return when it is on disk.
 
         Args:
-            step: the number it is found by.
+            step: the number by which it is found.
             state: any pytree of arrays and random keys.
-            notes: anything small that JSON can hold; `restore` gives it back.
+            notes: small JSON values, which the method `notes` returns.
         """
         if step in self.steps():
             return
@@ -90,18 +102,18 @@ class Checkpoints:
         self._manager.wait_until_finished()
 
     def restore(self, like: Any, step: int | None = None) -> tuple[int, Any]:
-        """Read the newest checkpoint that is whole.
+        """Read the newest checkpoint that is intact.
 
         Args:
-            like: a pytree of arrays, or of their shapes and dtypes, such as the state has. Where
-                its leaves are on devices, the restored ones are put there.
-            step: which one; the newest whole one if None.
+            like: a pytree with the structure of the state, of arrays or of their shapes and dtypes.
+                If its leaves are on devices, the restored ones are put there.
+            step: which checkpoint to read; None is the newest one that is intact.
 
         Returns:
             The step and the state.
 
         Raises:
-            CheckpointError: there is none, or none is whole and fits `like`.
+            CheckpointError: if there is none, or none is intact and fits `like`.
         """
         steps = self.steps() if step is None else [step]
         reason = "there is none"
@@ -109,15 +121,15 @@ class Checkpoints:
             state, reason = None, "another process cannot read it"
             try:
                 state = self._read(candidate, like)
-            except Exception as error:  # what a damaged file raises depends on where the damage is
+            except Exception as error:  # a damaged file can raise any error
                 reason = str(error).partition("\n")[0]
-            if not int(greatest(state is None)):  # they all go on from one step, or train nonsense
+            if not int(greatest(state is None)):  # all have to continue from the same step
                 return candidate, state
             logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
         raise CheckpointError(f"no checkpoint in {self._directory} can be restored: {reason}")
 
     def notes(self, step: int) -> dict[str, Any]:
-        """What was noted when that step was saved."""
+        """Return the notes that were saved with a step."""
         return self._record(step)["notes"]
 
     def _record(self, step: int) -> dict[str, Any]:
@@ -139,13 +151,20 @@ class Checkpoints:
 
 
 def digest(state: Any) -> str:
-    """SHA-256 over the bytes, shapes and dtypes of all arrays of a pytree.
+    """Return the SHA-256 of the bytes, shapes and dtypes of all arrays of a pytree.
 
     Args:
         state: any pytree of arrays and random keys.
 
     Returns:
-        64 hexadecimal digits: equal for two states exactly if they are the same bit for bit.
+        64 hexadecimal digits, which are equal for states that are equal bit for bit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.checkpoint import digest
+        >>> one, other = {"weights": jnp.arange(3.0)}, {"weights": jnp.arange(3.0).at[0].set(1e-30)}
+        >>> digest(one) == digest(one), digest(one) == digest(other), len(digest(one))
+        (True, False, 64)
     """
     sha = hashlib.sha256()
     for leaf in jax.tree.leaves(_to_host(state)):
@@ -163,12 +182,12 @@ def _without_keys(state: Any) -> Any:
 
 
 def _to_host(state: Any) -> Any:
-    """NumPy arrays: they are written and read alike on any number of devices and processes."""
+    """Convert to NumPy arrays, which do not depend on the number of devices and processes."""
     return jax.tree.map(np.asarray, jax.device_get(_without_keys(state)))
 
 
 def _named(tree: Any) -> dict[str, Any]:
-    """Leaves by name, as `g.params.Dense_0.kernel`: a file does not depend on Python's types."""
+    """Return the leaves by names such as `g.params.Dense_0.kernel`, whatever their Python types."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 

@@ -58,6 +58,7 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
     if isinstance(padding, str):
         _check_padding(padding)
         padding = lax.padtype_to_pads(x.shape[1:-1], window, strides, padding)
+    x, kernel = _vary_alike(x, kernel)
     y = lax.platform_dependent(
         x,
         kernel,
@@ -95,6 +96,7 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
     if isinstance(padding, str):
         _check_padding(padding)
         padding = [_transposed_padding(k, stride, padding) for k in window]
+    x, kernel = _vary_alike(x, kernel)
     y = lax.platform_dependent(
         x,
         kernel,
@@ -127,6 +129,16 @@ def depth_to_space(x: Array, block: int) -> Array:
     pairs = [axis for i in range(1, d + 1) for axis in (i, i + d)]
     x = x.transpose(0, *pairs, x.ndim - 1)
     return x.reshape(batch, *(n * block for n in space), -1)
+
+
+def _vary_alike(x, kernel):
+    """Gives both operands the type of what varies over the same axes of a `jax.shard_map`.
+
+    JAX's own operations do so themselves; derivatives that are stated by hand have to be told.
+    """
+    x_axes, kernel_axes = (jax.typeof(a).manual_axis_type.varying for a in (x, kernel))
+    x = lax.pcast(x, tuple(kernel_axes - x_axes), to="varying")
+    return x, lax.pcast(kernel, tuple(x_axes - kernel_axes), to="varying")
 
 
 def _conv_on_cpu(x, kernel, *, stride, padding):

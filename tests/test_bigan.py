@@ -94,6 +94,22 @@ def test_a_penalty_is_of_both_parts_of_a_pair():
     assert metrics_of(gan)["d_penalty"] == pytest.approx(3**2 + 4**2)
 
 
+def test_a_penalty_is_paid_as_in_gan():
+    gan = game(
+        judge=lambda v, x, z: (3 * x + 4 * z)[:, 0] + 0 * v,  # its penalty is 12.5
+        penalty=penalties.r1,
+        penalty_weight=lambda step: 2.0 + step,
+        penalty_every=2,
+    )
+    state, paid = gan.init(KEY, Batch(X)), []
+    for _ in range(3):
+        state, metrics = jax.jit(gan.d_step)(state, Batch(X))
+        paid.append(float(metrics["d_penalty"]))
+    assert paid == pytest.approx([2 * 2.0 * 12.5, 0.0, 2 * 4.0 * 12.5])
+    with pytest.raises(ValueError, match="a penalty every 0 steps"):
+        game(penalty=penalties.r1, penalty_every=0)
+
+
 def test_errors():
     with pytest.raises(ValueError, match=r"the generator makes \(1,\), the data are \(2,\)"):
         game().init(KEY, Batch(jnp.ones((4, 2))))

@@ -1,5 +1,7 @@
 """The matrix-product convolutions of CPU equal those of lax, with all their derivatives."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 from jax.sharding import AxisType, PartitionSpec
+from networks import compilation
 
 from jaxgan.convolution import conv, conv_transpose, depth_to_space, space_to_depth
 
@@ -228,6 +231,46 @@ def test_data_parallel_second_derivatives(ours, theirs, mode):
         return jax.jit(lambda *inputs: derivatives(function, 2, "SAME")(*inputs)["second"])
 
     assert_close(data_parallel(second(ours), mode)(x, kernel), second(theirs)(x, kernel))
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+@pytest.mark.parametrize("split", [(0, 1), (0,), (1,)], ids=["both", "inputs", "kernel"])
+@pytest.mark.parametrize("channels", [(8, 12), (8, 2)], ids=["wide", "narrow"])
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=IDS)
+def test_operands_may_differ_between_devices_or_not(ours, theirs, channels, split, check_vma):
+    """As where G learns: the samples differ between the devices, and D's kernel does not."""
+    axes = [0 if i in split else None for i in (0, 1)]
+    shapes = (2, 6, 6, channels[0]), (4, 4, *channels)
+    operands = arrays(*[(4,) * (axis == 0) + s for axis, s in zip(axes, shapes, strict=True)])
+
+    def gradients(function):
+        def energy(x, kernel):
+            return jnp.sum(jnp.tanh(function(x, kernel, stride=2)))
+
+        def penalized(x, kernel):
+            slopes = jax.grad(energy, split)(x, kernel)
+            return energy(x, kernel) + sum(jnp.sum(slope**2) for slope in slopes)
+
+        return jax.grad(penalized, (0, 1))
+
+    def on_a_device(*operands):
+        own = [a[0] if axis == 0 else a for a, axis in zip(operands, axes, strict=True)]
+        found = gradients(ours)(*own)
+        # With `check_vma`, gradients of what is the same on all devices arrive summed over them.
+        whole = (lambda a: a) if check_vma else partial(lax.psum, axis_name="data")
+        return [a[None] if axis == 0 else whole(a) for a, axis in zip(found, axes, strict=True)]
+
+    def on_one_device(*operands):
+        found = jax.vmap(gradients(theirs), axes)(*operands)
+        return [a if axis == 0 else a.sum(0) for a, axis in zip(found, axes, strict=True)]
+
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+    specs = tuple(PartitionSpec("data") if axis == 0 else PartitionSpec() for axis in axes)
+    on_devices = jax.shard_map(
+        on_a_device, mesh=mesh, in_specs=specs, out_specs=list(specs), check_vma=check_vma
+    )
+    with compilation(optimised=False):
+        assert_close(jax.jit(on_devices)(*operands), jax.jit(on_one_device)(*operands))
 
 
 @pytest.mark.parametrize("function", [conv, conv_transpose], ids=IDS)

@@ -129,7 +129,12 @@ def test_the_bound_is_above_all_that_the_categories_have():
     assert silent["information"].max() < 0
 
 
-def test_the_bound_is_that_of_the_formula():
+@pytest.mark.parametrize(
+    "weights",
+    [{}, {"code_weight": 0.0}, {"continuous_weight": 0.0}, {"continuous_weight": 1.0}],
+    ids=str,
+)
+def test_the_bound_and_its_weights_are_those_of_the_formula(weights):
     codes = Codes((3, 2), 2)
     rng = np.random.default_rng(0)
     found = jnp.float32(rng.normal(size=(5, codes.features)))
@@ -139,25 +144,42 @@ def test_the_bound_is_that_of_the_formula():
         reading,
         codes=codes,
         latent=NOISE,
+        **weights,
         g_optimizer=optax.sgd(0.1),
         d_optimizer=optax.sgd(0.1),
     )
     x = jnp.zeros((5, 3 + codes.size))
     state = gan.init(KEY, Batch(x))
-    _, metrics = jax.jit(gan.g_step)(state, Batch(x))
-    # The generator shows z itself: its samples, of which the step's key decides, are drawn again.
-    step_key = jax.random.fold_in(jax.random.fold_in(state.key, 0), 0)
-    latent_key, _ = jax.random.split(jax.random.split(step_key)[0])
-    z = np.asarray(latents.concatenate(NOISE, codes.latent)(latent_key, 5))[:, 3:]
-    expected = np.log(3) + np.log(2) + 2 * np.log(2)
+    steps = {"g": (0, 2, gan.g_step), "d": (1, 3, gan.d_step)}
+    for player, (which, keys, step) in steps.items():
+        _, metrics = jax.jit(step)(state, Batch(x))
+        # The generator shows z itself, which is drawn again with the step's key.
+        step_key = jax.random.fold_in(jax.random.fold_in(state.key, which), 0)
+        latent_key, _ = jax.random.split(jax.random.split(step_key, keys)[0])
+        z = np.asarray(latents.concatenate(NOISE, codes.latent)(latent_key, 5))
+        categorical, continuous = information(z[:, 3:], np.asarray(found))
+        np.testing.assert_allclose(
+            metrics[f"{player}_information"], categorical + continuous, rtol=1e-4
+        )
+        logits = z[:, 0] if player == "d" else -z[:, 0]  # those of real examples are 0
+        adversarial = np.logaddexp(0, logits).mean() + (np.log(2) if player == "d" else 0)
+        lambdas = {"code_weight": 1.0, "continuous_weight": 0.1} | weights
+        expected = adversarial - lambdas["code_weight"] * categorical
+        expected -= lambdas["continuous_weight"] * continuous
+        np.testing.assert_allclose(metrics[f"{player}_loss"], expected, rtol=1e-4)
+
+
+def information(codes, found):
+    """Mean L_I of categories of 3 and of 2, and of two continuous codes."""
+    categorical, continuous = np.log(3) + np.log(2), 2 * np.log(2)
     for columns in ([0, 1, 2], [3, 4]):
-        logits = np.asarray(found)[:, columns]
+        logits = found[:, columns]
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        expected += np.log((probabilities * z[:, columns]).sum(axis=1))
+        categorical += np.log((probabilities * codes[:, columns]).sum(axis=1))
     for value, mean, log_deviation in ((5, 5, 7), (6, 6, 8)):
         normal = stats.norm(found[:, mean], np.exp(found[:, log_deviation]))
-        expected += normal.logpdf(z[:, value])
-    np.testing.assert_allclose(metrics["g_information"], expected.mean(), rtol=1e-4)
+        continuous += normal.logpdf(codes[:, value])
+    return categorical.mean(), continuous.mean()
 
 
 def test_codes_are_placed_behind_the_noise():

@@ -1,7 +1,7 @@
-"""Data: what is on disk -> uint8 arrays -> batches on the device.
+"""Data sets: from files on disk to uint8 arrays to batches on the device.
 
-`load` gives a data set by its name, `order` says which of its examples a step sees, and `gather`
-takes them out of an array on the device inside a compiled step.
+`load` returns a data set by its name, `order` decides which of its examples each step sees, and
+`gather` picks them from an array on the device, inside a compiled step.
 """
 
 from jaxgan.data.batches import gather, order, to_uint8, to_unit

@@ -1,9 +1,9 @@
-"""Decoded data sets on disk, so that an image is decoded once and not once a run.
+"""A cache of decoded data sets on disk, so that images are decoded once and not in every run.
 
-An entry is a folder: `x.npy`, `y.npy` where there are labels, and `entry.json`, which says what
-the two must look like. It is written under another name and renamed when it is complete, so
-neither a killed process nor two processes at once can leave half an entry behind. What a killed
-process does leave is a folder `.partial-...`, which may be deleted.
+An entry is a folder: `x.npy`, `y.npy` if there are labels, and `entry.json`, which describes both
+arrays. It is written under a temporary name and renamed when it is complete, so neither a killed
+process nor two concurrent ones can leave half an entry. A killed process may leave a folder
+`.partial-...`, which is safe to delete.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from absl import logging
 
 from jaxgan.data.dataset import Dataset
 
-FORMAT = 1  # raise it when the same key would give other arrays than before
+FORMAT = 1  # increment it when the same key would yield different arrays than before
 
 
 class Decoded(NamedTuple):
     """A freshly decoded data set.
 
     Attributes:
-        dataset: The data set; its images lie in `x.npy` of the folder that was given, or in
+        dataset: the data set; its images are in `x.npy` of the folder that was given, or in
             memory.
-        remark: One line that the user has to see at every load; empty if there is none.
+        remark: one line to show to the user at every load; empty if there is none.
     """
 
     dataset: Dataset
@@ -38,23 +38,26 @@ class Decoded(NamedTuple):
 
 
 def default_root() -> Path:
-    """Returns the folder of the cache where the user names none."""
+    """Return the folder of the cache that is used if the user names none."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgan" / "data"
 
 
 def cached(
     root: Path, name: str, key: Mapping[str, Any], build: Callable[[Path | None], Decoded]
 ) -> Dataset:
-    """Returns a data set from the cache, or builds it and caches it.
+    """Return a data set from the cache, or build it and cache it.
 
-    A damaged entry is built anew, and a folder that cannot be written to only costs the time of
-    decoding again: both are logged, neither is an error.
+    A damaged entry is rebuilt. If the folder is not writable, the data set is decoded in every run.
+    Both are logged, and neither is an error.
 
     Args:
-        root: Folder of the cache; created where it is missing.
-        name: Name of the data set.
-        key: Everything the arrays depend on, as JSON values.
-        build: Decodes the data set, given a folder to write `x.npy` to, or None.
+        root: folder of the cache; created if it is missing.
+        name: name of the data set.
+        key: everything that the arrays depend on, as JSON values.
+        build: decodes the data set, given a folder to write `x.npy` to, or None.
+
+    Returns:
+        The data set.
     """
     key = {"format": FORMAT, "name": name, **key}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
@@ -65,7 +68,11 @@ def cached(
         try:
             (scratch / "new").mkdir(parents=True)
         except OSError as error:
-            logging.warning("cannot cache %s (%s): pass a --cache_dir that can be", name, error)
+            logging.warning(
+                "cannot cache %s (%s): give a folder that is writable, cache_dir=DIRECTORY",
+                name,
+                error,
+            )
             decoded = build(None)
         else:
             try:
@@ -79,7 +86,7 @@ def cached(
 
 
 def _read(entry: Path, name: str) -> Decoded | None:
-    """Opens an entry; None where there is none that is whole."""
+    """Open an entry; return None if there is none that is intact."""
     if not entry.exists():
         return None
     try:
@@ -89,12 +96,12 @@ def _read(entry: Path, name: str) -> Decoded | None:
         dataset = Dataset(x, y, name, tuple(content["class_names"]))
         return Decoded(dataset, content["remark"])
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        logging.warning("cached data %s is damaged (%s): decoding anew", entry, error)
+        logging.warning("cached data %s is damaged (%s): decoding it again", entry, error)
         return None
 
 
 def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:
-    """Completes an entry and gives it its name; without success the data set stays usable."""
+    """Complete an entry and rename it; if that fails, the data set remains usable."""
     x, y, name, class_names = decoded.dataset[:4]
     if not (new / "x.npy").exists():  # it was kept in memory
         return decoded
@@ -110,14 +117,14 @@ def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:
         if y is not None:
             np.save(new / "y.npy", y)
         (new / "entry.json").write_text(json.dumps(content, indent=1))
-        if entry.exists():  # damaged, or just finished by another process with the same content
+        if entry.exists():  # damaged, or another process has just completed the same one
             entry.rename(new.with_name("old"))
         new.rename(entry)
     except OSError as error:
         logging.info("%s was not published: %s", entry, error)
     published = _read(entry, name)
     if published is None:
-        logging.warning("cannot cache %s in %s: decoding again next time", name, entry.parent)
+        logging.warning("cannot cache %s in %s: the next run decodes it again", name, entry.parent)
     return published or decoded
 
 
@@ -126,7 +133,7 @@ def _describe(array: np.ndarray) -> list[Any]:
 
 
 def _open(path: Path, description: list[Any]) -> np.ndarray:
-    array = np.lib.format.open_memmap(path, "r")  # nothing but .npy, and no pickled objects
+    array = np.lib.format.open_memmap(path, "r")  # .npy only, and no pickled objects
     if _describe(array) != description:
         raise ValueError(f"{path.name} is {_describe(array)}, expected {description}")
     return array

@@ -1,38 +1,28 @@
-"""The handwritten digits that are part of the package."""
+"""The handwritten digits that ship with the package."""
 
 from importlib import resources
 
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.errors import DataError
 from jaxgan.data.idx import read_idx
 
 
-def load_digits(split: str = "train", image_size: int | None = None) -> Dataset:
-    """Loads the 10,000 images of MNIST's test split, which need no download.
+def load_digits(image_size: int | None = None) -> Dataset:
+    """Load the 10,000 images of MNIST's test split, without a download.
 
-    There is one split, `train`: it is all of them. Scores computed on `digits` are therefore not
-    scores on MNIST, whose test images these are; use `mnist` for those.
+    They are MNIST's test images, so results on `digits` are not results on MNIST; use `mnist` for
+    those.
 
     Args:
-        split: `train`.
-        image_size: Side to resize to; None keeps 28.
+        image_size: the side to resize to; None keeps 28.
 
     Returns:
         uint8 images `[10000, 28, 28, 1]`, white on black, and labels 0 to 9.
 
-    Raises:
-        DataError: for another split.
-
     Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
     recognition", 1998; CC BY-SA 3.0, see `digits/LICENSE`.
     """
-    if split != "train":
-        raise DataError(
-            f"digits has no split {split!r} (--split): its one split, 'train', is all 10,000 "
-            "images; take --dataset=mnist for a train and a test split"
-        )
     images = _read("t10k-images-idx3-ubyte.gz")[..., np.newaxis]
     labels = _read("t10k-labels-idx1-ubyte.gz").astype(np.int32)
     if image_size is not None:

@@ -1,8 +1,8 @@
-"""Pairs and domains of pictures, derived from any data set by its name.
+"""Pairs and domains of pictures, derived from other data sets.
 
-A derived set has a name `PREFIX:NAME`, and prefixes may be put before prefixes. Its x is what is to
-be generated and its y is what from: `outlines:digits` is the digits with their outlines. Where y
-becomes pictures, the labels are dropped. What is derived is computed at each load, in memory.
+A derived set is named `PREFIX:NAME`, and prefixes can be chained. Its x is what is to be generated,
+and its y is what to generate it from: `outlines:digits` holds the digits and their outlines. If y
+becomes pictures, the labels are dropped. Derived pictures are computed at each load, in memory.
 """
 
 from collections.abc import Callable
@@ -14,50 +14,52 @@ import numpy as np
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
 
+__all__ = ["PREFIXES", "gray", "outlines", "reduced", "silhouettes"]
+
 Derive = Callable[[np.ndarray], np.ndarray]
 
-_AT_ONCE = 32  # pictures whose intermediate results are held in memory
-_SLOPE = 12  # of 255 in a pixel, above which an edge is drawn
-_CONTRAST = 32  # of 255, above which a pixel is no background
+_AT_ONCE = 32  # pictures whose intermediate results are in memory at a time
+_SLOPE = 12  # an edge is drawn where the slope is above this, of 255 levels a pixel
+_CONTRAST = 32  # a pixel that differs by more than this, of 255 levels, is not background
 
 
 class LoadNamed(Protocol):
-    """Loads an underlying set by its name, otherwise as the derived one was asked for."""
+    """A function that loads the underlying set, with the settings of the derived one."""
 
     def __call__(self, name: str, *, image_size: int | None, side_by_side: bool = False) -> Dataset:
-        """With `side_by_side`, the images of a folder are two pictures each."""
+        """Load a set; with `side_by_side`, each image of a folder is two pictures."""
         ...
 
 
 def load_derived(name: str, image_size: int | None, load_named: LoadNamed) -> Dataset:
-    """Loads a set whose name has one of the `PREFIXES`.
+    """Load a set whose name starts with one of the `PREFIXES`.
 
         outlines:NAME      y is the outline of x, `[N, H, W, 1]`: white lines on black
-        silhouettes:NAME   y is the silhouette of x, `[N, H, W, 1]`: what is not background is white
+        silhouettes:NAME   y is the silhouette of x, `[N, H, W, 1]`: white where x is not background
         halved:NAME        y is x at half its side, `[N, H / 2, W / 2, C]`
         quartered:NAME     y is x at a quarter of its side
-        grey:NAME          y is x in grey, `[N, H, W, 1]`, of colour pictures
-        colored:NAME       x is y in one random hue on black; both `[N, H, W, 3]`, of grey pictures
-        rotated:NAME       x is y turned by 90 degrees, against the clock
-        sides:NAME         of pictures that lie side by side, y is the left and x the right one
-        swapped:NAME       x and y of a set of pairs or domains exchanged
-        unpaired:NAME      a set of pairs as two domains: every second x and the y of the others
-        unpaired:ONE,TWO   two data sets as two domains: the x of ONE, and the x of TWO as y
+        gray:NAME          y is x in gray, `[N, H, W, 1]`, for color pictures
+        colored:NAME       x is y in a random hue on black; both `[N, H, W, 3]`, for gray pictures
+        rotated:NAME       x is y rotated by 90 degrees counterclockwise
+        sides:NAME         each image is two pictures side by side: y is the left one, x the right
+        swapped:NAME       a set of pairs or domains with x and y exchanged
+        unpaired:NAME      a set of pairs as two domains: every second x, and the y of the others
+        unpaired:ONE,TWO   two data sets as two domains: the x of ONE, and as y the x of TWO
 
     Args:
         name: `PREFIX:NAME`.
-        image_size: Side of x before it is rotated, and of both pictures of `sides`.
-        load_named: Loads the underlying set.
+        image_size: side of the underlying images, and of both pictures of `sides`.
+        load_named: loads the underlying set.
 
     Raises:
-        DataError: if the underlying set cannot be had, or cannot be used like this.
+        DataError: if the underlying set cannot be loaded, or does not suit the prefix.
     """
     prefix, _, rest = name.partition(":")
     names = rest.split(",") if prefix == "unpaired" else [rest]
     if not all(names):
-        raise DataError(f"{name!r} (--dataset) names no data set: expected {prefix}:digits, say")
+        raise DataError(f"{name!r} names no data set: expected a name such as name={prefix}:digits")
     if len(names) > 2:
-        raise DataError(f"{name!r} (--dataset) has {len(names)} domains, expected 2: unpaired:A,B")
+        raise DataError(f"{name!r} has {len(names)} domains: expected two, name=unpaired:ONE,TWO")
     if prefix == "sides":
         return _sides(name, rest, image_size, load_named)
     sets = [_pictures(load_named(each, image_size=image_size)) for each in names]
@@ -68,12 +70,15 @@ def load_derived(name: str, image_size: int | None, load_named: LoadNamed) -> Da
 
 def _pictures(dataset: Dataset) -> Dataset:
     if dataset.x.ndim != 4:
-        raise DataError(f"{dataset.name} holds no images, of which others could be derived")
+        raise DataError(
+            f"{dataset.name} holds no images: expected a set that does, such as "
+            "name=outlines:digits"
+        )
     return dataset
 
 
 def _with_source(derive: Derive) -> Callable[[Dataset], Dataset]:
-    """A set whose y is derived from its x."""
+    """Return what makes a set whose y is derived from its x."""
     return lambda dataset: Dataset(dataset.x, _in_parts(derive, dataset.x), dataset.name)
 
 
@@ -83,10 +88,26 @@ def _in_parts(derive: Derive, x: np.ndarray) -> np.ndarray:
 
 
 def outlines(x: np.ndarray) -> np.ndarray:
-    """Draws the edges of uint8 pictures, one pixel wide: `[N, H, W, C]` to `[N, H, W, 1]`.
+    """Draw the edges of uint8 pictures, one pixel wide: `[N, H, W, C]` to `[N, H, W, 1]`.
 
-    An edge is where the slope of the blurred picture is steeper than beside it, along the axis on
-    which it is steepest, as in Canny, "A computational approach to edge detection", 1986.
+    An edge is where the slope of the blurred picture is steeper than that of its neighbors, along
+    the axis on which it is steepest, as in Canny, "A computational approach to edge detection",
+    1986.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import outlines
+        >>> square = np.zeros((1, 8, 8, 1), np.uint8)
+        >>> square[:, 2:6, 2:6] = 255
+        >>> print(outlines(square)[0, ..., 0] // 255)
+        [[0 0 0 0 0 0 0 0]
+         [0 0 0 0 0 0 0 0]
+         [0 0 1 1 1 1 0 0]
+         [0 0 1 0 0 1 0 0]
+         [0 0 1 0 0 1 0 0]
+         [0 0 1 1 1 1 0 0]
+         [0 0 0 0 0 0 0 0]
+         [0 0 0 0 0 0 0 0]]
     """
     above, here, below = _rows(x.astype(np.float32), mode="edge")
     left, middle, right = _columns(above + 2 * here + below, mode="edge")
@@ -95,7 +116,7 @@ def outlines(x: np.ndarray) -> np.ndarray:
     slope = np.hypot(down, across)
     above, _, below = _rows(slope)
     left, _, right = _columns(slope)
-    # A half-open comparison: of two equal slopes side by side, one is the edge.
+    # A half-open comparison: of two adjacent pixels of equal slope, one is the edge.
     is_ridge = np.where(
         down > across, (slope > above) & (slope >= below), (slope > left) & (slope >= right)
     )
@@ -103,21 +124,32 @@ def outlines(x: np.ndarray) -> np.ndarray:
 
 
 def _rows(x: np.ndarray, mode: Any = "constant") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each place of `[N, H, W, ...]` what is above it, itself, and what is below it."""
+    """Return what is above each place of `[N, H, W, ...]`, the place itself, and what is below."""
     padded = np.pad(x, [(0, 0), (1, 1), *[(0, 0)] * (x.ndim - 2)], mode=mode)
     return padded[:, :-2], x, padded[:, 2:]
 
 
 def _columns(x: np.ndarray, mode: Any = "constant") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each place of `[N, H, W, ...]` what is left of it, itself, and what is right of it."""
+    """Return what is left of each place of `[N, H, W, ...]`, the place, and what is right of it."""
     left, _, right = _rows(x.swapaxes(1, 2), mode)
     return left.swapaxes(1, 2), x, right.swapaxes(1, 2)
 
 
 def silhouettes(x: np.ndarray) -> np.ndarray:
-    """Draws what differs from the colour of the corners in white: to uint8 `[N, H, W, 1]`.
+    """Draw what differs from the background in white: `[N, H, W, C]` to uint8 `[N, H, W, 1]`.
 
-    The background is the median of the four corners, so a shape may fill one of them.
+    The color of the background is the median of the four corners, so a shape may cover one of them.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import silhouettes
+        >>> picture = np.full((1, 4, 4, 3), 200, np.uint8)  # a light background
+        >>> picture[:, 1:3, 1:3] = 20, 20, 180
+        >>> print(silhouettes(picture)[0, ..., 0])
+        [[  0   0   0   0]
+         [  0 255 255   0]
+         [  0 255 255   0]
+         [  0   0   0   0]]
     """
     corners = x[:, [0, 0, -1, -1], [0, -1, 0, -1]].astype(np.float32)
     background = np.median(corners, axis=1)[:, np.newaxis, np.newaxis]
@@ -125,7 +157,7 @@ def silhouettes(x: np.ndarray) -> np.ndarray:
 
 
 def _largest(x: np.ndarray) -> np.ndarray:
-    """The largest channel of each pixel: ten times as fast as `x.max(axis=-1)`."""
+    """Return the largest channel of each pixel, ten times as fast as `x.max(axis=-1)`."""
     return reduce(np.maximum, np.moveaxis(x, -1, 0))
 
 
@@ -133,14 +165,34 @@ def _white(mask: np.ndarray) -> np.ndarray:
     return np.where(mask, 255, 0).astype(np.uint8)[..., np.newaxis]
 
 
-def grey(x: np.ndarray) -> np.ndarray:
-    """Turns uint8 colour `[N, H, W, 3]` to grey `[N, H, W, 1]`, weighted as ITU-R BT.601 has it."""
+def gray(x: np.ndarray) -> np.ndarray:
+    """Convert uint8 color `[N, H, W, 3]` to gray `[N, H, W, 1]`, with the weights of ITU-R BT.601.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import gray
+        >>> red_green_blue = 255 * np.eye(3, dtype=np.uint8).reshape(1, 1, 3, 3)
+        >>> gray(red_green_blue).ravel().tolist()
+        [76, 150, 29]
+    """
     weights = np.array([0.299, 0.587, 0.114], np.float32)
     return (x.astype(np.float32) @ weights).round().astype(np.uint8)[..., np.newaxis]
 
 
+grey = gray  # the former spelling, for one release
+
+
 def reduced(x: np.ndarray, factor: int) -> np.ndarray:
-    """Averages squares of `factor` by `factor` pixels: `[N, H, W, C]` to `[N, H/f, W/f, C]`."""
+    """Average blocks of `factor` by `factor` pixels: `[N, H, W, C]` to `[N, H/f, W/f, C]`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.domains import reduced
+        >>> picture = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+        >>> print(reduced(picture, 2)[0, ..., 0])
+        [[ 2  4]
+         [10 12]]
+    """
     count, height, width, channels = x.shape
     squares = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     return squares.mean(axis=(2, 4), dtype=np.float32).round().astype(np.uint8)
@@ -151,26 +203,26 @@ def _reduced_by(factor: int, word: str) -> Callable[[Dataset], Dataset]:
         height, width = dataset.x.shape[1:3]
         if height % factor or width % factor:
             raise DataError(
-                f"images of {dataset.name} are {height}x{width} and cannot be {word}: pass an "
-                f"--image_size that {factor} divides"
+                f"images of {dataset.name} are {height}x{width} and cannot be {word}: give a size "
+                f"that {factor} divides, such as image_size={max(1, height // factor) * factor}"
             )
         return _with_source(lambda x: reduced(x, factor))(dataset)
 
     return derive
 
 
-def _grey(dataset: Dataset) -> Dataset:
+def _gray(dataset: Dataset) -> Dataset:
     if dataset.x.shape[-1] == 1:
-        raise DataError(f"{dataset.name} is grey already: grey: expects colour, such as grey:emoji")
-    return _with_source(grey)(dataset)
+        raise DataError(f"{dataset.name} is gray already: expected color, such as name=gray:emoji")
+    return _with_source(gray)(dataset)
 
 
 def _colored(dataset: Dataset) -> Dataset:
-    """Every picture in a hue of its own; the same hues in the same order for every set."""
+    """Give every picture a hue of its own, the same hues in the same order for every set."""
     if dataset.x.shape[-1] == 3:
-        raise DataError(f"{dataset.name} has colours: colored: expects grey, as in colored:digits")
+        raise DataError(f"{dataset.name} has colors: expected gray, such as name=colored:digits")
     hue = 6 * np.random.default_rng(0).random((len(dataset.x), 1), np.float32)
-    # Each of red, green and blue is full in a third of the circle, and falls off on both sides.
+    # Each of red, green and blue is full over a third of the circle and falls off on both sides.
     color = (np.abs((hue + np.array([0, 4, 2], np.float32)) % 6 - 3) - 1).clip(0, 1)
     x = (dataset.x * color[:, np.newaxis, np.newaxis]).round().astype(np.uint8)
     return Dataset(x, np.repeat(dataset.x, 3, axis=-1), dataset.name)
@@ -186,34 +238,35 @@ def _swapped(dataset: Dataset) -> Dataset:
 
 
 def _unpaired(dataset: Dataset) -> Dataset:
-    """Every second example, so that both halves are alike where the order is one of classes."""
+    """Take alternate examples, so that both halves have the same classes if they are sorted."""
     y = _counterpart(dataset, "unpaired")
     if not dataset.paired:
         return dataset
     if len(y) < 2:
-        raise DataError(f"{dataset.name} has one pair: two domains without pairs take 2 or more")
+        raise DataError(f"{dataset.name} has one pair: expected 2 or more, to make two domains of")
     return dataset._replace(x=dataset.x[::2], y=y[1::2], paired=False)
 
 
 def _counterpart(dataset: Dataset, prefix: str) -> np.ndarray:
     if dataset.y is None or not dataset.has_pictures:
         raise DataError(
-            f"{dataset.name} has no pairs of pictures: {prefix}: expects such as outlines:digits"
+            f"{dataset.name} has no pairs of pictures: {prefix}: expects a set that has, such as "
+            f"name={prefix}:outlines:digits"
         )
     return dataset.y
 
 
 def _two_domains(name: str, first: Dataset, second: Dataset) -> Dataset:
     if first.x.shape[-1] != second.x.shape[-1]:
-        grey_one, color_one = sorted([first, second], key=lambda one: one.x.shape[-1])
+        gray_one, color_one = sorted([first, second], key=lambda one: one.x.shape[-1])
         raise DataError(
-            f"{grey_one.name} is grey and {color_one.name} has colours: take "
-            f"swapped:grey:{color_one.name} for the latter"
+            f"{gray_one.name} is gray and {color_one.name} has colors: expected both alike, such "
+            f"as swapped:gray:{color_one.name} for the latter"
         )
     if first.x.shape != (len(first.x), *second.x.shape[1:]):
         raise DataError(
             f"images of {first.name} are {_size(first)} and those of {second.name} "
-            f"{_size(second)}, height x width: pass --image_size to bring all to one"
+            f"{_size(second)}, height x width: give one size for both, such as image_size=32"
         )
     return Dataset(first.x, second.x, name, paired=False)
 
@@ -225,7 +278,7 @@ def _size(dataset: Dataset) -> str:
 def _sides(name: str, rest: str, image_size: int | None, load_named: LoadNamed) -> Dataset:
     from jaxgan.data.images import check_side_by_side, resize  # imports Pillow
 
-    # Files may differ in size, so those are divided before they are resized; arrays after.
+    # Files may differ in size, so they are split before they are resized, and arrays after.
     is_folder = rest.startswith("folder:")
     size = image_size if is_folder else None
     wide = _pictures(load_named(rest, image_size=size, side_by_side=is_folder))
@@ -242,7 +295,8 @@ _DERIVED: dict[str, Callable[[Dataset], Dataset]] = {
     "silhouettes": _with_source(silhouettes),
     "halved": _reduced_by(2, "halved"),
     "quartered": _reduced_by(4, "quartered"),
-    "grey": _grey,
+    "gray": _gray,
+    "grey": _gray,  # the former spelling, for one release
     "colored": _colored,
     "rotated": _rotated,
     "swapped": _swapped,

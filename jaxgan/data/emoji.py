@@ -1,8 +1,8 @@
-"""The colour pictures of an emoji font, where one is installed.
+"""The color pictures of an emoji font, if one is installed.
 
-Google's Noto Color Emoji, as Debian's package `fonts-noto-color-emoji` has it, holds 3926 pictures
-of 136x128 pixels as PNG files in its table CBDT (the pictures are under the Apache licence 2.0).
-Other builds of the font draw theirs from curves, which this does not do.
+Google's Noto Color Emoji, in the build of Debian's package `fonts-noto-color-emoji`, holds 3926
+pictures of 136x128 pixels as PNG files in its table CBDT (Apache License 2.0). Other builds of the
+font store vector outlines, which are not supported.
 """
 
 import io
@@ -21,24 +21,21 @@ from jaxgan.data.stack import stack
 FONT = "NotoColorEmoji.ttf"
 
 
-def load_emoji(split: str, image_size: int | None, cache_root: Path) -> Dataset:
-    """Loads the pictures of the emoji font, in the order of its glyphs, on white, without labels.
+def load_emoji(image_size: int | None, cache_root: Path) -> Dataset:
+    """Load the pictures of the emoji font, in the order of its glyphs, on white, without labels.
 
-    The font is looked for in the user's folder of fonts and in the system's.
+    The font is searched for in the font folders of the user and of the system.
 
     Args:
-        split: `train`.
-        image_size: Side to resize to; None is the short side of the pictures, 128.
-        cache_root: Folder of the cache.
+        image_size: the side to resize to; None is the short side of the pictures, 128.
+        cache_root: folder of the cache.
 
     Returns:
         uint8 images `[N, H, W, 3]`.
 
     Raises:
-        DataError: for another split, without such a font or without fontTools to read it.
+        DataError: if there is no such font, or fontTools is missing.
     """
-    if split != "train":
-        raise DataError(f"emoji has no split {split!r} (--split): its one split is 'train'")
     font = find_font(_font_folders())
     status = font.stat()
     return cached(
@@ -50,7 +47,7 @@ def load_emoji(split: str, image_size: int | None, cache_root: Path) -> Dataset:
 
 
 def find_font(folders: Sequence[Path]) -> Path:
-    """Returns the first emoji font in or below the folders.
+    """Return the first emoji font in or below the folders.
 
     Raises:
         DataError: if there is none.
@@ -59,7 +56,7 @@ def find_font(folders: Sequence[Path]) -> Path:
         for font in sorted(folder.rglob(FONT)):
             return font.absolute()
     raise DataError(
-        f"the data set emoji is made of a font, and there is no {FONT} below "
+        f"the data set emoji needs a font, and there is no {FONT} below "
         f"{', '.join(map(str, folders))}: apt-get install fonts-noto-color-emoji"
     )
 
@@ -73,8 +70,8 @@ def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decod
     encoded = list(pictures(font))
     if not encoded:
         raise DataError(
-            f"{str(font)!r} has no pictures in a table CBDT, as the data set emoji needs: "
-            "apt-get install fonts-noto-color-emoji has them"
+            f"{str(font)!r} has no pictures in a table CBDT, which the data set emoji needs: "
+            "apt-get install fonts-noto-color-emoji"
         )
     if image_size is None:
         with Image.open(io.BytesIO(encoded[0])) as image:
@@ -85,25 +82,25 @@ def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decod
 
 
 def pictures(font: Path) -> Iterator[bytes]:
-    """Yields the PNG files in a font, in the order of its glyphs."""
+    """Yield the PNG files in a font, in the order of its glyphs."""
     try:
         from fontTools.ttLib import TTFont, TTLibError
     except ImportError as error:
         raise DataError(
-            'the data set emoji is read from a font by fontTools: pip install "jaxgan[emoji]"'
+            'the data set emoji needs fontTools, to read a font: pip install "jaxgan[emoji]"'
         ) from error
-    # Opened here, since TTFont leaves the file open where it cannot read it.
+    # Opened here, because TTFont does not close a file that it cannot read.
     with font.open("rb") as file:
         try:
             tables = TTFont(file, lazy=True)
         except TTLibError as error:
             raise DataError(
-                f"{str(font)!r} is no font that can be read ({error}): "
+                f"{str(font)!r} is not a readable font ({error}): "
                 "apt-get install --reinstall fonts-noto-color-emoji, or delete it"
             ) from error
         if "CBDT" not in tables:
             return
         (*_, largest) = tables["CBDT"].strikeData
         for glyph in sorted(largest, key=tables.getGlyphID):
-            if hasattr(largest[glyph], "imageData"):  # others have no PNG
+            if hasattr(largest[glyph], "imageData"):  # other glyphs have no PNG
                 yield largest[glyph].imageData

@@ -1,4 +1,4 @@
-"""A directory of image files."""
+"""Data sets of image files in a directory."""
 
 import os
 from collections.abc import Iterator
@@ -12,8 +12,10 @@ from PIL import Image
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.images import check_side_by_side, halves, is_grey, to_array, upright
+from jaxgan.data.images import check_side_by_side, halves, is_gray, to_array, upright
 from jaxgan.data.stack import Example, stack
+
+__all__ = ["SUFFIXES", "image_files", "load_folder"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
@@ -23,40 +25,47 @@ def load_folder(
     image_size: int | None,
     cache_root: Path,
     *,
-    split: str = "train",
     side_by_side: bool = False,
 ) -> Dataset:
-    """Loads all images below a directory, folder by folder, each in the order of its names.
+    """Load all images below a directory, folder by folder, sorted by name within each.
 
-    Where all images lie in sub-folders, the names of the top-level sub-folders are the classes;
-    where images lie in the directory itself, there are no labels. All images become grey if all
-    files are (by mode or palette, not by their pixels), otherwise all become colour. They are
-    turned as EXIF asks, and what is transparent is laid on white. Of an animation the first frame
-    counts. Files that cannot be read are left out and named in one warning at every load.
+    If all images are in subfolders, the names of the top-level subfolders are the classes; if some
+    are in the directory itself, there are no labels. The images become gray if all files are gray
+    (by mode or palette, not by their pixels), and color otherwise. They are rotated as EXIF says,
+    transparent areas become white, and animations are reduced to their first frame. Files that
+    cannot be read are skipped, and named in one warning at every load.
 
     Args:
-        path: The directory; symbolic links are followed.
-        image_size: Side to resize to; None for images that all have one size.
-        cache_root: Folder of the cache.
-        split: `train`.
-        side_by_side: Whether every file holds two pictures, left and right, as the archives of
-            pix2pix do (https://arxiv.org/abs/1611.07004). They are resized one by one and stay
+        path: the directory; symbolic links are followed.
+        image_size: the side to resize to; None for images that are all of one size.
+        cache_root: folder of the cache.
+        side_by_side: whether every file holds two pictures, left and right, as the archives of
+            pix2pix do (https://arxiv.org/abs/1611.07004). They are resized separately and stay
             side by side.
 
     Returns:
         uint8 images `[N, H, W, C]`, C being 1 or 3.
 
     Raises:
-        DataError: for another split, if there is no readable image, if images differ in size and
-            `image_size` is None, or if one that should cannot hold two pictures side by side.
+        DataError: if there is no readable image, if images differ in size and `image_size` is
+            None, or if an image cannot be two pictures and `side_by_side` is set.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> from jaxgan.data.folder import load_folder
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     for kind in "cat", "dog":
+        ...         (Path(directory) / kind).mkdir()
+        ...         Image.new("RGB", (40, 30)).save(Path(directory) / kind / "a.png")
+        ...     found = load_folder(directory, 16, Path(directory) / "cache")
+        >>> found.x.shape, found.y.tolist(), found.class_names
+        ((2, 16, 16, 3), [0, 1], ('cat', 'dog'))
     """
-    if split != "train":
-        raise DataError(f"a folder has no split {split!r} (--split): its one split is 'train'")
     root = Path(path).expanduser().absolute()
     if not root.is_dir():
-        raise DataError(
-            f"no directory {str(root)!r}: pass an existing one, --dataset=folder:DIRECTORY"
-        )
+        raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")
     files = list(image_files(root))
     if not files:
         raise DataError(f"no image below {str(root)!r}: expected {', '.join(SUFFIXES)} files")
@@ -73,9 +82,19 @@ def load_folder(
 
 
 def image_files(root: Path) -> Iterator[str]:
-    """Yields the image files below `root` as relative paths, sorted within each folder.
+    """Yield the image files below `root` as relative paths, sorted within each folder.
 
-    Links are followed, but no folder is entered twice, so loops of links end.
+    Symbolic links are followed, but no folder is entered twice, so circular links are harmless.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jaxgan.data.folder import image_files
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     for name in "b.png", "a.JPG", "notes.txt":
+        ...         (Path(directory) / name).touch()
+        ...     list(image_files(Path(directory)))
+        ['a.JPG', 'b.png']
     """
     entered = set()
     for folder, subfolders, files in os.walk(root, onerror=_warn, followlinks=True):
@@ -91,13 +110,13 @@ def image_files(root: Path) -> Iterator[str]:
 
 
 def _warn(error: OSError) -> None:
-    logging.warning("left out a folder that cannot be read: %s", error)
+    logging.warning("skipped a folder that cannot be read: %s", error)
 
 
 def _fingerprint(root: Path, file: str) -> list[Any]:
     try:
         status = (root / file).stat()
-    except OSError:  # a broken link, say: it will be named as unreadable
+    except OSError:  # such as a broken link, which will be reported as unreadable
         return [file]
     return [file, status.st_size, status.st_mtime_ns]
 
@@ -111,7 +130,7 @@ def _decode(
     side_by_side: bool,
 ) -> Decoded:
     unreadable: dict[str, str] = {}
-    channels = 1 if _all_grey(root, files, unreadable) else 3
+    channels = 1 if _all_gray(root, files, unreadable) else 3
     readable = [file for file in files if file not in unreadable]
     classes = _classes(readable)
 
@@ -126,7 +145,7 @@ def _decode(
                     arrays = [to_array(part, channels, image_size) for part in parts]
             except DataError:
                 raise
-            except Exception as error:  # decoders of damaged files raise errors of any kind
+            except Exception as error:  # decoders raise errors of any kind on damaged files
                 unreadable[file] = _reason(error)
                 continue
             yield (
@@ -137,20 +156,20 @@ def _decode(
     x, y = stack(examples(), len(readable), directory)
     remarks = [_on_unreadable(root, unreadable, len(files)), _on_labels(root, readable)]
     if not len(x):
-        raise DataError(f"{remarks[0]}: none is left")
+        raise DataError(f"{remarks[0]}: expected at least one that can")
     return Decoded(Dataset(x, y, name, classes), "; ".join(filter(None, remarks)))
 
 
-def _all_grey(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
-    """Reads the headers of all files; adds those that are no images to `unreadable`."""
-    grey = True
+def _all_gray(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
+    """Return whether all files are gray, by their headers; add non-images to `unreadable`."""
+    gray = True
     for file in files:
         try:
             with Image.open(root / file) as image:
-                grey = is_grey(image) and grey
+                gray = is_gray(image) and gray
         except Exception as error:  # see `_decode`
             unreadable[file] = _reason(error)
-    return grey
+    return gray
 
 
 def _classes(files: list[str]) -> tuple[str, ...]:
@@ -164,7 +183,7 @@ def _on_labels(root: Path, files: list[str]) -> str:
     depths = {len(Path(file).parts) > 1 for file in files}
     if depths != {True, False}:
         return ""
-    return f"images lie both in {str(root)!r} and in its sub-folders, so they have no labels"
+    return f"there are images both in {str(root)!r} and in its subfolders, so they have no labels"
 
 
 def _reason(error: Exception) -> str:
@@ -176,5 +195,5 @@ def _on_unreadable(root: Path, unreadable: dict[str, str], total: int) -> str:
         return ""
     named = [f"{file!r} ({reason})" for file, reason in sorted(unreadable.items())]
     more = [f"and {len(named) - 10} more"] if len(named) > 10 else []
-    count = f"left out {len(named)} of {total} image files below {str(root)!r}"
+    count = f"skipped {len(named)} of {total} image files below {str(root)!r}"
     return f"{count} that cannot be read: {', '.join(named[:10] + more)}"

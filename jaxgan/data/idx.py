@@ -1,4 +1,4 @@
-"""The IDX file format, in which MNIST and its relatives are published."""
+"""The IDX file format, in which MNIST and similar data sets are published."""
 
 import gzip
 import zlib
@@ -10,16 +10,16 @@ from jaxgan.data.errors import DataError
 
 
 def read_idx(file: IO[bytes]) -> np.ndarray:
-    """Reads a gzipped IDX file of bytes.
+    """Read a gzipped IDX file of bytes.
 
     Args:
-        file: The opened .gz file.
+        file: the opened .gz file.
 
     Returns:
         uint8 `[N, H, W]` for a file of images, `[N]` for a file of labels.
 
     Raises:
-        DataError: if the content is not a whole gzipped IDX file of bytes.
+        DataError: if the content is not a complete gzipped IDX file of bytes.
 
     Source: "The IDX file format", http://yann.lecun.com/exdb/mnist/
     """
@@ -28,17 +28,19 @@ def read_idx(file: IO[bytes]) -> np.ndarray:
         with gzip.open(file) as unzipped:
             content = unzipped.read()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{name} is not a whole gzip file ({error}): fetch it again") from error
+        raise DataError(
+            f"{name} is not a complete gzip file ({error}): download it again"
+        ) from error
     # Two zero bytes, the type (8 = unsigned byte), the number of axes, then each axis' length.
     header = 4 + 4 * content[3] if content[:3] == b"\x00\x00\x08" and len(content) > 3 else 0
     if not 0 < header <= len(content):
         raise DataError(
-            f"{name} is not an IDX file of bytes (it starts with 00 00 08): fetch it again"
+            f"{name} is not an IDX file of bytes, which starts with 00 00 08: download it again"
         )
     shape = np.frombuffer(content[4:header], ">u4").tolist()
     values = np.frombuffer(content[header:], np.uint8)
     if values.size != np.prod(shape):
         raise DataError(
-            f"{name} holds {values.size} values, but its header says {shape}: fetch it again"
+            f"{name} holds {values.size} values, but its header says {shape}: download it again"
         )
     return values.reshape(shape)

@@ -1,4 +1,4 @@
-"""From encoded images of any kind to uint8 arrays of one kind."""
+"""Conversion of images of any kind to uint8 arrays."""
 
 from typing import BinaryIO
 
@@ -7,34 +7,52 @@ from PIL import Image, ImageOps
 
 from jaxgan.data.errors import DataError
 
-GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+__all__ = ["decode", "resize", "square", "to_array", "upright"]
+
+GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Returns whether an image is grey by its mode or palette; its pixels are not looked at."""
+def is_gray(image: Image.Image) -> bool:
+    """Return whether an image is gray by its mode or palette; its pixels are not inspected."""
     if image.mode != "P":
-        return image.mode in GREY_MODES
+        return image.mode in GRAY_MODES
     palette = np.reshape(image.getpalette("RGB") or [0, 0, 0], (-1, 3))
     return bool((palette == palette[:, :1]).all())
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turns an image as its EXIF orientation asks for."""
+    """Rotate an image according to its EXIF orientation.
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import upright
+        >>> photo = Image.new("RGB", (40, 30))
+        >>> photo.getexif()[0x0112] = 6  # taken with the camera turned
+        >>> upright(photo).size
+        (30, 40)
+    """
     return ImageOps.exif_transpose(image)
 
 
 def to_array(image: Image.Image, channels: int, image_size: int | None = None) -> np.ndarray:
-    """Converts an opened image of any mode.
+    """Convert an opened image of any mode to an array.
 
-    16-bit grey keeps its upper 8 bits; what is transparent is laid on white.
+    16-bit gray keeps its upper 8 bits, and transparent areas become white.
 
     Args:
-        image: The image.
-        channels: 1 for grey, 3 for colour.
-        image_size: Side of the result; see `square`. None keeps the image's own size.
+        image: the image.
+        channels: 1 for gray, 3 for color.
+        image_size: side of the result, see `square`; None keeps the size of the image.
 
     Returns:
         uint8 `[H, W, C]`.
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import to_array
+        >>> image = Image.new("RGBA", (40, 30))  # transparent
+        >>> to_array(image, channels=3, image_size=16).shape, int(to_array(image, channels=1).min())
+        ((16, 16, 3), 255)
     """
     image = _opaque(_eight_bits(image)).convert("L" if channels == 1 else "RGB")
     if image_size is not None:
@@ -43,20 +61,44 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
 
 
 def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> np.ndarray:
-    """Decodes the bytes of a PNG, JPEG or other image file; see `to_array`."""
+    """Decode the bytes of a PNG, JPEG or other image file; see `to_array`.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import decode
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (40, 30)).save(file, "PNG")
+        >>> decode(file, channels=1).shape
+        (30, 40, 1)
+    """
     with Image.open(encoded) as image:
         return to_array(image, channels, image_size)
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """Brings the short side to `size` and cuts the middle out: antialiased (Lanczos)."""
+    """Resize the short side to `size`, antialiased (Lanczos), and crop the center.
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import square
+        >>> square(Image.new("L", (40, 30)), 16).size
+        (16, 16)
+    """
     if image.size == (size, size):
         return image
     return ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Brings uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`."""
+    """Resize uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.data.images import resize
+        >>> resize(np.zeros((5, 40, 30, 3), np.uint8), 16).shape
+        (5, 16, 16, 3)
+    """
     channels = images.shape[-1]
     plain = images[..., 0] if channels == 1 else images
     resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]
@@ -64,20 +106,20 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def check_side_by_side(height: int, width: int, name: str) -> None:
-    """Makes sure that an image can be two pictures side by side.
+    """Check that an image can be two pictures side by side.
 
     Raises:
         DataError: if its width is odd or less than twice its height.
     """
     if width % 2 or width < 2 * height:
         raise DataError(
-            f"{name!r} is {height}x{width}, height x width: two pictures side by side have an even "
-            "width of twice their height or more"
+            f"{name!r} is {height}x{width}, height x width: expected two pictures side by side, of "
+            "an even width of at least twice their height"
         )
 
 
 def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Divides an image into its left and its right half."""
+    """Split an image into its left and its right half."""
     middle = image.width // 2
     left = image.crop((0, 0, middle, image.height))
     return left, image.crop((middle, 0, image.width, image.height))
@@ -92,6 +134,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _opaque(image: Image.Image) -> Image.Image:
     if "transparency" not in image.info and image.mode not in ("LA", "PA", "RGBA"):
         return image
-    colour = image.convert("RGBA")
+    color = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, colour).convert("RGB")
+    return Image.alpha_composite(white, color).convert("RGB")

@@ -1,4 +1,4 @@
-"""One function that loads any data set by its name."""
+"""A function that loads any data set by its name."""
 
 import os
 import re
@@ -17,6 +17,8 @@ from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked
 from jaxgan.data.toys import load_toy
 
+__all__ = ["load"]
+
 
 def load(
     name: str,
@@ -27,49 +29,63 @@ def load(
     manual_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """Loads a data set: what is on disk, as arrays.
+    """Load a data set as arrays.
 
-    Names:
-        `digits`: the 10,000 images of MNIST's test split, part of the package; split `train`.
-        `mnist`, `fashion_mnist`, `kmnist`: through tensorflow-datasets, without TensorFlow.
-        `stacked_digits`, `stacked_mnist`: three of these digits as one picture's colours, 128,000
-            of 1000 classes; split `train`, see `jaxgan.data.stacked`.
-        `emoji`: the 3926 colour pictures of Debian's package fonts-noto-color-emoji, where it is
-            installed; split `train`, see `jaxgan.data.emoji`.
-        `photos`: 542 patches of the photographs in the package scikit-image; split `train`, see
-            `jaxgan.data.photos`.
-        `folder:DIRECTORY`: the image files below a directory; split `train`.
-        `ring`, `grid`: 2-D mixtures of 8 and 25 Gaussians, see `jaxgan.data.toys`; split `train`.
-        `notes`: 4000 sounds of eight pitches, see `jaxgan.data.notes`; split `train`.
-        `solids`: 4000 solids of five kinds, see `jaxgan.data.solids`; split `train`.
-        Any image set of tensorflow-datasets, such as `cifar10` or `cycle_gan/horse2zebra`: if it
-        has been prepared, or if TensorFlow is there to prepare it.
+    The names are as follows. Those without another remark have one split, `train`:
 
-    Decoded images are cached on disk, except for `digits`, and come back as a read-only memory
-    map; see `jaxgan.data.cache`.
+        digits                 the 10,000 images of MNIST's test split, shipped with the package
+        mnist, fashion_mnist,  from tensorflow-datasets, without TensorFlow; splits `train` and
+          kmnist               `test`
+        stacked_digits,        128,000 images of 1000 classes, with a digit in each color channel;
+          stacked_mnist        see `jaxgan.data.stacked`
+        emoji                  the 3926 color pictures of Debian's package fonts-noto-color-emoji,
+                               if it is installed; see `jaxgan.data.emoji`
+        photos                 542 patches of the photographs in scikit-image, if it is installed;
+                               see `jaxgan.data.photos`
+        folder:DIRECTORY       the image files below a directory; see `jaxgan.data.folder`
+        ring, grid             2-D mixtures of 8 and 25 Gaussians; see `jaxgan.data.toys`
+        notes                  4000 sounds of eight pitches; see `jaxgan.data.notes`
+        solids                 4000 solids of five kinds; see `jaxgan.data.solids`
+        PREFIX:NAME            pairs and domains of pictures; see `jaxgan.data.domains`
+
+    Any other name is one of tensorflow-datasets' image sets, such as `cifar10` or
+    `cycle_gan/horse2zebra`, with its splits. It has to be prepared, or TensorFlow installed to
+    prepare it.
+
+    Images that have to be decoded are cached on disk and returned as a read-only memory map; see
+    `jaxgan.data.cache`.
 
     Args:
-        name: One of the above.
-        split: A split, or a slice of one, such as `train[:50%]` or `train[9000:]`; of a derived
-            set, the slice of what it is derived from.
-        image_size: Brings all images to this side: the short side is resized (Lanczos), the
-            middle is cut out. None keeps them, which takes images that all have one size.
-        data_dir: Where tensorflow-datasets keeps prepared data sets; None is its own default,
-            `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-        manual_dir: Folder with the published files of a data set, where they cannot be
-            downloaded; they may also lie in a sub-folder named as the data set.
-        cache_dir: Folder of the cache; None is `$XDG_CACHE_HOME/jaxgan/data`, or
+        name: one of the above.
+        split: a split or a slice of one, such as `train[:50%]` or `train[9000:]`; for a derived
+            set, a slice of the underlying one.
+        image_size: side of the images: the short side is resized (Lanczos) and the center cropped.
+            None keeps their size, which must then be the same for all.
+        data_dir: folder of the data sets that tensorflow-datasets has prepared; None is its
+            default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+        manual_dir: folder with the published files of a data set, if they cannot be downloaded;
+            they may also be in a subfolder with the name of the data set.
+        cache_dir: folder of the cache; None is `$XDG_CACHE_HOME/jaxgan/data`, or
             `~/.cache/jaxgan/data`.
 
     Returns:
-        uint8 images `[N, H, W, C]`, or float32 points `[N, 2]`, and labels where there are any,
-        or pictures as y. Of `notes` and `solids`, float32 sounds and uint8 solids.
+        The data set; `Dataset` describes its arrays.
 
     Raises:
-        DataError: if that cannot be had; the one-line message says why and what to do.
+        DataError: if it cannot be loaded; the message is one line that says why and what to do.
+
+    Example:
+        >>> from jaxgan.data import load
+        >>> digits = load("digits", split="train[:100]")
+        >>> digits.x.shape, digits.x.dtype.name, digits.y[:3].tolist()
+        ((100, 28, 28, 1), 'uint8', [7, 2, 1])
+        >>> pairs = load("outlines:digits", split="train[:100]", image_size=32)
+        >>> pairs.x.shape, pairs.y.shape
+        ((100, 32, 32, 1), (100, 32, 32, 1))
+        >>> mnist = load("mnist", manual_dir="downloads")  # doctest: +SKIP
     """
     if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
-        raise DataError(f"image size {image_size!r} (--image_size): expected 1 pixel or more")
+        raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")
     data = None if data_dir is None else Path(data_dir).expanduser()
     manual = None if manual_dir is None else _existing(Path(manual_dir).expanduser())
     folders = _Folders(
@@ -87,7 +103,7 @@ _WITHOUT_SIZE = {
 
 
 class _Folders(NamedTuple):
-    """Where prepared data sets, files of the user and the cache are."""
+    """The folders of prepared data sets, of the user's files, and of the cache."""
 
     data: Path | None
     manual: Path | None
@@ -123,18 +139,18 @@ def _load(
 
 def _packaged(
     name: str, image_size: int | None, folders: _Folders, side_by_side: bool
-) -> Callable[[str], Dataset] | None:
-    """Returns what loads a split of a set that this package reads itself; None for others."""
+) -> Callable[[], Dataset] | None:
+    """Return the loader of a set that this package reads itself; None for other sets."""
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
         from jaxgan.data.folder import load_folder  # imports Pillow
 
-        return lambda split: load_folder(
-            path, image_size, folders.cache, split=split, side_by_side=side_by_side
-        )
+        return partial(load_folder, path, image_size, folders.cache, side_by_side=side_by_side)
     if name in _WITHOUT_SIZE:
         if image_size is not None:
-            raise DataError(f"{name} holds {_WITHOUT_SIZE[name]}: leave --image_size out")
+            raise DataError(
+                f"{name} holds {_WITHOUT_SIZE[name]}: leave out image_size={image_size}"
+            )
         return {
             "ring": partial(load_toy, "ring"),
             "grid": partial(load_toy, "grid"),
@@ -142,20 +158,20 @@ def _packaged(
             "solids": load_solids,
         }[name]
 
-    def load_emoji(split: str) -> Dataset:
+    def load_emoji() -> Dataset:
         from jaxgan.data import emoji  # imports Pillow
 
-        return emoji.load_emoji(split, image_size, folders.cache)
+        return emoji.load_emoji(image_size, folders.cache)
 
-    def load_photos(split: str) -> Dataset:
+    def load_photos() -> Dataset:
         from jaxgan.data import photos  # imports Pillow
 
-        return photos.load_photos(split, image_size)
+        return photos.load_photos(image_size)
 
-    def load_stack(split: str) -> Dataset:
+    def load_stack() -> Dataset:
         digits = name.removeprefix("stacked_")
         single = partial(_load, digits, split="train", image_size=None, folders=folders)
-        return load_stacked(name, split, image_size, single)
+        return load_stacked(name, image_size, single)
 
     return {
         "digits": partial(load_digits, image_size=image_size),
@@ -166,23 +182,24 @@ def _packaged(
     }.get(name)
 
 
-def _load_slice(load_whole: Callable[[str], Dataset], name: str, split: str) -> Dataset:
-    """Loads a split, or a slice of one as tensorflow-datasets writes it."""
+def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
+    """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
     bound = r"(-?\d+%?)?"
-    parts = re.fullmatch(rf"(\w+)(?:\[{bound}:{bound}\])?", split)
+    parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
     if parts is None:
+        hint = "; name=mnist has a test split" if name == "digits" else ""
         raise DataError(
-            f"{name} has no split {split!r} (--split): expected one such as 'train', or a slice "
-            "of one such as 'train[:90%]' or 'train[100:200]'"
+            f"{name} has no split {split!r}: expected split=train, or a slice of it such as "
+            f"split=train[:90%] or split=train[100:200]{hint}"
         )
-    dataset = load_whole(parts[1])
+    dataset = load_whole()
     size = len(dataset.x)
-    start = _position(parts[2] or "0", size)
-    stop = _position(parts[3] or "100%", size)
+    start = _position(parts[1] or "0", size)
+    stop = _position(parts[2] or "100%", size)
     if not 0 <= start < stop <= size:
         raise DataError(
-            f"{split!r} (--split) is no part of the {size} examples of {name}: they have the "
-            f"numbers 0 to {size - 1}"
+            f"split={split} is not part of the {size} examples of {name}: expected a slice "
+            f"between 0 and {size}, such as split=train[:{max(1, size // 2)}]"
         )
     if stop - start == size:
         return dataset
@@ -191,7 +208,7 @@ def _load_slice(load_whole: Callable[[str], Dataset], name: str, split: str) -> 
 
 
 def _position(bound: str, size: int) -> int:
-    """The number of the example at a bound, which counts from the end if it is negative."""
+    """Return the index that a bound stands for; negative bounds count from the end."""
     percent = bound.endswith("%")
     position = round(int(bound[:-1]) * size / 100) if percent else int(bound)
     return position + size if bound.startswith("-") else position
@@ -201,6 +218,6 @@ def _existing(manual_dir: Path) -> Path:
     if not manual_dir.is_dir() or not any(manual_dir.iterdir()):
         state = "is empty" if manual_dir.is_dir() else "does not exist"
         raise DataError(
-            f"{str(manual_dir)!r} (--manual_dir) {state}: put the files of the data set there"
+            f"manual_dir={manual_dir} {state}: expected a folder with the files of the data set"
         )
     return manual_dir

@@ -1,8 +1,8 @@
-"""Prepares MNIST, Fashion-MNIST and KMNIST for tensorflow-datasets without TensorFlow.
+"""The preparation of MNIST, Fashion-MNIST and KMNIST for tensorflow-datasets without TensorFlow.
 
-The builders that come with tensorflow-datasets read the published files through TensorFlow. The
-subclass below differs from them only in how it reads: name, version, features and the order of
-the examples are the same, and so is what ends up on disk.
+The builders of tensorflow-datasets read the published files through TensorFlow. The subclass below
+differs only in how it reads them: name, version, features and the order of the examples are the
+same, and so are the files that it writes.
 """
 
 import hashlib
@@ -24,16 +24,15 @@ NAMES = ("mnist", "fashion_mnist", "kmnist")
 
 
 def prepare(builder: Any, manual_dir: Path | None) -> None:
-    """Prepares one of the three data sets in array_record format, from files or the network.
+    """Prepare one of the three data sets in array_record format, from files or a download.
 
     Args:
-        builder: The TFDS builder of the data set.
-        manual_dir: Folder that holds the four published .gz files, directly or in a sub-folder
-            with the name of the data set; None downloads them.
+        builder: the TFDS builder of the data set.
+        manual_dir: folder with the four published .gz files, directly or in a subfolder with the
+            name of the data set; None downloads them.
 
     Raises:
-        DataError: if files are missing or are not the published ones, or nothing can be
-            downloaded.
+        DataError: if files are missing or are not the published ones, or cannot be downloaded.
     """
     if manual_dir is not None:
         manual_dir = _checked_manual_dir(builder, manual_dir)
@@ -47,15 +46,15 @@ def prepare(builder: Any, manual_dir: Path | None) -> None:
 
 
 def _checked_manual_dir(builder: Any, manual_dir: Path) -> Path:
-    """Returns the folder that holds all files, after comparing their checksums."""
+    """Return the folder that holds all files, after verifying their checksums."""
     below = manual_dir / builder.name
     expected = {info.filename: info for info in builder.url_infos.values()}
     folder = below if any((below / name).exists() for name in expected) else manual_dir
     missing = {name: info for name, info in expected.items() if not (folder / name).exists()}
     if missing:
         raise DataError(
-            f"{builder.name}: {listed(missing)} missing in {str(folder)!r} (--manual_dir): put "
-            f"all {len(expected)} published files there, as .gz and under their own names"
+            f"{builder.name}: {listed(missing)} missing in manual_dir={folder}: put all "
+            f"{len(expected)} published files there, as .gz and under their original names"
         )
     for name, info in expected.items():
         with open(folder / name, "rb") as file:
@@ -63,13 +62,13 @@ def _checked_manual_dir(builder: Any, manual_dir: Path) -> Path:
         if found != info.checksum:
             raise DataError(
                 f"{str(folder / name)!r} is not the published file of {builder.name}: expected "
-                f"sha256 {info.checksum}, found {found}; fetch it again"
+                f"sha256 {info.checksum}, found {found}; download it again"
             )
     return folder
 
 
 def _check_download(builder: Any) -> None:
-    """Makes sure that what has not been downloaded before can be downloaded now."""
+    """Check that the files that are not downloaded yet can be downloaded now."""
     downloads = Path(builder.data_dir_root) / "downloads" / builder.name
     missing = {
         url: info
@@ -80,13 +79,13 @@ def _check_download(builder: Any) -> None:
         address = next(iter(missing)).rpartition("/")[0]
         files = listed({info.filename: info for info in missing.values()})
         raise DataError(
-            f"{builder.name} is not prepared in {builder.data_dir_root} and {address} does not "
-            f"answer: put {files} from there into a folder and pass it as --manual_dir"
+            f"{builder.name} is not prepared in data_dir={builder.data_dir_root} and {address} "
+            f"does not answer: put {files} from there into a folder and give manual_dir=DIRECTORY"
         )
 
 
 def listed(files: Mapping[str, Any]) -> str:
-    """Lists files by name and size, from `{name: UrlInfo}`, at most five of them."""
+    """List files by name and size, from `{name: UrlInfo}`, at most five of them."""
     names = [f"{name} ({info.size})" for name, info in sorted(files.items())]
     return ", ".join(names[:5] + ["..."] * (len(names) > 5))
 

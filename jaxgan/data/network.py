@@ -1,4 +1,4 @@
-"""Finding out quickly that there is no network."""
+"""A quick check for a network connection."""
 
 import http.client
 import queue
@@ -8,9 +8,9 @@ import urllib.request
 
 
 def answers(url: str, seconds: float = 2.5) -> bool:
-    """Returns whether the server of `url` answers within `seconds`, by way of proxies if set.
+    """Return whether the server of `url` answers within `seconds`, through proxies if configured.
 
-    The downloads of tensorflow-datasets retry for minutes before they give up; this asks first.
+    The downloads of tensorflow-datasets retry for minutes before they give up.
     """
     answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
@@ -24,7 +24,7 @@ def answers(url: str, seconds: float = 2.5) -> bool:
         except (OSError, ValueError, http.client.HTTPException):
             answer.put(False)
 
-    # A thread, because looking up the name of the host knows no time limit.
+    # In a thread, because the DNS lookup has no timeout.
     threading.Thread(target=ask, daemon=True).start()
     try:
         return answer.get(timeout=seconds)

@@ -1,13 +1,14 @@
-"""Synthesised notes: sounds whose pitch is known, so that what a generator plays can be measured.
+"""Synthesized notes: sounds of known pitch, so that the pitch of generated ones can be verified.
 
-Each is a quarter of a second at 4000 Hz, 1024 values: a sixteenth of the 16,384 that WaveGAN
-makes, https://arxiv.org/abs/1802.04208, and still about a hundred periods.
+Each lasts a quarter of a second at 4000 Hz, 1024 values: a sixteenth of WaveGAN's 16,384
+(https://arxiv.org/abs/1802.04208), yet about a hundred periods.
 """
 
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.errors import DataError
+
+__all__ = ["FREQUENCIES", "LENGTH", "NAMES", "RATE", "SIZE", "load_notes"]
 
 SIZE = 4000
 RATE = 4000
@@ -16,32 +17,30 @@ LENGTH = 1024
 NAMES = ("C4", "D4", "E4", "F4", "G4", "A4", "B4", "C5")
 
 FREQUENCIES = 440 * 2 ** (np.array([-9, -7, -5, -4, -2, 0, 2, 3]) / 12)
-"""Pitch of each label in Hz, float64 `[8]`: C major, equally tempered, 262 to 523 Hz."""
+"""Pitch of each label in Hz, float64 `[8]`: C major in equal temperament, 262 to 523 Hz."""
 
 _HARMONICS = 4
 _CENTS = 10
 _NOISE = 0.005
 
 
-def load_notes(split: str = "train") -> Dataset:
-    """Plays notes: always the same 4000, each of the eight pitches equally often.
+def load_notes() -> Dataset:
+    """Synthesize the notes: always the same 4000, each of the eight pitches equally often.
 
         loudness * min(t / attack, 1) * exp(-t / decay) * sum_k a_k sin(2 pi k f t + phase_k)
 
-    plus faint noise. The fundamental is the strongest of up to four harmonics. Strengths, phases,
-    attack and decay are random, and f is up to 10 cents beside the pitch, a tenth of a semitone.
-
-    Args:
-        split: `train`.
+    plus faint noise. The fundamental is the strongest of up to four harmonics. Amplitudes, phases,
+    attack and decay are random, and f is off the pitch by up to 10 cents, a tenth of a semitone.
 
     Returns:
-        float32 `[4000, 1024, 1]` within [-1, 1]; y is the pitch, an index into FREQUENCIES.
+        float32 `[4000, 1024, 1]` in [-1, 1]; y is the pitch, an index into FREQUENCIES.
 
-    Raises:
-        DataError: for another split.
+    Example:
+        >>> from jaxgan.data.notes import FREQUENCIES, load_notes
+        >>> notes = load_notes()
+        >>> notes.x.shape, notes.class_names[5], float(FREQUENCIES[5])
+        ((4000, 1024, 1), 'A4', 440.0)
     """
-    if split != "train":
-        raise DataError(f"notes has no split {split!r} (--split): its one split is 'train'")
     random = np.random.default_rng(0)
     y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
 
@@ -53,7 +52,7 @@ def load_notes(split: str = "train") -> Dataset:
     wave = np.zeros((SIZE, LENGTH), np.float32)
     for k in range(1, _HARMONICS + 1):
         strength = draw(0, 1) / k if k > 1 else np.float32(1)
-        audible = k * frequency < RATE / 2  # what is above would sound as another, lower tone
+        audible = k * frequency < RATE / 2  # a higher harmonic would alias to a lower tone
         phase = draw(0, 2 * np.pi)
         wave += audible * strength * np.sin(2 * np.pi * k * frequency * t + phase)
     attack, decay = draw(0.005, 0.03), draw(0.1, 0.4)

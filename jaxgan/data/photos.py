@@ -1,4 +1,4 @@
-"""Patches of the photographs that come with scikit-image, which take no download."""
+"""Patches of the photographs that ship with scikit-image."""
 
 import importlib.util
 from pathlib import Path
@@ -20,41 +20,41 @@ PHOTOS = (
 )
 
 
-def load_photos(split: str, image_size: int | None) -> Dataset:
-    """Cuts seven colour photographs into squares that do not overlap, photo by photo.
+def load_photos(image_size: int | None) -> Dataset:
+    """Cut seven color photographs into squares that do not overlap, one photograph after another.
 
-    They are a face, a cat, a cup, a rocket, a motorcycle, a tissue under the microscope and the
-    Hubble Deep Field, at their own resolution: nothing is resized. What is left over at the right
-    and at the bottom of a photo is left out.
+    They show a face, a cat, a cup, a rocket, a motorcycle, tissue under the microscope and the
+    Hubble Deep Field, and are not resized. The remainders at the right and at the bottom are
+    dropped.
 
     Args:
-        split: `train`.
-        image_size: Side of the squares; None is 64, of which there are 542.
+        image_size: side of the squares; None is 64, which makes 542 of them.
 
     Returns:
         uint8 images `[N, image_size, image_size, 3]`, without labels.
 
     Raises:
-        DataError: for another split, for squares larger than all photos, or without scikit-image.
+        DataError: if the squares are larger than all photographs, or scikit-image is missing.
     """
-    if split != "train":
-        raise DataError(f"photos has no split {split!r} (--split): its one split is 'train'")
     side = 64 if image_size is None else image_size
-    # Only its files are used: to import scikit-image takes a second.
+    # Only its files are used: importing scikit-image takes a second.
     found = importlib.util.find_spec("skimage")
     if found is None or not found.submodule_search_locations:
         raise DataError(
-            'the data set photos is cut from photos of scikit-image: pip install "jaxgan[photos]"'
+            "the data set photos needs scikit-image, whose photographs it is cut from: "
+            'pip install "jaxgan[photos]"'
         )
     folder = Path(found.submodule_search_locations[0]) / "data"
     x = np.concatenate([patches(_read(folder / name), side) for name in PHOTOS])
     if not len(x):
-        raise DataError(f"photos are all smaller than {side} pixels (--image_size): take 64, say")
+        raise DataError(
+            f"no photograph is as large as image_size={side}: give less, such as image_size=64"
+        )
     return Dataset(x, None, "photos")
 
 
 def patches(image: np.ndarray, side: int) -> np.ndarray:
-    """Cuts an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
+    """Cut an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
     rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
     whole = image[: rows * side, : columns * side]
     squares = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)

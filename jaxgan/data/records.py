@@ -1,4 +1,4 @@
-"""Reads what tensorflow-datasets has prepared, without TensorFlow."""
+"""The files that tensorflow-datasets prepares, read without TensorFlow."""
 
 import struct
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ import tensorflow_datasets as tfds
 
 from jaxgan.data.errors import DataError
 
-BLOCK = 256  # records fetched from an array_record file at once
+BLOCK = 256  # records that are read from an array_record file at a time
 
 
 def raw_examples(builder: Any, split: str) -> Iterator[bytes]:
-    """Yields the serialized examples of a prepared TFDS data set, in their order on disk.
+    """Yield the serialized examples of a prepared TFDS data set, in the order on disk.
 
     Args:
-        builder: A prepared `tfds.core.DatasetBuilder`.
-        split: A split or a slice of one, such as `train[:50%]`.
+        builder: a prepared `tfds.core.DatasetBuilder`.
+        split: a split or a slice of one, such as `train[:50%]`.
 
     Raises:
         DataError: if the data set is neither in `array_record` nor in `tfrecord` format.
@@ -37,7 +37,7 @@ def raw_examples(builder: Any, split: str) -> Iterator[bytes]:
     else:
         raise DataError(
             f"{builder.info.full_name} in {builder.data_dir} is in {file_format} format; only "
-            "array_record and tfrecord can be read: prepare it anew under another --data_dir"
+            "array_record and tfrecord can be read: prepare it again in another data_dir=DIRECTORY"
         )
 
 
@@ -49,10 +49,10 @@ def _array_records(builder: Any, split: str) -> Iterator[bytes]:
 
 
 def tfrecords(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the records of a TFRecord file.
+    """Yield the records of a TFRecord file.
 
     A record is its length (8 bytes, little endian), a checksum (4), the data, a checksum (4). The
-    checksums are not compared; a file that ends too early is found by its length.
+    checksums are not verified; a truncated file is noticed by its length.
 
     Raises:
         DataError: if the file ends within a record.
@@ -64,5 +64,5 @@ def tfrecords(file: BinaryIO) -> Iterator[bytes]:
         record = file.read(length)
         if len(file.read(4)) < 4:
             name = Path(file.name).absolute()
-            raise DataError(f"{name} ends within a record: delete its folder and prepare it anew")
+            raise DataError(f"{name} ends within a record: delete its folder and prepare it again")
         yield record

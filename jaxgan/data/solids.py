@@ -1,12 +1,13 @@
-"""Solids in voxels: balls, boxes, cylinders, tori and cones, each filled and in one piece.
+"""Voxel grids of balls, boxes, cylinders, tori and cones, each filled and in one piece.
 
-The form of the data of 3D-GAN, https://arxiv.org/abs/1610.07584, at a quarter of its side.
+They have the form of 3D-GAN's data, https://arxiv.org/abs/1610.07584, at a quarter of the side.
 """
 
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.errors import DataError
+
+__all__ = ["NAMES", "SIDE", "SIZE", "load_solids"]
 
 SIZE = 4000
 SIDE = 16
@@ -16,25 +17,23 @@ NAMES = ("ball", "box", "cylinder", "torus", "cone")
 _TILT = np.pi / 8
 
 
-def load_solids(split: str = "train") -> Dataset:
-    """Builds solids: always the same 4000, each of the five kinds equally often.
+def load_solids() -> Dataset:
+    """Build the solids: always the same 4000, each of the five kinds equally often.
 
-    Their sizes, proportions and places are random. They are turned by any angle about the
-    vertical and tilted by up to 22 degrees; none reaches the border of the grid. A voxel is full
-    if its centre is inside. The axes are depth, height and width, so that `x[i, depth]` is a
-    picture: its rows go down, and a cone stands on its base.
-
-    Args:
-        split: `train`.
+    Their sizes, proportions and positions are random. They are rotated by any angle about the
+    vertical axis and tilted by up to 22 degrees, and none touches the border of the grid. A voxel
+    is full if its center is inside. The axes are depth, height and width, so that `x[i, depth]` is
+    a picture, in which a cone stands on its base.
 
     Returns:
-        uint8 `[4000, 16, 16, 16, 1]`, 0 where it is empty and 255 where it is full; y is the kind.
+        uint8 `[4000, 16, 16, 16, 1]`, 0 for empty voxels and 255 for full ones; y is the kind.
 
-    Raises:
-        DataError: for another split.
+    Example:
+        >>> from jaxgan.data.solids import load_solids
+        >>> solids = load_solids()
+        >>> solids.x.shape, [solids.class_names[kind] for kind in solids.y[:2]]
+        ((4000, 16, 16, 16, 1), ['ball', 'box'])
     """
-    if split != "train":
-        raise DataError(f"solids has no split {split!r} (--split): its one split is 'train'")
     y = np.arange(SIZE, dtype=np.int32) % len(NAMES)
     x = np.zeros((SIZE, SIDE**3), np.uint8)
     for kind, name in enumerate(NAMES):
@@ -44,10 +43,10 @@ def load_solids(split: str = "train") -> Dataset:
 
 
 def _inside(name: str, n: int, random: np.random.Generator) -> np.ndarray:
-    """Whether the centres of the voxels are inside of `n` solids, bool `[n, SIDE^3]`.
+    """Return which centers of voxels are inside each of `n` solids, bool `[n, SIDE^3]`.
 
-    The grid is the cube [-1, 1]^3. A solid fits a ball of radius `size`, and its own coordinates
-    are in that unit.
+    The grid is the cube [-1, 1]^3. A solid fits into a ball of radius `size`, which is the unit of
+    its own coordinates.
     """
 
     def draw(low: float, high: float) -> np.ndarray:
@@ -72,7 +71,7 @@ def _inside(name: str, n: int, random: np.random.Generator) -> np.ndarray:
         return (around < draw(0.4, 0.6)) & (np.abs(z) < draw(0.6, 0.8))
     if name == "torus":
         return np.hypot(around - 0.68, z) < draw(0.25, 0.32)
-    # The tip and the rim of the cone are blunt: sharp ones may touch the rest by an edge alone.
+    # The tip and the rim of a cone are blunt: sharp ones may touch the rest at an edge only.
     apex, base = 0.95, -0.65
     taper = np.minimum((apex - z) / (apex - base), 0.85)
     return (base < z) & (z < 0.7) & (around < draw(0.7, 0.9) * taper)

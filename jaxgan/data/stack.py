@@ -1,4 +1,4 @@
-"""Collects decoded images into one array, in memory or in a file."""
+"""The collection of decoded images in one array, in memory or in a file."""
 
 import shutil
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ Example = tuple[np.ndarray, int | None]
 def stack(
     examples: Iterable[Example], size: int, directory: Path | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Stacks images and labels, holding one image at a time when there is a directory.
+    """Stack images and labels; with a directory, only one image is in memory at a time.
 
     Args:
-        examples: Pairs of a uint8 image `[H, W, C]`, the same shape for all, and a label or None.
-        size: The most examples there will be.
-        directory: Folder to write `x.npy` to; None keeps the images in memory, and so does a disk
-            without enough room.
+        examples: pairs of a uint8 image `[H, W, C]`, the same shape for all, and a label or None.
+        size: the largest number of examples that there can be.
+        directory: folder to write `x.npy` to; if it is None, or its disk is too full, the images
+            are kept in memory.
 
     Returns:
         Images `[N, H, W, C]`, N being 0 to `size`, and int32 labels `[N]` or None.
@@ -36,14 +36,14 @@ def stack(
         if image.shape != x.shape[1:]:
             raise DataError(
                 f"images differ in size ({_sides(x[0])} and {_sides(image)}, height x width): "
-                "pass --image_size to bring all to one"
+                "give one size for all, such as image_size=64"
             )
         x[len(labels)] = image
         labels.append(label)
     if len(labels) < size:
         x = _shorten(x, len(labels), directory)
-    labelled = bool(labels) and labels[0] is not None
-    return x, np.asarray(labels, np.int32) if labelled else None
+    labeled = bool(labels) and labels[0] is not None
+    return x, np.asarray(labels, np.int32) if labeled else None
 
 
 def _sides(image: np.ndarray) -> str:
@@ -54,10 +54,10 @@ def _allocate(shape: tuple[int, ...], directory: Path | None) -> np.ndarray:
     if directory is None:
         return np.empty(shape, np.uint8)
     need, free = int(np.prod(shape)), shutil.disk_usage(directory).free
-    if need > free:  # writing to a map of a full disk would kill the process
+    if need > free:  # writing to a memory map on a full disk kills the process
         logging.warning(
-            "%.1f GB of images do not fit the %.1f GB that are free in the cache: keeping them in "
-            "memory; pass a --cache_dir with more room",
+            "%.1f GB of images do not fit in the %.1f GB that are free in the cache: keeping them "
+            "in memory; give a folder with more room, cache_dir=DIRECTORY",
             need / 1e9,
             free / 1e9,
         )

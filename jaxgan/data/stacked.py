@@ -1,7 +1,7 @@
-"""StackedMNIST: three digits as the colours of one picture, and so 1000 classes of known frequency.
+"""StackedMNIST: a digit in each color channel, and so 1000 classes of known frequency.
 
-The set on which lost modes are counted: Metz et al., "Unrolled generative adversarial networks",
-2017, https://arxiv.org/abs/1611.02163.
+It is the standard data set for counting lost modes: Metz et al., "Unrolled generative adversarial
+networks", 2017, https://arxiv.org/abs/1611.02163.
 """
 
 from collections.abc import Callable
@@ -16,33 +16,30 @@ SIZE = 128_000
 _NAMES = tuple(f"{i:03d}" for i in range(1000))
 
 
-def load_stacked(
-    name: str, split: str, image_size: int | None, load_single: Callable[[], Dataset]
-) -> Dataset:
-    """Stacks digits: always the same 128,000 triples, drawn independently and with replacement.
+def load_stacked(name: str, image_size: int | None, load_single: Callable[[], Dataset]) -> Dataset:
+    """Stack digits: always the same 128,000 triples, drawn independently and with replacement.
 
-    128,000 fixed triples are the protocol of Lin et al., "PacGAN", 2018,
-    https://arxiv.org/abs/1712.04086. They take 300 MB of memory, 390 MB at 32 pixels.
+    This is the protocol of Lin et al., "PacGAN", 2018, https://arxiv.org/abs/1712.04086. The images
+    take 300 MB of memory, or 390 MB at 32 pixels.
 
     Args:
-        name: `stacked_mnist`, of MNIST's train split, or `stacked_digits`, of the shipped digits.
-        split: `train`.
-        image_size: None for 28 pixels, or 32, which pads two black ones on each side as in the
-            literature.
+        name: `stacked_mnist`, for MNIST's train split, or `stacked_digits`, for `digits`.
+        image_size: 28 or None, or 32, which pads the images with two black pixels on each side, as
+            is common.
         load_single: loads the single digits.
 
     Returns:
-        uint8 `[128000, 28, 28, 3]`; y is 100 a + 10 b + c, of the red, green and blue digit.
+        uint8 `[128000, 28, 28, 3]`; y is 100 r + 10 g + b for the red, green and blue digit.
 
     Raises:
-        DataError: for another split or size.
+        DataError: if `image_size` has another value.
     """
-    if split != "train":
-        raise DataError(f"{name} has no split {split!r} (--split): its one split is 'train'")
     if image_size not in (None, 28, 32):
-        raise DataError(f"{name} has images of 28 pixels, or 32, not {image_size} (--image_size)")
+        raise DataError(
+            f"{name} cannot have image_size={image_size}: expected image_size=28 or image_size=32"
+        )
     single = load_single()
-    assert single.y is not None  # digits are labelled
+    assert single.y is not None  # digits are labeled
     rows = np.random.default_rng(0).integers(len(single.x), size=(SIZE, 3))
     margin = 2 if image_size == 32 else 0
     x = np.zeros((SIZE, 28 + 2 * margin, 28 + 2 * margin, 3), np.uint8)

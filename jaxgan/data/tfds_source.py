@@ -1,4 +1,4 @@
-"""Image data sets of tensorflow-datasets, read without TensorFlow.
+"""The image data sets of tensorflow-datasets, read without TensorFlow.
 
 Source: https://www.tensorflow.org/datasets/catalog/overview
 """
@@ -30,7 +30,7 @@ BUILT_IN = (
     *("ring", "grid", "notes", "solids"),
 )
 
-_OF_BOTH_DOMAINS = r"\b(train|test)\b"  # cycle_gan itself has trainA and trainB
+_OF_BOTH_DOMAINS = r"\b(train|test)\b"  # cycle_gan itself has trainA, trainB and so on
 
 
 def load_tfds(
@@ -42,27 +42,27 @@ def load_tfds(
     manual_dir: Path | None,
     cache_root: Path,
 ) -> Dataset:
-    """Loads an image data set by its TFDS name, preparing it first where that is needed.
+    """Load an image data set by its TFDS name, after preparing it if necessary.
 
-    Reading needs no TensorFlow, nor does preparing MNIST, Fashion-MNIST and KMNIST. Preparing
-    others does: `pip install "jaxgan[tfds]"`. The images are those of the feature `image`, or of
-    the only image feature, grey if it has one channel and colour otherwise; the labels those of
-    the feature `label`, if it is a ClassLabel.
+    Reading does not need TensorFlow, and neither does preparing MNIST, Fashion-MNIST or KMNIST;
+    preparing others does: `pip install "jaxgan[tfds]"`. The images are those of the feature
+    `image`, or of the only image feature, gray if it has one channel and color otherwise. The
+    labels are those of the feature `label`, if it is a ClassLabel.
 
-    Sets of low and high resolution (features `lr` and `hr`, as those of `div2k` are) are pairs: x
-    is the high one, and y the low one, which is smaller by the scale of the config. The splits
-    `train` and `test` of `cycle_gan` are its two domains: x is A, and y is B.
+    Data sets of low and high resolution (features `lr` and `hr`, as in `div2k`) are pairs: x is the
+    high resolution, and y the low one, smaller by the scale of the config. The splits `train` and
+    `test` of `cycle_gan` are its two domains: x is A, and y is B.
 
     Args:
         name: `name`, `name/config` or either with `:version`.
-        split: A split or a slice of one, such as `train[:50%]`.
-        image_size: Side of x to resize to; None for images that all have one size.
-        data_dir: TFDS' folder of prepared data sets; None is TFDS' own default.
-        manual_dir: Folder with files that the user has fetched.
-        cache_root: Folder of the cache.
+        split: a split or a slice of one, such as `train[:50%]`.
+        image_size: the side of x to resize to; None for images that are all of one size.
+        data_dir: folder of the data sets that TFDS has prepared; None is TFDS's default.
+        manual_dir: folder with files that the user has downloaded.
+        cache_root: folder of the cache.
 
     Raises:
-        DataError: if the name is unknown, the set holds no images, or it cannot be had.
+        DataError: if the name is unknown, or the set has no images or cannot be prepared.
     """
     builder = _builder(name, data_dir)
     source = _Source(name, builder, data_dir, manual_dir, cache_root)
@@ -80,7 +80,7 @@ def load_tfds(
 
 
 class _Source(NamedTuple):
-    """A set, and where it and the files it is made from are."""
+    """A data set, with the folders of its data, its original files and the cache."""
 
     name: str
     builder: Any
@@ -89,7 +89,7 @@ class _Source(NamedTuple):
     cache_root: Path
 
     def prepared(self) -> Any:
-        """Returns the builder once it has something to read."""
+        """Return the builder of the data set, prepared if it was not."""
         if self.builder.info.splits:
             return self.builder
         _prepare(self.builder, self.manual_dir)
@@ -99,7 +99,7 @@ class _Source(NamedTuple):
 def _load_images(
     source: _Source, split: str, image_size: int | None, feature: str | None = None
 ) -> Dataset:
-    """Loads the images of one feature, with their labels; None is the only or usual feature."""
+    """Load the images of a feature, with their labels; None is the feature `image` or the only."""
     builder = source.builder
     key = {"full_name": builder.info.full_name, "split": split, "image_size": image_size}
     if feature is not None:
@@ -110,16 +110,16 @@ def _load_images(
         ready = source.prepared()
         size = _split_size(ready, split)
         label = dict(ready.info.features.items()).get("label")
-        labelled = isinstance(label, tfds.features.ClassLabel)
-        examples = _examples(ready, split, chosen, labelled, image_size)
+        labeled = isinstance(label, tfds.features.ClassLabel)
+        examples = _examples(ready, split, chosen, labeled, image_size)
         x, y = stack(examples, size, directory)
-        return Decoded(Dataset(x, y, source.name, tuple(label.names) if labelled else ()))
+        return Decoded(Dataset(x, y, source.name, tuple(label.names) if labeled else ()))
 
     return cached(source.cache_root, source.name, key | _fingerprint(builder), build)
 
 
 def _low_size(source: _Source, split: str, image_size: int | None) -> int | None:
-    """Returns the side of the pictures of low resolution: `image_size` / scale."""
+    """Return the side of the images of low resolution: `image_size` / scale."""
     if image_size is None:
         return None
     config = source.builder.builder_config
@@ -127,8 +127,9 @@ def _low_size(source: _Source, split: str, image_size: int | None) -> int | None
     scale = int(of_config[1]) if of_config else _measured_scale(source.prepared(), split)
     if image_size % scale:
         raise DataError(
-            f"{source.name} has low resolution at 1/{scale} of the side, and {scale} does not "
-            f"divide {image_size} (--image_size): take {image_size + scale - image_size % scale}"
+            f"{source.name} has its low resolution at 1/{scale} of the side, and {scale} does not "
+            f"divide image_size={image_size}: give image_size="
+            f"{image_size + scale - image_size % scale}"
         )
     return image_size // scale
 
@@ -140,7 +141,7 @@ def _measured_scale(builder: Any, split: str) -> int:
 
 
 def _builder(name: str, data_dir: Path | None) -> Any:
-    # Other forms TFDS would look up on the network: "huggingface:name", say.
+    # TFDS would look up other forms, such as "huggingface:name", on the network.
     if not re.fullmatch(r"\w+(/[\w.\-]+)?(:[\d.*]+)?", name):
         raise DataError(_unknown(name))
     try:
@@ -148,9 +149,7 @@ def _builder(name: str, data_dir: Path | None) -> Any:
     except registered.DatasetNotFoundError as error:
         raise DataError(_unknown(name)) from error
     except (ValueError, AssertionError) as error:
-        raise DataError(
-            f"no data set {name!r} (--dataset): {_one_line(error)} {_configs(name)}"
-        ) from error
+        raise DataError(f"no data set name={name}: {_one_line(error)} {_configs(name)}") from error
 
 
 def _configs(name: str) -> str:
@@ -168,14 +167,14 @@ def _unknown(name: str) -> str:
     close = difflib.get_close_matches(word + colon, dict.fromkeys(names))
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return (
-        f"unknown data set {name!r} (--dataset): expected {', '.join(BUILT_IN)}, folder:DIRECTORY, "
-        f"a name from tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
-        f"outlines:digits{hint}"
+        f"unknown data set {name!r}: expected {', '.join(BUILT_IN)}, folder:DIRECTORY, a name from "
+        f"tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
+        f"name=outlines:digits{hint}"
     )
 
 
 def _image_feature(builder: Any) -> str:
-    """Returns the name of the feature that holds the images."""
+    """Return the name of the feature that holds the images."""
     features = builder.info.features
     images = sorted(
         name for name, kind in features.items() if isinstance(kind, tfds.features.Image)
@@ -184,20 +183,20 @@ def _image_feature(builder: Any) -> str:
     if chosen is None:
         found = ", ".join(images) or "none"
         raise DataError(
-            f"{builder.info.full_name} has no feature 'image' and not exactly one image feature "
-            f"(found: {found}): choose another --dataset"
+            f"{builder.info.full_name} has no feature 'image', and not exactly one image feature "
+            f"(found: {found}): give another data set, name=..."
         )
     dtype = np.dtype(features[chosen].np_dtype)
     if dtype != np.uint8:
         raise DataError(
-            f"the images of {builder.info.full_name} are {dtype}, expected uint8: choose another "
-            "--dataset"
+            f"the images of {builder.info.full_name} are {dtype}, expected uint8: give another "
+            "data set, name=..."
         )
     return chosen
 
 
 def _fingerprint(builder: Any) -> dict[str, Any]:
-    """What tells apart data sets that TFDS knows from files alone, where a name says little."""
+    """Return what distinguishes data sets that TFDS knows from their files alone, not by code."""
     if not isinstance(builder, read_only_builder.ReadOnlyBuilder):
         return {}
     written = (Path(builder.data_dir) / "dataset_info.json").stat().st_mtime_ns
@@ -214,10 +213,10 @@ def _prepare(builder: Any, manual_dir: Path | None) -> None:
         raise
     except Exception as error:  # TFDS, its downloads and TensorFlow raise errors of any kind
         if (Path(builder.data_dir) / "dataset_info.json").exists():
-            return  # another process has prepared the same data set in the meantime
+            return  # another process has prepared the data set in the meantime
         raise DataError(
             f"tensorflow-datasets could not prepare {builder.info.full_name} in "
-            f"{builder.data_dir_root} (--data_dir): {type(error).__name__}: {_one_line(error)}"
+            f"data_dir={builder.data_dir_root}: {type(error).__name__}: {_one_line(error)}"
         ) from error
 
 
@@ -225,18 +224,19 @@ def _prepare_with_tensorflow(builder: Any, manual_dir: Path | None) -> None:
     name, files = builder.info.full_name, builder.url_infos or {}
     if importlib.util.find_spec("tensorflow") is None:
         raise DataError(
-            f"{name} is not prepared in {builder.data_dir_root} (--data_dir), and to prepare it "
-            'needs TensorFlow: pip install "jaxgan[tfds]"'
+            f"{name} is not prepared in data_dir={builder.data_dir_root}, and preparing it needs "
+            'TensorFlow: pip install "jaxgan[tfds]"'
         )
     if manual_dir is None and builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         wanted = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-        raise DataError(f"{name} has to be fetched by hand and passed as --manual_dir: {wanted}")
+        raise DataError(f"{name} has to be downloaded by hand: give manual_dir=DIRECTORY: {wanted}")
     by_hand = manual_dir and any((manual_dir / info.filename).exists() for info in files.values())
     if files and not by_hand and not network.answers(next(iter(files))):
         wanted = mnist_family.listed({info.filename: info for info in files.values()})
         raise DataError(
-            f"{name} is not prepared in {builder.data_dir_root} and {next(iter(files))} does not "
-            f"answer: put the files it needs (of {wanted}) into a folder, pass it as --manual_dir"
+            f"{name} is not prepared in data_dir={builder.data_dir_root} and {next(iter(files))} "
+            f"does not answer: put the files it needs (of {wanted}) into a folder and give "
+            "manual_dir=DIRECTORY"
         )
     config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
     builder.download_and_prepare(download_config=config, file_format="array_record")
@@ -250,24 +250,26 @@ def _split_size(builder: Any, split: str) -> int:
         size = splits[split].num_examples
     except (KeyError, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"{builder.info.full_name} has no split {split!r} (--split), only "
-            f"{', '.join(sorted(splits))} and slices such as '{min(splits)}[:50%]'"
+            f"{builder.info.full_name} has no split {split!r}: expected one of "
+            f"{', '.join(sorted(splits))}, or a slice such as split={min(splits)}[:50%]"
         ) from error
     if not size:
-        raise DataError(f"split {split!r} of {builder.info.full_name} is empty (--split)")
+        raise DataError(
+            f"split={split} of {builder.info.full_name} is empty: give one that has examples"
+        )
     return size
 
 
 def _examples(
-    builder: Any, split: str, feature: str, labelled: bool, image_size: int | None
+    builder: Any, split: str, feature: str, labeled: bool, image_size: int | None
 ) -> Iterator[Example]:
-    """Decodes the image and the label of each example, whatever else it holds."""
+    """Decode the image and the label of each example, and nothing else."""
     channels = 1 if builder.info.features[feature].shape[-1] == 1 else 3
     for record in raw_examples(builder, split):
         message = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
         values = message.FromString(record).features.feature
         encoded = io.BytesIO(values[feature].bytes_list.value[0])
-        label = values["label"].int64_list.value[0] if labelled else None
+        label = values["label"].int64_list.value[0] if labeled else None
         yield decode(encoded, channels, image_size), label
 
 

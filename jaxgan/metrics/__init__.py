@@ -1,7 +1,7 @@
-"""How good samples are: pure functions of features, and the networks that features come from.
+"""Measures of the quality of samples, and the networks whose features they are computed in.
 
-A number here is only as good as its company: say how many samples it was taken with, what real
-data give against real data (the floor), and what noise gives.
+A number means little by itself. Report it with the number of samples, the value that real data get
+(the floor), and the value that noise gets.
 """
 
 from jaxgan.metrics.checks import MetricError
@@ -15,7 +15,7 @@ from jaxgan.metrics.distances import Estimate, frechet_distance, kernel_distance
 from jaxgan.metrics.features import FeatureNetwork, pixels, points, stacked
 from jaxgan.metrics.modes import Modes, PointModes, mode_coverage, point_modes
 from jaxgan.metrics.moments import Moments, merge, moments
-from jaxgan.metrics.neighbours import Neighbours, nearest
+from jaxgan.metrics.neighbors import Neighbors, nearest
 from jaxgan.metrics.paths import Path, path_length
 from jaxgan.metrics.scores import class_shares, classifier_score
 
@@ -26,7 +26,7 @@ __all__ = [
     "MetricError",
     "Modes",
     "Moments",
-    "Neighbours",
+    "Neighbors",
     "Path",
     "PointModes",
     "PrecisionRecall",

@@ -1,4 +1,4 @@
-"""What is refused before anything is computed."""
+"""Checks of what is to be measured."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ __all__ = ["MetricError"]
 
 
 class MetricError(ValueError):
-    """Something cannot be measured on what was given; one line says what and why."""
+    """Input on which a metric is not defined; the message is one line that says why."""
 
 
 def check_features(*, of: str = "features", **sets: np.ndarray) -> None:
-    """Refuse features that are no matrix, are not finite, or differ in width.
+    """Check that features are matrices of one width, with finite values.
 
     Args:
-        of: what they are called if they are not features.
-        **sets: features `[N, width]` by the name they have in the message.
+        of: what the message calls them, if they are not features.
+        **sets: features `[N, width]`, by their names in the message.
 
     Raises:
-        MetricError: one line that names the set.
+        MetricError: if they are not; the message names the set.
     """
     for name, features in sets.items():
         if features.ndim != 2 or 0 in features.shape:
@@ -26,19 +26,19 @@ def check_features(*, of: str = "features", **sets: np.ndarray) -> None:
             rows = np.count_nonzero(~np.isfinite(features).all(axis=1))
             raise MetricError(
                 f"{rows} of {len(features)} {name} {of} are NaN or infinite; "
-                f"look at what they were made of"
+                f"expected finite ones: look at what they were computed from"
             )
     widths = {name: features.shape[1] for name, features in sets.items()}
     if len(set(widths.values())) > 1:
         found = ", ".join(f"{name} {width}" for name, width in widths.items())
-        raise MetricError(f"{of} differ in width: {found}; take one network for all of them")
+        raise MetricError(f"{of} differ in width: {found}; compute all of them with one network")
 
 
 def check_count(name: str, count: int, least: int, why: str) -> None:
-    """Refuse too few examples.
+    """Check that there are enough examples.
 
     Raises:
-        MetricError: one line that says how many there are, and how many are needed.
+        MetricError: if there are not; the message says how many there are and how many are needed.
     """
     if count < least:
         what = f"{count} {name}".rstrip()

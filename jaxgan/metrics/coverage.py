@@ -1,6 +1,7 @@
-"""Quality and variety apart: the share of samples within the data, and of data within the samples.
+"""Quality and variety as separate numbers: samples within the data, and data within the samples.
 
-Both are judged by balls around examples, each of which reaches to its k-th nearest neighbour.
+What is within a set is defined by balls around its examples, each of which extends to the k-th
+nearest neighbor.
 """
 
 from typing import Any, NamedTuple
@@ -16,35 +17,46 @@ __all__ = ["DensityCoverage", "PrecisionRecall", "density_coverage", "precision_
 
 
 class PrecisionRecall(NamedTuple):
-    """Shares in [0, 1]: of samples that look real, and of the data that could be sampled."""
+    """Two shares in [0, 1]: of samples that look real, and of real examples that are covered."""
 
     precision: float
     recall: float
 
 
 class DensityCoverage(NamedTuple):
-    """How crowded with data the places of samples are (1 for real ones), and a share in [0, 1]."""
+    """The density of the data around samples (1 for real ones), and a share in [0, 1]."""
 
     density: float
     coverage: float
 
 
 def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991).
+    """Compute improved precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991).
 
-    Precision is the share of fakes within a ball of a real example, recall the share of real
-    examples within a ball of a fake. Both depend on the numbers of examples: take equal ones.
+    Precision is the share of fakes that are in a ball of a real example, and recall the share of
+    real examples that are in a ball of a fake. Both depend on the numbers of examples: use equal
+    ones.
 
     Args:
         real: features `[N, width]`.
         fake: features `[M, width]`.
-        k: the neighbour that a ball reaches to, at least 1.
+        k: a ball extends to the k-th nearest neighbor; at least 1.
 
     Returns:
         Both shares.
 
     Raises:
-        MetricError: k or fewer examples, different widths, or features that are not finite.
+        MetricError: if there are k or fewer examples, or features differ in width or are not
+            finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import precision_recall
+        >>> rng = np.random.default_rng(0)
+        >>> real, fake = rng.normal(size=(2, 500, 4))
+        >>> precision, recall = precision_recall(real, 0.3 * fake)  # good samples without variety
+        >>> round(precision, 2), round(recall, 2)
+        (0.99, 0.13)
     """
     real, fake = _checked(real, fake, k)
     precision = np.mean(_balls(real, _radii(real, k), fake) > 0)
@@ -53,22 +65,32 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
 
 
 def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
-    """Density and coverage (Naeem et al. 2020, arXiv:2002.09797).
+    """Compute density and coverage (Naeem et al. 2020, arXiv:2002.09797).
 
-    Density is the mean number of real balls that a fake is in, over k; one outlier in the data
-    cannot make it large, as it can precision. Coverage is the share of real balls with a fake in
-    them.
+    Density is the mean number of real balls that a fake is in, divided by k. Unlike precision, it
+    is not inflated by a single outlier in the data. Coverage is the share of real balls that
+    contain a fake.
 
     Args:
         real: features `[N, width]`.
         fake: features `[M, width]`.
-        k: the neighbour that a ball reaches to, at least 1.
+        k: a ball extends to the k-th nearest neighbor; at least 1.
 
     Returns:
-        Both; density may exceed 1.
+        Both; density can exceed 1.
 
     Raises:
-        MetricError: k or fewer examples, different widths, or features that are not finite.
+        MetricError: if there are k or fewer examples, or features differ in width or are not
+            finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import density_coverage
+        >>> rng = np.random.default_rng(0)
+        >>> real, fake = rng.normal(size=(2, 500, 4))
+        >>> density, coverage = density_coverage(real, 0.3 * fake)  # good samples without variety
+        >>> round(density, 1), round(coverage, 2)
+        (1.3, 0.3)
     """
     real, fake = _checked(real, fake, k)
     radii = _radii(real, k)
@@ -81,31 +103,31 @@ def _checked(real: Any, fake: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     real, fake = np.asarray(real), np.asarray(fake)
     check_features(real=real, fake=fake)
     for name, features in ("real", real), ("fake", fake):
-        check_count(name, len(features), k + 1, f"for {k} neighbours each")
+        check_count(name, len(features), k + 1, f"for {k} neighbors each")
     return real, fake
 
 
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance from each example to its k-th nearest other one, `[N]`."""
+    """Return the squared distance of each example to its k-th nearest neighbor, `[N]`."""
 
     def of_chunk(rows, points):
-        # The nearest of all is the example itself. Not `lax.top_k`, which sorts float64 on CPU.
+        # The nearest one is the example itself. `lax.top_k` is slower: it sorts float64 on CPU.
         return np.partition(np.asarray(_distances(rows, points)), k, axis=1)[:, k]
 
     return over_chunks(of_chunk, features, features)
 
 
-def _balls(centres: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """How many balls each point is in, `[M]`."""
-    return over_chunks(_balls_around, points, centres, radii)
+def _balls(centers: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return how many balls each point is in, `[M]`."""
+    return over_chunks(_balls_around, points, centers, radii)
 
 
 _distances = jax.jit(squared_distances)
 
 
 @jax.jit
-def _balls_around(rows: jax.Array, centres: jax.Array, radii: jax.Array) -> jax.Array:
-    return jnp.sum(squared_distances(rows, centres) <= radii, axis=1)
+def _balls_around(rows: jax.Array, centers: jax.Array, radii: jax.Array) -> jax.Array:
+    return jnp.sum(squared_distances(rows, centers) <= radii, axis=1)
 
 
 @jax.jit

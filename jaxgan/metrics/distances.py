@@ -1,4 +1,4 @@
-"""How far two sets of features are from each other, as distributions."""
+"""Distances between the distributions of two sets of features."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ __all__ = ["Estimate", "frechet_distance", "kernel_distance"]
 
 
 class Estimate(NamedTuple):
-    """A number with its uncertainty.
+    """An estimate with its uncertainty.
 
     Attributes:
         value: mean over parts of the samples.
@@ -27,31 +27,38 @@ class Estimate(NamedTuple):
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """Frechet distance of two Gaussians with these moments (Heusel et al. 2017, arXiv:1706.08500).
+    """Compute the Frechet distance of two Gaussians (Heusel et al. 2017, arXiv:1706.08500).
 
         |mean_a - mean_b|^2 + tr(S_a) + tr(S_b) - 2 tr((S_a S_b)^(1/2))
 
-    It is called FID if the features are those of the FID Inception network, and only then. It is
-    biased: it falls as the number of samples grows, so compare at equal numbers.
+    It is called FID only if the features are those of the FID Inception network. It is biased: it
+    decreases as the number of samples grows, so compare values for equal numbers only.
 
-    The trace of the root is the sum of the roots of the eigenvalues of the symmetric matrix
-    S_a^(1/2) S_b S_a^(1/2), so that it is real whatever the rank.
+    The trace of the square root is computed from the eigenvalues of the symmetric matrix
+    S_a^(1/2) S_b S_a^(1/2), so it is real whatever the rank.
 
     Args:
         a: moments of one set of features.
         b: moments of the other.
 
     Returns:
-        At least 0, up to rounding.
+        The distance, at least 0 up to rounding.
 
     Raises:
-        MetricError: fewer than width + 1 examples in one of them, with which a covariance is
-            singular, or different widths.
+        MetricError: if the widths differ, or one has fewer than width + 1 examples, which makes
+            its covariance singular.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import frechet_distance, moments
+        >>> real = np.random.default_rng(0).normal(size=(500, 4))
+        >>> round(frechet_distance(moments(real), moments(real + 1)), 6)  # 1 along each axis
+        4.0
     """
     if a.mean.shape != b.mean.shape:
         raise MetricError(
             f"features differ in width: {len(a.mean)} and {len(b.mean)}; "
-            f"take one network for all of them"
+            f"compute all of them with one network"
         )
     width = len(a.mean)
     for one in a, b:
@@ -67,13 +74,14 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 def kernel_distance(
     a: Any, b: Any, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
 ) -> Estimate:
-    """Unbiased squared MMD with k(x, y) = (x.y / width + 1)^3 (Binkowski 2018, arXiv:1801.01401).
+    """Compute the kernel distance (Binkowski et al. 2018, arXiv:1801.01401).
 
         mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{i, j} k(a_i, b_j)
 
-    It is called KID if the features are those of the FID Inception network. Unlike the Frechet
-    distance it does not depend on the number of samples but in its noise; it may be negative.
-    Subsets are drawn as torch-fidelity draws them, so that numbers agree.
+    with k(x, y) = (x.y / width + 1)^3: the unbiased estimate of the squared maximum mean
+    discrepancy (MMD). It is called KID if the features are those of the FID Inception network.
+    Unlike that of the Frechet distance, its expectation does not depend on the number of samples;
+    it can be negative. Subsets are drawn as torch-fidelity draws them, so the numbers agree.
 
     Args:
         a: features `[N, width]`.
@@ -86,8 +94,17 @@ def kernel_distance(
         Mean and standard deviation over the subsets.
 
     Raises:
-        MetricError: fewer examples than a subset has, different widths, or features that are not
-            finite.
+        MetricError: if there are fewer examples than a subset has, or features differ in width or
+            are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import kernel_distance
+        >>> real, fake = np.random.default_rng(0).normal(size=(2, 500, 4))
+        >>> alike = kernel_distance(real, fake, subsets=10, subset_size=100)
+        >>> shifted = kernel_distance(real, fake + 1, subsets=10, subset_size=100)
+        >>> round(alike.value, 1), round(shifted.value, 1)
+        (-0.1, 9.8)
     """
     a, b = np.asarray(a), np.asarray(b)
     check_features(first=a, second=b)
@@ -113,7 +130,7 @@ def _discrepancies(a: jax.Array, b: jax.Array, chosen: jax.Array) -> jax.Array:
 
 
 def _kernel(x: jax.Array, y: jax.Array) -> jax.Array:
-    # A device may otherwise multiply with fewer bits than the numbers have.
+    # By default, some devices multiply in lower precision than that of the numbers.
     products = partial(jnp.matmul, precision=lax.Precision.HIGHEST)(x, y.T)
     return (products / x.shape[1] + 1) ** 3
 

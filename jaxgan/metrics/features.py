@@ -1,4 +1,4 @@
-"""What a feature network is: images in, numbers out that mean something."""
+"""Feature networks: the numbers that images are compared by."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,15 +14,15 @@ _SIDE = 8
 
 
 class FeatureNetwork(NamedTuple):
-    """A fixed network in whose features images are compared.
+    """A fixed network whose features images are compared by.
 
     Attributes:
         name: part of the name of every number that is computed with it.
         width: number of features.
         apply: `images -> (features, logits)`, pure and compiled: uint8 `[B, H, W, C]` to float32
-            `[B, width]` and `[B, K]`. Call it outside of `jax.jit`, which would copy its weights
-            into the program.
-        classes: how many classes of the data the logits tell apart; 0 if they are about others.
+            `[B, width]` and `[B, K]`. Call it outside `jax.jit`, which would copy its weights into
+            the program.
+        classes: how many classes of the data the logits distinguish; 0 if they are for others.
     """
 
     name: str
@@ -32,17 +32,35 @@ class FeatureNetwork(NamedTuple):
 
 
 def points() -> FeatureNetwork:
-    """No network: points of the plane, float `[B, 2]`, are their own features."""
+    """Return the identity: points in the plane, float `[B, 2]`, are their own features.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import points
+        >>> features, logits = points().apply(jnp.array([[0.5, -0.5]]))
+        >>> features.tolist(), logits.shape
+        ([[0.5, -0.5]], (1, 0))
+    """
     return FeatureNetwork("points", 2, lambda x: (x, jnp.zeros((len(x), 0))))
 
 
 def pixels(channels: int) -> FeatureNetwork:
-    """No network: means of pixels over an 8 x 8 grid, in [0, 1], which see layout and colour only.
+    """Return the means of pixels over an 8 x 8 grid as features, in [0, 1].
 
-    For data that no better network knows.
+    They see layout and color only, and are meant for data that no better network knows.
 
     Args:
         channels: of the images.
+
+    Returns:
+        The network.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import pixels
+        >>> features, _ = pixels(channels=3).apply(jnp.full((2, 32, 32, 3), 255, jnp.uint8))
+        >>> features.shape, round(float(features.mean()), 3)
+        ((2, 192), 1.0)
     """
 
     def apply(images):
@@ -54,23 +72,35 @@ def pixels(channels: int) -> FeatureNetwork:
 
 
 def stacked(network: FeatureNetwork) -> FeatureNetwork:
-    """A network for three digits stacked as red, green and blue, of one that knows single digits.
+    """Turn a network for digits into one for stacked digits, with one in each color channel.
 
-    Its features are those of the three channels, side by side; its logits, of 1000 classes, are
-    the sums logits_a + logits_b + logits_c, of which the largest is that of class 100 a + 10 b + c.
-    Of 32 x 32 images, which are padded ones, the outer two pixels are cut off.
+    Its features are those of the three channels, concatenated. Its logits for the 1000 classes are
+    the sums of the three channels' logits: that of class 100 a + 10 b + c is the sum of those of
+    a, b and c. Images of 32 x 32 pixels are padded ones, and are cropped by two pixels on each
+    side.
 
     Args:
-        network: takes uint8 `[B, 28, 28, 1]` and tells ten classes apart.
+        network: takes uint8 `[B, 28, 28, 1]` and distinguishes ten classes.
 
     Returns:
-        The network, called `stacked_` and the name of the other; its `apply` raises MetricError
-        for images without three channels.
+        The network, with `stacked_` before its name. Its `apply` raises a MetricError for images
+        that do not have three channels.
+
+    Example:
+        >>> from jaxgan.data import load
+        >>> from jaxgan.metrics import classifiers, stacked
+        >>> network = stacked(classifiers.load("digits"))
+        >>> digits = load("digits", split="train[:3]")  # 7, 2 and 1
+        >>> features, logits = network.apply(digits.x[..., 0].transpose(1, 2, 0)[None])
+        >>> network.name, features.shape, int(logits.argmax())
+        ('stacked_digits', (1, 192), 721)
     """
 
     def apply(images):
         if images.ndim != 4 or images.shape[-1] != 3:
-            raise MetricError(f"images are {images.shape[1:]}; expected three stacked digits")
+            raise MetricError(
+                f"images are {images.shape}; expected [B, H, W, 3], three stacked digits"
+            )
         if images.shape[1:3] == (32, 32):
             images = images[:, 2:30, 2:30]
         features, logits = zip(

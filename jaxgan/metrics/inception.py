@@ -1,12 +1,12 @@
 """The Inception network of the Frechet Inception distance, from its public weights.
 
-It is the graph of 2015 on which FID (Heusel et al. 2017, arXiv:1706.08500) and the Inception score
-(Salimans et al. 2016, arXiv:1606.03498) are defined, in the form that torch-fidelity gives it: what
-differs from Inception v3 (Szegedy et al. 2015, arXiv:1512.00567) as it is known elsewhere is how
-images are resized, that averages at the border leave out the padding, that the last block pools
-with a maximum, and that there are 1008 classes.
+It is the graph of 2015 that FID (Heusel et al. 2017, arXiv:1706.08500) and the Inception score
+(Salimans et al. 2016, arXiv:1606.03498) are defined by, as implemented in torch-fidelity. It
+differs from the common Inception v3 (Szegedy et al. 2015, arXiv:1512.00567) in how images are
+resized, in average pooling, which excludes the padding, in the last block, which uses max pooling,
+and in the number of classes, 1008.
 
-The weights are not part of the package: `URL` says where they are.
+The weights do not ship with the package; they can be downloaded from `URL`.
 """
 
 import functools
@@ -38,32 +38,37 @@ SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 _SIDE = 299
 _WIDTH = 2048
 _CLASSES = 1008
-# The distance compares means to several digits: TF32 on a GPU would change them.
+# The distance depends on several digits of the means, which TF32 on a GPU would change.
 _PRECISION = lax.Precision.HIGHEST
 
 
 def load(path: str | Path, *, sha256: str | None = SHA256) -> FeatureNetwork:
-    """Loads the network from a file of weights.
+    """Load the network from a file of weights.
 
-    The file is the public one (`URL`), or an .npz file of the same arrays, as
-    `np.savez("inception.npz", **torch_file.parse(Path("inception.pth").read_bytes()))` makes it.
+    The file is the public one (`URL`), or an .npz file of the same arrays, as made by
+    `np.savez("inception.npz", **torch_file.parse(Path("inception.pth").read_bytes()))`.
 
     Args:
-        path: the file; .npz is read by NumPy, anything else is a PyTorch state dict. Neither can
-            make code run.
-        sha256: what the SHA-256 of the whole file must be, checked before anything is read from
-            it. The default is that of the public file; an .npz file needs its own, or None, which
-            checks nothing but names and shapes.
+        path: the file. NumPy reads .npz; anything else is taken for a PyTorch state dict. Neither
+            can execute code.
+        sha256: the expected SHA-256 of the file, verified before the file is parsed. The default is
+            that of the public file; an .npz file needs its own, or None, to check only the names
+            and shapes of the arrays.
 
     Returns:
         The network "inception": features `[B, 2048]` before the last layer, and logits
-        `[B, 1008]` without their bias, as the Inception score has them. Images are uint8
-        `[B, H, W, C]` of any size, C 1 or 3. It is compiled as it is: inside another `jax.jit` its
+        `[B, 1008]` without their bias, as in the Inception score. It takes uint8 images
+        `[B, H, W, C]` of any size, C 1 or 3. It is already compiled: inside another `jax.jit`, its
         95 MB of weights would become constants of that program.
 
     Raises:
-        WeightsError: there is no such file, it has another hash, it is damaged, or it does not hold
+        WeightsError: if the file cannot be read, has another hash, is damaged, or does not hold
             the arrays of this network.
+
+    Example:
+        >>> from jaxgan.metrics import inception
+        >>> network = inception.load("pt_inception-2015-12-05-6726825d.pth")  # doctest: +SKIP
+        >>> features, logits = network.apply(images)  # doctest: +SKIP
     """
     path = Path(path)
     try:
@@ -76,7 +81,7 @@ def load(path: str | Path, *, sha256: str | None = SHA256) -> FeatureNetwork:
     if sha256 is not None and found != sha256.lower():
         raise WeightsError(
             f"{path} has SHA-256 {found[:12]}..., expected {sha256[:12]}...: fetch {URL}, "
-            f"or give the hash of the file that you mean"
+            f"or give sha256=... of your file"
         )
     try:
         parse = _parse_npz if path.suffix == ".npz" else torch_file.parse
@@ -86,46 +91,63 @@ def load(path: str | Path, *, sha256: str | None = SHA256) -> FeatureNetwork:
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray]) -> FeatureNetwork:
-    """Makes the network of its weights, named and shaped as `shapes` says.
+    """Build the network from its weights, with the names and shapes that `shapes` returns.
 
-    Arrays with other names are not looked at.
+    Arrays with other names are ignored.
 
     Raises:
-        WeightsError: an array is missing, of another shape, or not of floats.
+        WeightsError: if an array is missing, has another shape, or does not hold floats.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import inception
+        >>> network = inception.from_arrays(np.load("inception.npz"))  # doctest: +SKIP
     """
     variables = _variables(arrays)
 
     def apply(images: Array) -> tuple[Array, Array]:
-        # Two programs: images of another size do not compile the network again.
+        # Two programs, so that the network is not compiled again for another size of images.
         return _run(variables, resize(images))
 
     return FeatureNetwork("inception", _WIDTH, apply)
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """The names of the arrays that the network needs, with their shapes.
+    """Return the names of the arrays that the network needs, with their shapes.
 
-    Both are PyTorch's: `Conv2d_1a_3x3.conv.weight` is `[out, in, height, width]`.
+    Both follow PyTorch: `Conv2d_1a_3x3.conv.weight` is `[out, in, height, width]`.
+
+    Example:
+        >>> from jaxgan.metrics import inception
+        >>> inception.shapes()["Conv2d_1a_3x3.conv.weight"]
+        (32, 3, 3, 3)
     """
     return {_torch_name(path): _torch_shape(path, leaf.shape) for path, leaf in _leaves().items()}
 
 
 @jax.jit
 def resize(images: Array) -> Array:
-    """Brings images to the size and range of the network, as TensorFlow 1 did.
+    """Bring images to the size and range of the network, as TensorFlow 1 did.
 
-    Bilinear, along each axis from the pixels at floor(s) and floor(s) + 1, where
-    `s = i * size / 299`: no shift by half a pixel, and no smoothing when images become smaller.
-    Then `(x - 128) / 128`. The result has the bits of torch-fidelity's on a CPU.
+    The interpolation is bilinear, along each axis between the pixels at floor(s) and floor(s) + 1
+    with `s = i * size / 299`: without a shift by half a pixel, and without antialiasing. Then the
+    values become `(x - 128) / 128`. On a CPU the result equals torch-fidelity's bit for bit.
 
     Args:
         images: uint8 `[B, H, W, C]`, C 1 or 3.
 
     Returns:
-        `[B, 299, 299, 3]` in [-1, 1), float32; one channel becomes three equal ones.
+        float32 `[B, 299, 299, 3]` in [-1, 1); a single channel becomes three equal ones.
 
     Raises:
-        ValueError: these are not such images.
+        ValueError: if the images are others.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.metrics import inception
+        >>> x = inception.resize(jnp.full((1, 32, 32, 1), 128, jnp.uint8))
+        >>> x.shape, float(x.max())
+        ((1, 299, 299, 3), 0.0)
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
         raise ValueError(f"images of shape {images.shape}; expected [B, H, W, C] with C 1 or 3")
@@ -142,13 +164,13 @@ def _interpolate(x: Array, *, axis: int) -> Array:
     high = np.minimum(low + 1, size - 1)
     weight = (position - low).astype(np.float32).reshape(-1, *(1,) * (x.ndim - 1 - axis))
     start, end = jnp.take(x, low, axis), jnp.take(x, high, axis)
-    # The bound changes no value. It keeps the compiler from joining the product and the sum to one
-    # operation that rounds once: the original rounds twice.
+    # Clipping changes no value. It keeps the compiler from fusing the product and the sum into one
+    # operation, which would round once; the original rounds twice.
     return start + jnp.clip((end - start) * weight, -255, 255)
 
 
 class _Inception(nn.Module):
-    """Images `[B, 299, 299, 3]` in [-1, 1) to features `[B, 2048]` and logits `[B, 1008]`."""
+    """The network: images `[B, 299, 299, 3]` to features `[B, 2048]` and logits `[B, 1008]`."""
 
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, Array]:
@@ -166,7 +188,7 @@ class _Inception(nn.Module):
             x = _Mixed6(width, name=f"Mixed_{name}")(x)
         x = _Mixed7a(name="Mixed_7a")(x)
         x = _Mixed7(_average, name="Mixed_7b")(x)
-        # The original pools with a maximum here, where every other block takes the average.
+        # The original uses max pooling here, where every other block uses average pooling.
         x = _Mixed7(_maximum, name="Mixed_7c")(x)
         features = jnp.mean(x, axis=(1, 2))
         logits = nn.Dense(_CLASSES, use_bias=False, precision=_PRECISION, name="fc")(features)
@@ -174,7 +196,7 @@ class _Inception(nn.Module):
 
 
 class _Conv(nn.Module):
-    """Convolution, batch normalisation with fixed statistics, ReLU."""
+    """Convolution, batch normalization with fixed statistics, ReLU."""
 
     features: int
     window: int | tuple[int, int]
@@ -279,7 +301,7 @@ _run = jax.jit(_Inception().apply)
 
 @functools.cache
 def _leaves() -> dict[tuple[str, ...], Any]:
-    """The variables of the network by their paths, as shapes."""
+    """Return the shapes of the variables by their paths."""
     image = jax.ShapeDtypeStruct((1, _SIDE, _SIDE, 3), jnp.float32)
     return dict(flatten_dict(jax.eval_shape(_Inception().init, jax.random.key(0), image)))
 
@@ -292,12 +314,12 @@ def _torch_name(path: tuple[str, ...]) -> str:
 
 
 def _torch_shape(path: tuple[str, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """`[..., in, out]` is `[out, in, ...]` in PyTorch."""
+    """Return the shape in PyTorch, where `[..., in, out]` is `[out, in, ...]`."""
     return (*shape[:-3:-1], *shape[:-2]) if path[-1] == "kernel" else shape
 
 
 def _variables(arrays: Mapping[str, np.ndarray]) -> Any:
-    """The arrays as the variables of the network."""
+    """Convert the arrays to the variables of the network."""
     variables = {}
     for path, leaf in _leaves().items():
         name, shape = _torch_name(path), _torch_shape(path, leaf.shape)
@@ -306,7 +328,7 @@ def _variables(arrays: Mapping[str, np.ndarray]) -> Any:
         array = arrays[name]
         if array.shape != shape or not jnp.issubdtype(array.dtype, jnp.floating):
             raise WeightsError(
-                f"{name!r} is {array.dtype} {array.shape}, expected floats {shape}; "
+                f"{name!r} is {array.dtype} {array.shape}; expected floats {shape}: "
                 f"these are not the weights of {URL}"
             )
         if path[-1] == "kernel":

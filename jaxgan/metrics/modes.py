@@ -1,4 +1,4 @@
-"""Data whose modes are known, so that those which a generator lost can be counted."""
+"""Mode coverage, for data with known modes."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ __all__ = ["Modes", "PointModes", "mode_coverage", "point_modes"]
 
 
 class Modes(NamedTuple):
-    """How samples are spread over modes.
+    """The distribution of samples over modes.
 
     Attributes:
         found: modes with at least one sample.
-        reverse_kl: KL(samples || uniform) in nats; 0 if all are equally frequent.
+        reverse_kl: KL(samples || uniform) in nats; 0 if all modes are equally frequent.
     """
 
     found: int
@@ -22,7 +22,7 @@ class Modes(NamedTuple):
 
 
 class PointModes(NamedTuple):
-    """How points are spread over the centres of a mixture.
+    """The distribution of points over the modes of a mixture.
 
     Attributes:
         found: modes with at least one good sample.
@@ -34,46 +34,71 @@ class PointModes(NamedTuple):
 
 
 def mode_coverage(codes: Any, modes: int) -> Modes:
-    """Modes found, and sum_i q_i ln(modes q_i) over their shares q_i in the samples.
+    """Count the modes among samples, and compute their divergence from uniform frequencies.
 
-    Even perfect samples have a divergence above 0, about (modes - 1) / (2 N) where the data are
-    uniform: numbers are only comparable at one N, and want the data's own number beside them.
+        reverse_kl = sum_i q_i ln(modes q_i)
+
+    for the shares q_i of the modes. Even perfect samples of uniform data have a divergence above 0,
+    about (modes - 1) / (2 N): compare values for the same N only, and with that of real data.
 
     The protocol of StackedMNIST (Metz et al. 2017, arXiv:1611.02163; Lin et al. 2018,
-    arXiv:1712.04086) has 26,000 samples and 1000 modes.
+    arXiv:1712.04086) uses 26,000 samples and 1000 modes.
 
     Args:
         codes: integers `[N]` in [0, modes), such as the most likely class of each sample.
         modes: how many there are.
 
+    Returns:
+        The number of modes found, and the divergence.
+
     Raises:
-        MetricError: no codes, or codes outside that range.
+        MetricError: if there are no codes, or codes out of range.
+
+    Example:
+        >>> from jaxgan.metrics import mode_coverage
+        >>> found, reverse_kl = mode_coverage([0, 0, 1, 1], modes=4)  # half of the modes
+        >>> found, round(reverse_kl, 3)  # ln 2
+        (2, 0.693)
     """
     codes = np.asarray(codes)
     if not codes.size or codes.min() < 0 or codes.max() >= modes:
-        raise MetricError(f"expected at least one code, each from 0 to {modes - 1}")
+        raise MetricError(
+            f"{codes.size} codes for {modes} modes; expected at least one, "
+            f"each from 0 to {modes - 1}"
+        )
     counts = np.bincount(codes, minlength=modes)
     shares = counts[counts > 0] / len(codes)
     return Modes(int(np.count_nonzero(counts)), float(np.sum(shares * np.log(modes * shares))))
 
 
-def point_modes(points: Any, centres: Any, sd: float) -> PointModes:
-    """Modes found and good samples of a mixture (Srivastava et al. 2017, arXiv:1705.07761).
+def point_modes(points: Any, centers: Any, sd: float) -> PointModes:
+    """Count the modes and the good samples of a mixture (Srivastava et al. 2017, arXiv:1705.07761).
 
-    A sample is good if it lies within three standard deviations of the centre nearest to it, in
-    the plane; 98.9 % of the samples of a two-dimensional Gaussian do.
+    A sample is good if it is within three standard deviations of the nearest center; 98.9 % of the
+    samples of a two-dimensional Gaussian are.
 
     Args:
         points: `[N, 2]`.
-        centres: `[modes, 2]`.
+        centers: `[modes, 2]`.
         sd: standard deviation of each Gaussian, along each axis.
 
+    Returns:
+        The number of modes with a good sample, and the share of good samples.
+
     Raises:
-        MetricError: points that are not finite, or not of the plane of the centres.
+        MetricError: if points are not finite, or have other dimensions than the centers.
+
+    Example:
+        >>> from jaxgan.data import load
+        >>> from jaxgan.data.toys import RING_SD, ring_modes
+        >>> from jaxgan.metrics import point_modes
+        >>> found, good = point_modes(load("ring").x, ring_modes(), RING_SD)
+        >>> found, round(good, 3)
+        (8, 0.99)
     """
-    points, centres = np.asarray(points, np.float64), np.asarray(centres, np.float64)
-    check_features(sampled=points, central=centres, of="points")
-    distances = np.linalg.norm(points[:, None] - centres, axis=-1)
+    points, centers = np.asarray(points, np.float64), np.asarray(centers, np.float64)
+    check_features(sampled=points, central=centers, of="points")
+    distances = np.linalg.norm(points[:, None] - centers, axis=-1)
     good = distances.min(axis=1) <= 3 * sd
     found = np.unique(distances.argmin(axis=1)[good])
     return PointModes(len(found), float(good.mean()))

@@ -1,7 +1,7 @@
-"""Mean and covariance of features, exact enough to subtract, and mergeable.
+"""Mean and covariance of features, in float64 and mergeable.
 
-The Frechet distance subtracts large traces from each other, so float32 is not enough: products and
-sums are taken in float64, on the device, chunk by chunk, and each chunk around its own mean.
+The Frechet distance is a difference of large traces, for which float32 is not enough: products and
+sums are computed in float64, on the device, chunk by chunk, and each chunk about its own mean.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _CHUNK = 4096
 
 
 class Moments(NamedTuple):
-    """What is kept of a set of features.
+    """The first two moments of a set of features.
 
     Attributes:
         number: of examples, N.
@@ -31,27 +31,34 @@ class Moments(NamedTuple):
     scatter: np.ndarray
 
     def covariance(self) -> np.ndarray:
-        """The unbiased covariance, scatter / (N - 1), float64 `[width, width]`.
+        """Return the unbiased covariance, scatter / (N - 1), float64 `[width, width]`.
 
         Raises:
-            MetricError: there are fewer than two examples.
+            MetricError: if there are fewer than two examples.
         """
         check_count("", self.number, 2, "for a covariance")
         return self.scatter / (self.number - 1)
 
 
 def moments(features: Any) -> Moments:
-    """Mean and scatter of features.
+    """Compute the mean and scatter of features.
 
     Args:
-        features: `[N, width]`, on the host or on a device; at most 4096 of them are turned into
+        features: `[N, width]`, on the host or on a device; at most 4096 of them are converted to
             float64 at a time.
 
     Returns:
         The moments, on the host.
 
     Raises:
-        MetricError: not a matrix, or not finite.
+        MetricError: if the features are not a matrix, or not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import moments
+        >>> found = moments(np.array([[0.0, 1.0], [2.0, 5.0]]))
+        >>> found.number, found.mean.tolist(), found.covariance().tolist()
+        (2, [1.0, 3.0], [[2.0, 4.0], [4.0, 8.0]])
     """
     check_features(given=np.asarray(features))
     total = None
@@ -66,12 +73,27 @@ def moments(features: Any) -> Moments:
 
 
 def merge(a: Moments, b: Moments) -> Moments:
-    """Moments of both sets together (Chan, Golub, LeVeque 1979, equation 2.1).
+    """Merge the moments of two sets (Chan, Golub, LeVeque 1979, equation 2.1).
 
         mean = mean_a + d n_b / n,    scatter = scatter_a + scatter_b + d d^T n_a n_b / n,
 
-    where d = mean_b - mean_a. So devices, hosts and chunks may each take their own, and
-    `functools.reduce(merge, parts)` is that of all.
+    where d = mean_b - mean_a. So devices, hosts and chunks can each compute their own moments, and
+    `functools.reduce(merge, parts)` returns those of all examples.
+
+    Args:
+        a: moments of one set.
+        b: moments of the other, of the same width.
+
+    Returns:
+        The moments of the union.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import merge, moments
+        >>> features = np.random.default_rng(0).normal(size=(100, 8))
+        >>> parts = merge(moments(features[:30]), moments(features[30:]))
+        >>> parts.number, np.allclose(parts.scatter, moments(features).scatter)
+        (100, True)
     """
     count = a.number + b.number
     difference = b.mean - a.mean
@@ -85,5 +107,5 @@ def merge(a: Moments, b: Moments) -> Moments:
 @jax.jit
 def _of_chunk(features: jax.Array) -> tuple[jax.Array, jax.Array]:
     mean = jnp.mean(features, axis=0)
-    centred = features - mean
-    return mean, centred.T @ centred
+    centered = features - mean
+    return mean, centered.T @ centered

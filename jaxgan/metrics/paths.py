@@ -1,4 +1,4 @@
-"""Whether neighbours in latent space are neighbours in the pictures."""
+"""Smoothness of interpolations through latent space."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ __all__ = ["Path", "path_length"]
 
 
 class Path(NamedTuple):
-    """How smoothly samples change along ways through latent space.
+    """The smoothness of samples along paths through latent space.
 
     Attributes:
-        length: length of the way over the distance of its ends, in features; at least 1.
-        jump: the longest step, in mean steps; 1 if all are alike.
+        length: length of a path, divided by the distance of its ends, in features; at least 1.
+        jump: the longest step, divided by the mean step; 1 if all are equal.
     """
 
     length: float
@@ -22,30 +22,39 @@ class Path(NamedTuple):
 
 
 def path_length(features: Any) -> Path:
-    """Length of ways through feature space, in finite steps.
+    """Compute the length of paths through feature space, in finite steps.
 
-        length = mean over ways of  sum_t |f_{t+1} - f_t| / |f_T - f_0|
-        jump   = mean over ways of  max_t |f_{t+1} - f_t| / mean_t |f_{t+1} - f_t|
+        length = mean over paths of  sum_t |f_{t+1} - f_t| / |f_T - f_0|
+        jump   = mean over paths of  max_t |f_{t+1} - f_t| / mean_t |f_{t+1} - f_t|
 
-    Where StyleGAN (arXiv:1812.04948, section 4.1) takes steps of 1e-4, too short to be seen in
-    pictures of 256 levels, these are as long as those of an interpolation that people look at. A
-    generator that memorised stands still and jumps; a smooth one moves a little in every step.
+    StyleGAN (arXiv:1812.04948, section 4.1) takes steps of 1e-4, which are invisible in pictures of
+    256 levels; these are as long as those of interpolations that people look at. A generator that
+    memorizes stands still and then jumps; a smooth one moves a little in every step.
 
     Args:
-        features: `[ways, steps + 1, width]`, of pictures at equal distances on each way.
+        features: `[paths, steps + 1, width]`, of pictures at equal distances along each path.
+
+    Returns:
+        The mean length and jump.
 
     Raises:
-        MetricError: fewer than two steps, or features that are not finite.
+        MetricError: if there are fewer than two steps, or features are not finite.
+
+    Example:
+        >>> from jaxgan.metrics import path_length
+        >>> smooth, jumpy = [[0.0], [1.0], [2.0], [3.0]], [[0.0], [0.0], [3.0], [3.0]]
+        >>> path_length([smooth]), path_length([jumpy])
+        (Path(length=1.0, jump=1.0), Path(length=1.0, jump=3.0))
     """
     features = np.asarray(features, np.float64)
     if features.ndim != 3 or features.shape[1] < 3:
         raise MetricError(
-            f"features of ways are {features.shape}; expected [ways, 3 or more, width]"
+            f"features of paths are {features.shape}; expected [paths, 3 or more, width]"
         )
     check_features(given=features.reshape(len(features), -1))
     steps = np.linalg.norm(np.diff(features, axis=1), axis=-1)
     ends = np.linalg.norm(features[:, -1] - features[:, 0], axis=-1)
-    # Ways that never move say nothing about smoothness; a generator may draw one picture only.
+    # Paths that never move do not show smoothness; a generator may draw a single picture.
     moving = ends > 1e-9 * (1 + np.abs(features).max())
     if not moving.any():
         return Path(1.0, 1.0)

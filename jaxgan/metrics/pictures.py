@@ -1,4 +1,4 @@
-"""How pictures compare with those that were wanted, and how sharp they are, pixel by pixel."""
+"""Comparison of pictures with the wanted ones, and their sharpness, in pixels."""
 
 from typing import Any
 
@@ -10,22 +10,29 @@ __all__ = ["psnr", "sharpness"]
 
 
 def psnr(x: Any, y: Any) -> np.ndarray:
-    """Peak signal-to-noise ratio of each pair of pictures.
+    """Compute the peak signal-to-noise ratio of each pair of pictures.
 
         10 log10(255^2 / mean (x - y)^2)   in dB
 
-    It rewards the mean of all answers that are possible, which is blurred: read it with
-    `sharpness` beside it. One grey level everywhere is 48 dB, white for black 0 dB.
+    It rewards the mean of all possible answers, which is blurred: report it together with
+    `sharpness`. A difference of one gray level everywhere is 48 dB, and white for black is 0 dB.
 
     Args:
         x: uint8 `[N, H, W, C]`.
-        y: likewise.
+        y: uint8 `[N, H, W, C]`.
 
     Returns:
-        float64 `[N]`; infinite where both are the same, so take medians rather than means there.
+        float64 `[N]`; infinite for equal pictures, so use medians rather than means.
 
     Raises:
-        MetricError: other values, or different shapes.
+        MetricError: if the pictures are not uint8, or differ in shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.pictures import psnr
+        >>> black, white = np.zeros((1, 8, 8, 1), np.uint8), np.full((1, 8, 8, 1), 255, np.uint8)
+        >>> psnr(black, white).tolist(), psnr(black, black + 1).round(1).tolist()
+        ([0.0], [48.1])
     """
     x, y = _pictures(x), _pictures(y)
     if x.shape != y.shape:
@@ -37,26 +44,36 @@ def psnr(x: Any, y: Any) -> np.ndarray:
 
 
 def sharpness(x: Any) -> np.ndarray:
-    """Root mean square of the gradient in each picture.
+    """Compute the root mean square of the gradient of each picture.
 
         (mean (x[h + 1, w] - x[h, w])^2 + (x[h, w + 1] - x[h, w])^2)^(1/2)
 
-    over all pixels with both neighbours and all channels. Squares, because an edge that is blurred
-    over more pixels rises in smaller steps to the same height: the mean length of the gradient
-    would not see it. Noise raises it, so it says something only beside the value of real pictures.
+    over all channels, and all pixels that have both neighbors. The squares matter: a blurred edge
+    rises to the same height in more and smaller steps, which the mean length of the gradient would
+    not notice. Noise increases it, so compare it with the value of real pictures.
 
     Args:
         x: uint8 `[N, H, W, C]`, at least 2 x 2 pixels.
 
     Returns:
-        float64 `[N]`, in grey levels a pixel; 0 for pictures of one colour.
+        float64 `[N]`, in gray levels per pixel; 0 for pictures of a single color.
 
     Raises:
-        MetricError: other values, or too few pixels.
+        MetricError: if the pictures are not uint8, or have too few pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.pictures import sharpness
+        >>> ramp = np.tile(np.arange(0, 160, 10, np.uint8), (1, 16, 1))  # 10 levels per pixel
+        >>> sharpness(ramp[..., np.newaxis]).tolist()
+        [10.0]
     """
     x = _pictures(x)
     if min(x.shape[1:3]) < 2:
-        raise MetricError(f"pictures of {x.shape[1]} x {x.shape[2]} pixels have no gradient")
+        raise MetricError(
+            f"pictures of {x.shape[1]} x {x.shape[2]} pixels have no gradient; "
+            f"expected at least 2 x 2"
+        )
     down = x[:, 1:, :-1] - x[:, :-1, :-1]
     right = x[:, :-1, 1:] - x[:, :-1, :-1]
     return np.sqrt(np.mean(down**2 + right**2, axis=(1, 2, 3)))

@@ -1,4 +1,4 @@
-"""Which note a sound is: its pitch, measured without a network."""
+"""The pitch of sounds, measured without a network."""
 
 from typing import Any
 
@@ -9,44 +9,52 @@ from jaxgan.metrics.checks import MetricError, check_features
 __all__ = ["pitch", "pitch_class"]
 
 _PER_OCTAVE = 120  # candidates, ten cents apart
-_VOICED = 0.5  # a sound that repeats itself less than this has no pitch
+_VOICED = 0.5  # a sound with a lower autocorrelation has no pitch
 
 
 def pitch(x: Any, rate: float, *, lowest: float = 130.0, highest: float = 1000.0) -> np.ndarray:
-    """Fundamental frequency of each sound, by autocorrelation.
+    """Estimate the fundamental frequency of each sound by autocorrelation.
 
-        r(t) = r_xw(t) / r_w(t),   pitch = 1 / t of the first peak of r that is nearly the highest
+        r(t) = r_xw(t) / r_w(t),   pitch = 1 / t at the first peak of r that is nearly the highest
 
-    where xw is the sound under a Hann window and w the window alone, whose autocorrelation takes
-    out what the window does (Boersma 1993, "Accurate short-term analysis of the fundamental
-    frequency"). Lags need not be whole samples: the autocorrelation is the power spectrum's
-    transform, which is taken at those of frequencies 10 cents apart, and a parabola says where
-    between them the peak is. "Nearly", 90 %, since a sound repeats itself after two periods, too.
+    where xw is the sound under a Hann window and w the window alone; dividing by the
+    autocorrelation of w removes the effect of the window (Boersma 1993, "Accurate short-term
+    analysis of the fundamental frequency"). Lags need not be integers: the autocorrelation is the
+    transform of the power spectrum, and it is evaluated for frequencies 10 cents apart. A parabola
+    locates the peak between them. "Nearly" means 90 %, since a sound also repeats after two
+    periods.
 
     Args:
         x: float `[N, T]` or `[N, T, 1]`, at least three periods of `lowest` long.
-        rate: samples a second.
-        lowest: lowest pitch to look for, in Hz.
-        highest: highest one, at most a quarter of the rate.
+        rate: samples per second.
+        lowest: the lowest pitch to consider, in Hz.
+        highest: the highest one, at most a quarter of the rate.
 
     Returns:
-        float64 `[N]` in Hz; NaN for sounds without pitch: silence and noise.
+        float64 `[N]` in Hz; NaN for sounds without pitch, such as silence and noise.
 
     Raises:
-        MetricError: sounds that are not finite or too short, or a range that is not one.
+        MetricError: if sounds are not finite or too short, or the range of pitches is not valid.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics.sound import pitch
+        >>> t = np.arange(1024) / 4000
+        >>> pitch(np.sin(2 * np.pi * 440 * t)[None], rate=4000).round().tolist()
+        [440.0]
     """
     x = _sounds(x)
     if not 0 < lowest < highest <= rate / 4:
         raise MetricError(
-            f"pitches from {lowest:g} to {highest:g} Hz cannot be told at {rate:g} samples a "
+            f"pitches from {lowest:g} to {highest:g} Hz cannot be measured at {rate:g} samples per "
             f"second; expected a range up to {rate / 4:g} Hz"
         )
     if x.shape[1] < 3 * rate / lowest:
         raise MetricError(
-            f"{x.shape[1]} samples are less than three periods of {lowest:g} Hz; take longer "
-            f"sounds or a higher `lowest`"
+            f"{x.shape[1]} samples are less than three periods of {lowest:g} Hz; use longer sounds "
+            f"or a higher `lowest`"
         )
-    # One candidate more on each side: a peak is higher than both of its neighbours.
+    # One more candidate on each side, since a peak is higher than both of its neighbors.
     count = int(np.ceil(np.log2(highest / lowest) * _PER_OCTAVE))
     candidates = highest * 2 ** (np.arange(1, -count - 2, -1) / _PER_OCTAVE)
     likeness = _autocorrelation(x, rate / candidates)
@@ -63,22 +71,29 @@ def pitch(x: Any, rate: float, *, lowest: float = 130.0, highest: float = 1000.0
 
 
 def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) -> np.ndarray:
-    """Which of the given notes each sound is.
+    """Return which of the given notes each sound is.
 
-    Pitches are looked for from an octave below the lowest note to an octave above the highest, so
-    that a note in the wrong octave is not taken for the right one.
+    Pitches are considered from an octave below the lowest note to an octave above the highest, so
+    that a note in the wrong octave is not mistaken for the right one.
 
     Args:
         x: float `[N, T]` or `[N, T, 1]`.
-        rate: samples a second.
+        rate: samples per second.
         frequencies: of the notes, `[K]` in Hz, such as `jaxgan.data.notes.FREQUENCIES`.
-        within: cents that a sound may be off its note.
+        within: how many cents a sound may be off its note.
 
     Returns:
-        Integers `[N]`: the index of the nearest note; -1 where none is near, or there is no pitch.
+        Integers `[N]`: the index of the nearest note; -1 if none is near, or there is no pitch.
 
     Raises:
         MetricError: as in `pitch`.
+
+    Example:
+        >>> from jaxgan.data.notes import FREQUENCIES, RATE, load_notes
+        >>> from jaxgan.metrics.sound import pitch_class
+        >>> notes = load_notes()
+        >>> pitch_class(notes.x[:8], RATE, FREQUENCIES).tolist(), notes.y[:8].tolist()
+        ([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7])
     """
     frequencies = np.asarray(frequencies, np.float64)
     found = pitch(
@@ -90,7 +105,7 @@ def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) 
 
 
 def _sounds(x: Any) -> np.ndarray:
-    """The sounds as float64 `[N, T]`."""
+    """Return the sounds as float64 `[N, T]`."""
     x = np.asarray(x)
     x = x[..., 0] if x.ndim == 3 and x.shape[-1] == 1 else x
     if not np.issubdtype(x.dtype, np.floating):
@@ -100,12 +115,12 @@ def _sounds(x: Any) -> np.ndarray:
 
 
 def _autocorrelation(x: np.ndarray, lags: np.ndarray) -> np.ndarray:
-    """How like itself each sound is after these lags (in samples): `[N, lags]`, 1 for lag 0."""
+    """Return the autocorrelation of each sound at these lags (in samples): `[N, lags]`."""
     length = x.shape[1]
     window = np.hanning(length)
     window_power = np.abs(np.fft.rfft(window, 2 * length)) ** 2
     power = np.abs(np.fft.rfft((x - x.mean(axis=1, keepdims=True)) * window, 2 * length)) ** 2
-    weights = np.full(length + 1, 2.0)  # frequencies between the ends stand for two, +f and -f
+    weights = np.full(length + 1, 2.0)  # all but the ends stand for two frequencies, +f and -f
     weights[[0, -1]] = 1
     angles = np.pi / length * np.arange(length + 1)[:, np.newaxis] * np.append(0, lags)
     cosines = weights[:, np.newaxis] * np.cos(angles)

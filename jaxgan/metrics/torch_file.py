@@ -1,11 +1,11 @@
-"""Reads the tensors of a PyTorch state dict, without PyTorch and without unpickling.
+"""The tensors of a PyTorch state dict, read without PyTorch and without unpickling.
 
-`torch.save` writes a pickle, and unpickling runs what the file says. Here its opcodes are looked at
-instead, one by one: a state dict needs thirty of them and a dozen names, and everything else is
-refused. Nothing is imported or called because of what a file contains.
+`torch.save` writes a pickle, and unpickling can execute arbitrary code. Here the opcodes are
+interpreted one by one instead: a state dict needs thirty of them and a dozen names, and everything
+else is rejected. Nothing is imported or called because of the content of a file.
 
-Both layouts are known: the zip archive of PyTorch 1.6 and later, and the row of pickles that was
-written before it.
+Both layouts are supported: the zip archive of PyTorch 1.6 and later, and the sequence of pickles
+that earlier versions wrote.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ _CALLS = (
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
 )
-# The first of the row of pickles, in the layout before the zip archive: a number to know it by.
+# The first pickle of the layout before the zip archive: a number that identifies it.
 _MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# Whatever damaged bytes lead to, in NumPy, zipfile or pickletools.
+# What NumPy, zipfile and pickletools raise on damaged bytes.
 _DAMAGE = (
     ValueError,
     TypeError,
@@ -54,11 +54,11 @@ _DAMAGE = (
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be used; one line says what is wrong with them and what to do."""
+    """Weights that cannot be used; the message is one line that says why and what to do."""
 
 
 class _Storage(NamedTuple):
-    """A piece of memory that tensors are views of."""
+    """A block of memory that tensors are views of."""
 
     dtype: np.dtype
     key: str
@@ -75,19 +75,24 @@ class _Tensor(NamedTuple):
 
 
 def parse(content: bytes) -> dict[str, np.ndarray]:
-    """Reads the tensors of a state dict that `torch.save` has written.
+    """Read the tensors of a state dict that `torch.save` wrote.
 
     Args:
-        content: the whole file. Its pickle is interpreted as data; no code in it is run.
+        content: of the file. Its pickle is interpreted as data; no code in it is executed.
 
     Returns:
-        The tensors by name, in the file's order, read-only: float16, bfloat16, float32, float64 or
-        int64.
+        The tensors by name, in the order of the file, read-only: float16, bfloat16, float32,
+        float64 or int64.
 
     Raises:
-        WeightsError: this is not a state dict, it is damaged, or it holds anything but tensors.
+        WeightsError: if this is not a state dict, is damaged, or holds anything but tensors.
 
     Source: the layouts are those of `torch/serialization.py`, https://github.com/pytorch/pytorch
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jaxgan.metrics import torch_file
+        >>> arrays = torch_file.parse(Path("weights.pth").read_bytes())  # doctest: +SKIP
     """
     with refuse_damage("PyTorch state dict"):
         return _parse_zip(content) if content[:2] == b"PK" else _parse_legacy(content)
@@ -95,23 +100,23 @@ def parse(content: bytes) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def refuse_damage(kind: str) -> Iterator[None]:
-    """Answers whatever damaged bytes lead to with one `WeightsError`."""
+    """Turn the errors that damaged bytes lead to into a `WeightsError`."""
     try:
         yield
     except WeightsError:
         raise
     except _DAMAGE as error:
         what = " ".join(f"{type(error).__name__} {error}".split())[:120]
-        raise WeightsError(f"not a whole {kind} ({what}); fetch it again") from error
+        raise WeightsError(f"not a complete {kind} ({what}); download it again") from error
 
 
 def _parse_zip(content: bytes) -> dict[str, np.ndarray]:
-    """`NAME/data.pkl` holds the dictionary, `NAME/data/KEY` the numbers of each storage."""
+    """Parse a zip archive: `NAME/data.pkl` is the dictionary, `NAME/data/KEY` are the storages."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
 
         def member(name: str) -> bytes:
             if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
-                raise WeightsError(f"{name!r} is compressed, which PyTorch never does")
+                raise WeightsError(f"{name!r} is compressed; expected what torch.save wrote")
             return archive.read(name)
 
         names = [name for name in archive.namelist() if name.endswith("/data.pkl")]
@@ -125,7 +130,7 @@ def _parse_zip(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _parse_legacy(content: bytes) -> dict[str, np.ndarray]:
-    """Five pickles, of which the fourth is the dictionary, and then the numbers of each storage."""
+    """Parse five pickles, of which the fourth is the dictionary, and the storages after them."""
     if not content.startswith(_MAGIC):
         raise WeightsError("not a PyTorch file; expected what torch.save wrote")
     file = io.BytesIO(content)
@@ -147,7 +152,7 @@ def _parse_legacy(content: bytes) -> dict[str, np.ndarray]:
 
 def _check_byte_order(little: bool) -> None:
     if not little:
-        raise WeightsError("the numbers are stored most significant byte first; expected last")
+        raise WeightsError("the numbers are big-endian; expected little-endian")
 
 
 def _tensors(state_dict: Any) -> dict[str, _Tensor]:
@@ -155,12 +160,12 @@ def _tensors(state_dict: Any) -> dict[str, _Tensor]:
         raise WeightsError("the file does not hold a state dict; expected tensors by their names")
     for name, tensor in state_dict.items():
         if not (isinstance(name, str) and isinstance(tensor, _Tensor)):
-            raise WeightsError("the state dict holds something else than tensors by their names")
+            raise WeightsError("the state dict holds other things; expected tensors by their names")
     return state_dict
 
 
 def _arrays(state_dict: Any, numbers: Callable[[_Storage], Any]) -> dict[str, np.ndarray]:
-    numbers = functools.cache(numbers)  # several tensors may share a storage
+    numbers = functools.cache(numbers)  # tensors can share a storage
 
     def array(name: str, tensor: _Tensor) -> np.ndarray:
         storage, itemsize = tensor.storage, tensor.storage.dtype.itemsize
@@ -168,9 +173,9 @@ def _arrays(state_dict: Any, numbers: Callable[[_Storage], Any]) -> dict[str, np
         if len(buffer) != storage.size * itemsize:
             raise WeightsError(
                 f"{name!r} has {len(buffer)} bytes, expected {storage.size * itemsize}; "
-                f"the file is damaged: fetch it again"
+                f"the file is damaged: download it again"
             )
-        # NumPy checks that the view stays inside the buffer.
+        # NumPy checks that the view stays within the buffer.
         strides = [itemsize * stride for stride in tensor.strides]
         return np.ndarray(
             tensor.shape, storage.dtype, buffer, offset=itemsize * tensor.offset, strides=strides
@@ -180,7 +185,7 @@ def _arrays(state_dict: Any, numbers: Callable[[_Storage], Any]) -> dict[str, np
 
 
 def _interpret(file: IO[bytes]) -> Any:
-    """The value of the pickle that starts here, made of dicts, lists, tuples and `_Tensor`s."""
+    """Evaluate the pickle that starts here, to dicts, lists, tuples and `_Tensor`s."""
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[Any, Any] = {}
@@ -220,7 +225,7 @@ def _update(items: dict, *more: Any) -> dict:
     keys, values = more[::2], more[1::2]
     # The hash of deeply nested tuples would overflow the interpreter's stack.
     if not all(isinstance(key, str) for key in keys):
-        raise WeightsError("a dictionary in the file has keys that are no names")
+        raise WeightsError("a dictionary in the file has keys that are not strings; expected names")
     items.update(zip(keys, values, strict=True))
     return items
 
@@ -237,15 +242,15 @@ def _known(*names: Any) -> str:
 
 def _storage(identity: Any) -> _Storage:
     match identity:
-        # The old layout has one more, the part that is meant: None for all.
+        # The old layout has one more field, a part of the storage; None means all of it.
         case ("storage", str(kind), str(key), str(), int(size), *part) if kind in _DTYPES:
             if part in ([], [None]):
                 return _Storage(_DTYPES[kind], key, size)
-    raise WeightsError("the file refers to something else than the numbers of a tensor")
+    raise WeightsError("the file refers to something other than the numbers of a tensor")
 
 
 def _rebuild(call: str, arguments: tuple) -> Any:
-    """What a call would return, for the four calls that a state dict is made of."""
+    """Return what a call would return, for the four calls that a state dict consists of."""
     match (call, arguments):
         case ("collections OrderedDict", ()):
             return {}
@@ -268,8 +273,8 @@ _NEW = {
     "EMPTY_LIST": list,
     "EMPTY_TUPLE": tuple,
 }
-# How many operands an opcode takes from the stack, and what it puts back. After a mark it takes all
-# that is above the mark, and as many as are said here from below.
+# How many operands an opcode takes from the stack, and what it pushes. An opcode that refers to a
+# mark takes all operands above it, and the number given here from below it.
 _FROM_MARK = ("TUPLE", "APPENDS", "SETITEMS")
 _OPERATIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "TUPLE": (0, lambda *items: items),

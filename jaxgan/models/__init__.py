@@ -1,4 +1,4 @@
-"""Networks to train: flax.linen modules; `jaxgan.nets.from_linen` hands them to a recipe."""
+"""Networks as flax.linen modules; `jaxgan.nets.from_linen` adapts them for a recipe."""
 
 from jaxgan.models import (
     attention,

@@ -1,9 +1,9 @@
-"""BigGAN (Brock et al. 2018, arXiv:1809.11096): SAGAN's networks, larger, and with more conditions.
+"""BigGAN (Brock et al. 2018, arXiv:1809.11096): SAGAN's networks, larger and more conditional.
 
-Three things are new in the generator, beside orthogonal initial weights. The latent vector is cut
-into chunks: the first one makes the coarsest feature map, and every block sees one of its own
-(skip-z). One embedding of the classes is shared by all blocks. Chunk and embedding together scale
-and shift the batch normalisations of a block.
+Besides orthogonal initial weights, three things are new in the generator. The latent vector is
+split into chunks: the first one makes the coarsest feature map, and every block gets one of its own
+(skip-z). All blocks share one embedding of the classes. Chunk and embedding together determine the
+scales and shifts of a block's batch normalization.
 
 Blocks, stages and widths are those of `jaxgan.models.resnet`. The paper's network for 128 pixels
 has `width=96`, `attention=64`, 120 latents and spectral norm in both networks
@@ -36,12 +36,23 @@ class Generator(nn.Module):
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         channels: 1 or 3.
         width: channels of the finest stage; see the table of `jaxgan.models.resnet`.
-        num_classes: number of classes; None for a generator without labels, whose blocks see their
+        num_classes: number of classes; None for a generator without labels, whose blocks get their
             chunks alone.
-        attention: side of the feature map that attends to itself, 0 for none.
-        embedding: components of the shared embedding of the classes.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        attention: side of the feature map with self-attention; 0 for none.
+        embedding: size of the shared embedding of the classes.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import biggan
+        >>> network = biggan.Generator(image_size=32, num_classes=10)
+        >>> z, y = jnp.zeros((8, 120)), jnp.zeros(8, int)
+        >>> init = lambda key: network.init_with_output(key, z, y, train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 1)
     """
 
     image_size: int = 28
@@ -55,19 +66,19 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates images.
+        """Generate images.
 
         Args:
-            z: latents `[B, latent]`, cut into chunks that differ by one component at most.
+            z: latents `[B, latent]`, split into chunks that differ in size by one at most.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
             Images `[B, image_size, image_size, channels]` in [-1, 1].
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, z has fewer components than there are
-                chunks, or a setting is none of the allowed.
+                chunks, or a setting is not allowed.
         """
         check_image_size(self.image_size, self.channels)
         check_label(y, self.num_classes)
@@ -95,12 +106,14 @@ class Generator(nn.Module):
 
 
 class Discriminator(resnet.Discriminator):
-    """BigGAN's discriminator: that of `resnet`, attributes and all, from orthogonal weights."""
+    """BigGAN's discriminator: that of `resnet`, with orthogonal initial weights."""
 
     _kernel_init = staticmethod(_orthogonal)
 
 
 def _chunks(z: Array, number: int) -> list[Array]:
     if z.shape[-1] < number:
-        raise ValueError(f"latents {z.shape} cannot be cut into {number} chunks")
+        raise ValueError(
+            f"latents {z.shape} cannot be split into {number} chunks; expected longer ones"
+        )
     return jnp.array_split(z, number, axis=-1)

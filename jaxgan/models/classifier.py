@@ -1,4 +1,4 @@
-"""A classifier that shows what it judges by, for semi-supervised GANs."""
+"""A classifier that also returns its features, for semi-supervised GANs."""
 
 from typing import Any
 
@@ -11,12 +11,22 @@ __all__ = ["Classifier"]
 
 
 class Classifier(nn.Module):
-    """Reads features off examples and classes off these: the D of `recipes.sgan`.
+    """A dense layer of class logits on the features of a body: the D of `recipes.sgan`.
 
     Attributes:
-        body: called with x `[B, ...]`, gives `[B, N]`, such as `dcgan.Encoder` or `mlp.Encoder`.
+        body: maps x `[B, ...]` to `[B, N]`, such as `dcgan.Encoder` or `mlp.Encoder`.
         classes: number of classes.
-        dtype: type to compute in; parameters and the results stay float32.
+        dtype: type of the computation; parameters and the results stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import classifier, mlp
+        >>> network = classifier.Classifier(mlp.Encoder(features=64), classes=10)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 28, 28, 1)), train=True)
+        >>> (logits, features), variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape, features.shape
+        ((8, 10), (8, 64))
     """
 
     body: nn.Module
@@ -25,6 +35,6 @@ class Classifier(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> tuple[Array, Array]:
-        """Gives class logits `[B, classes]` and the features `[B, N]` that they are made of."""
+        """Return class logits `[B, classes]` and the features `[B, N]` they are computed from."""
         features = leaky_relu(self.body(x, train=train))
         return nn.Dense(self.classes, dtype=at_least_float32(self.dtype))(features), features

@@ -1,14 +1,14 @@
 """Networks for two domains that share layers (Liu and Tuzel 2016, arXiv:1606.07536).
 
-The layers next to the latents, which decide what there is to see, are shared, and those next to the
-pictures, which decide how it looks, are each domain's own (section 3): generators share their first
-layers, discriminators their last ones. `shared` counts them from there, the output of a generator
-and the input of a discriminator aside, which are never shared. With none shared, there are two GANs
-with one z.
+The layers next to the latents, which decide what is shown, are shared, and those next to the
+pictures, which decide how it looks, belong to each domain (section 3): generators share their first
+layers, and discriminators their last ones. `shared` is the number of shared layers; the output
+layer of a generator and the input layer of a discriminator are never shared. With `shared=0` they
+are two GANs with a common z.
 
-Sharing makes pairs because what is not shared looks at a pixel and its neighbours, or at the pixel
-alone: it can change how things look, but not where they are. Dense layers of each domain's own
-could: on clusters in the plane they pair anything with anything.
+Sharing produces pairs because the other layers see only a pixel and its neighbors, or a single
+pixel: they can change how things look, but not where they are. Dense layers could: with dense
+layers of their own, two domains of clusters in the plane are paired arbitrarily.
 """
 
 import math
@@ -20,29 +20,34 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Conv, Upsample, at_least_float32, leaky_relu
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    Upsample,
+    at_least_float32,
+    leaky_relu,
+    small_normal,
+)
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
 __all__ = ["DenseDiscriminator", "DenseGenerator", "Discriminator", "Generator"]
 
 _Layer = Callable[[Array], Array]
-"""Makes its parameters anew each time it is called."""
-
-_normal = nn.initializers.normal(0.02)
+"""It creates new parameters each time it is called."""
 
 
 class DenseGenerator(nn.Module):
-    """Dense layers with ReLU, then each domain's own colours: z `[B, latent]` to two `[B, *shape]`.
+    """Dense layers with ReLU, then colors for each domain: z `[B, latent]` to two `[B, *shape]`.
 
-    The hidden layers are those of `widths` and one that gives each pixel `features` numbers, which
-    a linear map of each domain turns to colours.
+    The hidden layers are those of `widths`, and one that computes `features` numbers for each
+    pixel. A linear map for each domain turns these into colors.
 
     Attributes:
-        shape: shape of one picture, such as `(28, 28, 1)`; colours are on the last axis.
+        shape: of a picture, such as `(28, 28, 1)`; the last axis is that of the colors.
         widths: sizes of the first hidden layers.
-        features: numbers for each pixel in the last hidden layer.
-        shared: how many of the hidden layers, from the first on; None for all.
-        dtype: type to compute in; parameters stay float32.
+        features: numbers per pixel in the last hidden layer.
+        shared: how many hidden layers are shared, counted from the first; None for all.
+        dtype: type of the computation; parameters stay float32.
     """
 
     shape: Sequence[int] = (28, 28, 1)
@@ -53,7 +58,7 @@ class DenseGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, *, train: bool) -> tuple[Array, Array]:
-        """Generates pairs in [-1, 1]; `train` has no effect here, all networks take it.
+        """Generate pairs of pictures in [-1, 1]; `train` is ignored.
 
         Raises:
             ValueError: if `shared` is out of range.
@@ -70,13 +75,13 @@ class DenseGenerator(nn.Module):
 
 
 class DenseDiscriminator(nn.Module):
-    """Each domain's own reading of colours, then dense layers with LeakyReLU 0.2, to logits.
+    """A map of colors for each domain, then dense layers with LeakyReLU 0.2: to logits.
 
     Attributes:
         widths: sizes of the dense layers.
-        features: numbers that each pixel `[C]` is turned to before them; never shared.
-        shared: how many of the dense layers, from the last on; None for all.
-        dtype: type to compute in; parameters and logits stay float32.
+        features: numbers that each pixel `[C]` is mapped to before them; never shared.
+        shared: how many dense layers are shared, counted from the last; None for all.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     widths: Sequence[int] = (512, 256)
@@ -86,7 +91,7 @@ class DenseDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, a: Array, b: Array, *, train: bool) -> tuple[Array, Array]:
-        """Scores pictures `[B, ..., C]` of either domain; gives logits `[B]` each, float32.
+        """Score pictures `[B, ..., C]` of both domains; return logits `[B]` for each, float32.
 
         Raises:
             ValueError: if `shared` is out of range.
@@ -104,17 +109,27 @@ class DenseDiscriminator(nn.Module):
 
 
 class Generator(nn.Module):
-    """The generator of `models.dcgan`, with two ends: z `[B, latent]` to two images each.
+    """The generator of `models.dcgan` with two outputs: z `[B, latent]` to pairs of images.
 
-    Its hidden layers are a dense one and a doubling for each stage but the last.
+    Its hidden layers are a dense one, and an upsampling for each stage but the last.
 
     Attributes:
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         channels: 1 or 3.
         width: channels of the finest hidden stage; see the table of `models.dcgan`.
-        shared: how many of the hidden layers, from the first on; None for all.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        shared: how many hidden layers are shared, counted from the first; None for all.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import cogan
+        >>> network = cogan.Generator(image_size=32, channels=3)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> (a, b), variables = jax.eval_shape(init, jax.random.key(0))
+        >>> a.shape, b.shape
+        ((8, 32, 32, 3), (8, 32, 32, 3))
     """
 
     image_size: int = 28
@@ -126,16 +141,16 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, *, train: bool) -> tuple[Array, Array]:
-        """Generates pairs of images `[B, image_size, image_size, channels]` in [-1, 1].
+        """Generate pairs of images `[B, image_size, image_size, channels]` in [-1, 1].
 
         Raises:
-            ValueError: if a setting is none of the allowed.
+            ValueError: if a setting is not allowed.
         """
         check_image_size(self.image_size, self.channels)
         side, stages = IMAGE_SIZES[self.image_size]
         coarsest, *finer = [self.width * 2**stage for stage in reversed(range(stages))]
         norm = partial(BatchNorm, train=train, axis_name=self.axis_name, dtype=self.dtype)
-        settings = {"kernel_init": _normal, "dtype": self.dtype}
+        settings = {"kernel_init": small_normal, "dtype": self.dtype}
 
         def first(h):
             h = nn.Dense(side * side * coarsest, use_bias=False, **settings)(h)
@@ -152,15 +167,15 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """The discriminator of `models.dcgan` without normalisation, with two beginnings.
+    """The discriminator of `models.dcgan` without normalization, with two inputs.
 
     Its hidden layers are one convolution for each stage.
 
     Attributes:
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         width: channels of the finest hidden stage, which is never shared.
-        shared: how many of the other stages, from the last on; None for all.
-        dtype: type to compute in; parameters and logits stay float32.
+        shared: how many other stages are shared, counted from the last; None for all.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     image_size: int = 28
@@ -170,7 +185,7 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, a: Array, b: Array, *, train: bool) -> tuple[Array, Array]:
-        """Scores images `[B, image_size, image_size, C]` of either domain; gives logits `[B]` each.
+        """Score images `[B, image_size, image_size, C]` of both domains; return logits `[B]` each.
 
         Raises:
             ValueError: if images are of another size, or `shared` is out of range.
@@ -180,11 +195,11 @@ class Discriminator(nn.Module):
         _, stages = IMAGE_SIZES[self.image_size]
 
         def halve(h, width):
-            down = Conv(width, (4, 4), stride=2, kernel_init=_normal, dtype=self.dtype)
+            down = Conv(width, (4, 4), stride=2, kernel_init=small_normal, dtype=self.dtype)
             return leaky_relu(down(h))
 
         def last(h):
-            dense = nn.Dense(1, kernel_init=_normal, dtype=at_least_float32(self.dtype))
+            dense = nn.Dense(1, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
             return dense(h.reshape(len(h), -1)).squeeze(-1)
 
         hidden = [partial(halve, width=self.width * 2**stage) for stage in range(stages)]
@@ -192,7 +207,7 @@ class Discriminator(nn.Module):
 
 
 def _part(z: Array, hidden: Sequence[_Layer], last: _Layer, shared: int | None):
-    """Through the first `shared` hidden layers together, and through the others apart."""
+    """Apply the first `shared` hidden layers together, and the others to each domain."""
     shared = _checked(shared, len(hidden))
     for layer in hidden[:shared]:
         z = layer(z)
@@ -206,7 +221,7 @@ def _part(z: Array, hidden: Sequence[_Layer], last: _Layer, shared: int | None):
 
 
 def _join(a: Array, b: Array, hidden: Sequence[_Layer], last: _Layer, shared: int | None):
-    """Through the last `shared` hidden layers together, and through the others apart."""
+    """Apply the last `shared` hidden layers together, and the others to each domain."""
     own = len(hidden) - _checked(shared, len(hidden) - 1)
 
     def begin(h):
@@ -214,7 +229,7 @@ def _join(a: Array, b: Array, hidden: Sequence[_Layer], last: _Layer, shared: in
             h = layer(h)
         return h
 
-    # Layers that are shared see both domains in one batch.
+    # Shared layers process both domains in one batch.
     h = jnp.concatenate([begin(a), begin(b)])
     for layer in hidden[own:]:
         h = layer(h)

@@ -1,4 +1,4 @@
-"""How labels enter residual networks: scales and shifts in G, an inner product in D."""
+"""Labels in residual networks: scales and shifts in G, an inner product in D."""
 
 from functools import partial
 from typing import Any
@@ -8,36 +8,34 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Initializer, at_least_float32
+from jaxgan.models.layers import BatchNorm, Initializer, at_least_float32, small_normal
 
 __all__ = ["ConditionalBatchNorm", "Projection", "normalize"]
 
-# Not zero: spectral norm, where G has it, divides by the size of these weights.
-_narrow = nn.initializers.normal(0.02)
-
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation whose scale and shift follow a condition (arXiv:1707.00683).
+    """Batch normalization whose scale and shift depend on a condition (arXiv:1707.00683).
 
         (1 + V c) * (x - mean) / std + U c
 
     With one-hot labels c, V and U are tables with one row per class.
 
     Attributes:
-        train: normalise by the statistics of the batch and update the running ones.
-        axis_name: device axis to take the statistics over, as in `layers.BatchNorm`.
-        kernel_init: initialiser of V and U.
-        dtype: type of the output; statistics are float32 always.
+        train: whether to use the statistics of the batch and update the running ones.
+        axis_name: device axis to average the statistics over, as in `layers.BatchNorm`.
+        kernel_init: initializer of V and U.
+        dtype: type of the output; statistics are always float32.
     """
 
     train: bool
     axis_name: str | None = None
-    kernel_init: Initializer = _narrow
+    # Not zero, because spectral norm, if G has it, divides by the norm of these weights.
+    kernel_init: Initializer = small_normal
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array, condition: Array) -> Array:
-        """Normalises `[B, H, W, C]`, given conditions `[B, N]`."""
+        """Normalize `[B, H, W, C]`, given conditions `[B, N]`."""
         dense = partial(
             nn.Dense, x.shape[-1], use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
         )
@@ -63,7 +61,33 @@ def normalize(
     axis_name: str | None = None,
     dtype: Any = None,
 ) -> Array:
-    """Normalises `[B, H, W, C]` inside a module: by its condition `[B, N]`, if there is one."""
+    """Apply batch normalization inside a module, conditional if there is a condition.
+
+    Args:
+        x: `[B, H, W, C]`.
+        condition: `[B, N]`, or None.
+        train: as in `ConditionalBatchNorm`.
+        axis_name: as in `ConditionalBatchNorm`.
+        dtype: type of the output; statistics are always float32.
+
+    Returns:
+        `[B, H, W, C]`.
+
+    Example:
+        >>> import flax.linen as nn
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.conditional import normalize
+        >>> class Block(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x, condition):
+        ...         return nn.relu(normalize(x, condition, train=True))
+        >>> x, condition = jnp.zeros((8, 4, 4, 16)), jnp.zeros((8, 10))
+        >>> init = lambda key: Block().init_with_output(key, x, condition)
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["params"]["ConditionalBatchNorm_0"]["scale"]["kernel"].shape
+        ((8, 4, 4, 16), (10, 16))
+    """
     if condition is None:
         return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
     return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)
@@ -75,9 +99,19 @@ class Projection(nn.Module):
         logit(h, y) = w h + b + <embedding(y), h>
 
     Attributes:
-        num_classes: number of classes, None for a head without labels.
-        kernel_init: initialiser of w and of the embedding.
-        dtype: type to compute in, at least float32.
+        num_classes: number of classes; None for a head without labels.
+        kernel_init: initializer of w and of the embedding.
+        dtype: type of the computation, at least float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import conditional
+        >>> network = conditional.Projection(num_classes=10)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), jnp.zeros(8, int))
+        >>> logits, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape, variables["params"]["embedding"]["kernel"].shape
+        ((8,), (10, 64))
     """
 
     num_classes: int | None = None
@@ -86,7 +120,7 @@ class Projection(nn.Module):
 
     @nn.compact
     def __call__(self, h: Array, y: Array | None = None) -> Array:
-        """Maps features `[B, N]` and labels `[B]` to logits `[B]`."""
+        """Map features `[B, N]` and labels `[B]` to logits `[B]`."""
         dense = partial(nn.Dense, kernel_init=self.kernel_init, dtype=at_least_float32(self.dtype))
         logits = dense(1, name="score")(h).squeeze(-1)
         if self.num_classes is None:

@@ -1,11 +1,11 @@
 """Convolutional networks by the rules of DCGAN (Radford et al. 2015, arXiv:1511.06434).
 
-Strided convolutions in place of pooling, normalisation everywhere but at the generator's output and
-the discriminator's input, ReLU in the generator, LeakyReLU 0.2 in the discriminator, tanh at the
-end, weights from N(0, 0.02), no dense hidden layers.
+Strided convolutions instead of pooling, normalization everywhere except at the generator's output
+and the discriminator's input, ReLU in the generator, LeakyReLU 0.2 in the discriminator, a final
+tanh, initial weights from N(0, 0.02^2), and no dense hidden layers.
 
-Both networks have one stage per halving of the image. `width` is the number of channels at the
-finest hidden stage, half the size of the image, and each coarser stage has twice as many:
+Both networks have one stage per halving of the image. `width` is the number of channels of the
+finest hidden stage, at half the size of the image, and each coarser stage has twice as many:
 
     image   stages (side: channels in multiples of `width`)
      28     7: 2      14: 1
@@ -16,8 +16,8 @@ finest hidden stage, half the size of the image, and each coarser stage has twic
     128     4: 16      8: 8     16: 4     32: 2     64: 1
 
 The paper's network is the one for 64 pixels with `width=128`: 1024, 512, 256 and 128 channels. Its
-windows are 4x4 here, as in most implementations since, because a multiple of the stride leaves
-fewer checkerboards than the paper's 5x5.
+kernels are 4x4 here, as in most later implementations, because a multiple of the stride causes
+fewer checkerboard artifacts than the paper's 5x5.
 """
 
 from functools import partial
@@ -36,14 +36,13 @@ from jaxgan.models.layers import (
     at_least_float32,
     check_label,
     leaky_relu,
+    small_normal,
 )
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 
 __all__ = ["NORMALIZATIONS", "Discriminator", "Encoder", "Generator"]
 
 NORMALIZATIONS = ("batch", "layer", "none")
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Generator(nn.Module):
@@ -54,10 +53,20 @@ class Generator(nn.Module):
         channels: 1 or 3.
         width: channels of the finest hidden stage; see the table of this module.
         upsample: how each stage doubles the size; see `jaxgan.models.layers.Upsample`.
-        num_classes: number of classes, None for a generator without labels.
+        num_classes: number of classes; None for a generator without labels.
         normalization: `"batch"`, `"layer"` or `"none"`.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import dcgan
+        >>> network = dcgan.Generator(image_size=64, channels=3, width=128)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 100)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 64, 64, 3)
     """
 
     image_size: int = 28
@@ -71,22 +80,24 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates images.
+        """Generate images.
 
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
             Images `[B, image_size, image_size, channels]` in [-1, 1].
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+            ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         check_image_size(self.image_size, self.channels)
         normalize, settings = hidden_settings(self, train)
-        upsample = partial(Upsample, method=self.upsample, kernel_init=_normal, dtype=self.dtype)
+        upsample = partial(
+            Upsample, method=self.upsample, kernel_init=small_normal, dtype=self.dtype
+        )
         side, stages = IMAGE_SIZES[self.image_size]
         widths = [self.width * 2**stage for stage in reversed(range(stages))]
 
@@ -104,13 +115,13 @@ class Discriminator(nn.Module):
     Attributes:
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         width: channels of the finest hidden stage; see the table of this module.
-        num_classes: number of classes, None for a discriminator without labels.
-        normalization: `"batch"`, `"layer"` or `"none"`. A critic with gradient penalty needs one
-            of the last two, since its penalty is defined for single images; arXiv:1704.00028
+        num_classes: number of classes; None for a discriminator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`. A critic with a gradient penalty needs one
+            of the last two, since the penalty is defined for single images; arXiv:1704.00028
             recommends `"layer"`.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters and logits stay float32.
-        classes: how many classes it tells apart, as in ACGAN; None for none.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters and logits stay float32.
+        classes: number of classes it predicts, as in ACGAN; None for none.
     """
 
     image_size: int = 28
@@ -123,16 +134,16 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
-        """Scores images: high for real ones.
+        """Score images: high for real ones.
 
         Args:
             x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
-            y: labels int32 `[B]`, given if and only if `num_classes` is set. They enter as one
-                more image plane.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            y: labels int32 `[B]`, given if and only if `num_classes` is set. They are mapped to
+                one more image plane.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Logits `[B]`, float32; with `classes`, a pair of them and of logits `[B, classes]`.
+            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`.
 
         Raises:
             ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
@@ -142,24 +153,26 @@ class Discriminator(nn.Module):
         check_label(y, self.num_classes)
         if self.num_classes is not None:
             one_hot = jax.nn.one_hot(y, self.num_classes)
-            plane = nn.Dense(self.image_size**2, kernel_init=_normal, name="label_plane")(one_hot)
+            plane = nn.Dense(self.image_size**2, kernel_init=small_normal, name="label_plane")(
+                one_hot
+            )
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
         h = _shrunk(self, x, train)
-        dense = partial(nn.Dense, kernel_init=_normal, dtype=at_least_float32(self.dtype))
+        dense = partial(nn.Dense, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
         logits = dense(1)(h).squeeze(-1)
         return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
 
 
 class Encoder(nn.Module):
-    """The discriminator's body, to read numbers off an image: `[B, H, W, C]` to `[B, features]`.
+    """The discriminator's body, as an encoder: `[B, H, W, C]` to `[B, features]`.
 
     Attributes:
-        features: how many numbers.
+        features: number of outputs.
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         width: channels of the finest hidden stage; see the table of this module.
         normalization: `"batch"`, `"layer"` or `"none"`.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters and the result stay float32.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters and the result stay float32.
     """
 
     features: int
@@ -171,30 +184,30 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Reads images `[B, image_size, image_size, C]`; gives `[B, features]`, float32.
+        """Encode images `[B, image_size, image_size, C]` as `[B, features]`, float32.
 
         Raises:
-            ValueError: if `x` is of another size, or a setting is none of the allowed.
+            ValueError: if `x` is of another size, or a setting is not allowed.
         """
         check_images(x, self.image_size)
         h = _shrunk(self, x, train)
         dtype = at_least_float32(self.dtype)
-        return nn.Dense(self.features, kernel_init=_normal, dtype=dtype)(h)
+        return nn.Dense(self.features, kernel_init=small_normal, dtype=dtype)(h)
 
 
 def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
-    """The strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
+    """Apply the strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
     normalize, settings = hidden_settings(network, train)
     down = partial(Conv, kernel_size=(4, 4), stride=2)
     _, stages = IMAGE_SIZES[network.image_size]
-    h = leaky_relu(down(network.width, kernel_init=_normal, dtype=network.dtype)(x))
+    h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
     for stage in range(1, stages):
         h = leaky_relu(normalize(down(network.width * 2**stage, **settings)(h)))
     return h.reshape(h.shape[0], -1)
 
 
 def hidden_settings(network: Any, train: bool):
-    """The normalisation of hidden stages and what layers are made with; `models.voxels` too."""
+    """Return the normalization of hidden stages and the settings of their layers."""
     normalize = partial(
         _normalize,
         kind=network.normalization,
@@ -203,9 +216,9 @@ def hidden_settings(network: Any, train: bool):
         dtype=network.dtype,
     )
     settings = {
-        # Batch normalisation takes away the mean of a channel, and any bias with it.
+        # Batch normalization removes the mean of a channel, and any bias with it.
         "use_bias": network.normalization != "batch",
-        "kernel_init": _normal,
+        "kernel_init": small_normal,
         "dtype": network.dtype,
     }
     return normalize, settings

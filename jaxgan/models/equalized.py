@@ -1,8 +1,8 @@
-"""What progressive growing and StyleGAN are built of (arXiv:1710.10196, sections 3 and 4).
+"""The layers of progressive growing and StyleGAN (arXiv:1710.10196, sections 3 and 4).
 
-Equalised learning rate: weights start from N(0, 1) and are scaled when they are used, by the
-constant that He et al. (arXiv:1502.01852) start from. An optimiser such as Adam, whose steps do not
-depend on the scale of a gradient, then moves all layers at one relative speed.
+Equalized learning rate: weights start from N(0, 1) and are scaled at run time by the constant of He
+et al.'s initialization (arXiv:1502.01852). An optimizer such as Adam, whose steps do not depend on
+the scale of the gradient, then updates all layers at the same relative speed.
 """
 
 import math
@@ -16,6 +16,7 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from jaxgan import convolution
+from jaxgan.models.layers import at_least_float32
 
 __all__ = [
     "EqualizedConv",
@@ -28,17 +29,17 @@ __all__ = [
 
 
 class EqualizedDense(nn.Module):
-    """A dense layer with equalised learning rate: `[..., N]` to `[..., features]`.
+    """A dense layer with an equalized learning rate: `[..., N]` to `[..., features]`.
 
         y = x W gain lr_multiplier / sqrt(N) + b lr_multiplier
 
     Attributes:
         features: channels of the output.
         gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
-        lr_multiplier: how much slower (below 1) than other layers this one learns, as
-            StyleGAN's mapping network does (arXiv:1812.04948, appendix C).
-        bias_init: what the bias b lr_multiplier is at first.
-        dtype: type to compute in; parameters stay float32.
+        lr_multiplier: below 1 the layer learns slower than others, as in StyleGAN's mapping
+            network (arXiv:1812.04948, appendix C).
+        bias_init: initial value of the bias b lr_multiplier.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -49,7 +50,7 @@ class EqualizedDense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[..., N]` to `[..., features]`."""
+        """Map `[..., N]` to `[..., features]`."""
         shape = (x.shape[-1], self.features)
         kernel = equalized(self, shape, self.gain, self.lr_multiplier)
         start = nn.initializers.constant(self.bias_init / self.lr_multiplier)
@@ -59,14 +60,24 @@ class EqualizedDense(nn.Module):
 
 
 class EqualizedConv(nn.Module):
-    """A convolution with equalised learning rate: `[B, H, W, C]` to `[B, H', W', features]`.
+    """A convolution with an equalized learning rate: `[B, H, W, C]` to `[B, H, W, features]`.
 
     Attributes:
         features: channels of the output.
-        kernel_size: window, one number per spatial axis.
+        kernel_size: size of the kernel along each spatial axis.
         gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
-        use_bias: whether to add one learned number per channel.
-        dtype: type to compute in; parameters stay float32.
+        use_bias: whether to add a bias per channel.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import equalized
+        >>> network = equalized.EqualizedConv(features=32)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 3)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["params"]["kernel"].shape
+        ((8, 16, 16, 32), (3, 3, 3, 32))
     """
 
     features: int
@@ -77,7 +88,7 @@ class EqualizedConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, H, W, C]` to `[B, H, W, features]`."""
+        """Map `[B, H, W, C]` to `[B, H, W, features]`."""
         kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features), self.gain)
         bias = None
         if self.use_bias:
@@ -90,15 +101,32 @@ class EqualizedConv(nn.Module):
 def equalized(
     module: nn.Module, shape: Sequence[int], gain: float = 1.0, lr_multiplier: float = 1.0
 ) -> Array:
-    """A module's parameter "kernel", as it is used: W gain lr_multiplier / sqrt(fan_in).
+    """Return a module's parameter "kernel", scaled by gain lr_multiplier / sqrt(fan_in).
 
-    W starts from N(0, 1 / lr_multiplier^2), so that the multiplier changes only how fast it learns.
+    It starts from N(0, 1 / lr_multiplier^2), so the multiplier affects only the speed of learning.
 
     Args:
-        module: the module that it belongs to, in its compact call.
+        module: the module that the parameter belongs to, in its compact call.
         shape: of the kernel; fan_in is the product of all axes but the last.
         gain: standard deviation of the outputs for inputs of variance 1.
         lr_multiplier: see `EqualizedDense`.
+
+    Returns:
+        The kernel, float32.
+
+    Example:
+        >>> import flax.linen as nn
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.equalized import equalized
+        >>> class Linear(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x):
+        ...         return x @ equalized(self, (100, 1000))
+        >>> init = lambda key: Linear().init_with_output(key, jnp.ones((1, 100)))
+        >>> y, variables = jax.jit(init)(jax.random.key(0))
+        >>> round(float(variables["params"]["kernel"].std()), 1), round(float(y.std()), 1)
+        (1.0, 1.0)
     """
     start = nn.initializers.normal(1 / lr_multiplier)
     kernel = module.param("kernel", start, tuple(shape), jnp.float32)
@@ -106,7 +134,7 @@ def equalized(
 
 
 def pixel_norm(x: Array, *, epsilon: float = 1e-8) -> Array:
-    """Brings the vector of channels of every pixel to a mean square of 1 (arXiv:1710.10196, 4.2).
+    """Scale the channels of every pixel to a mean square of 1 (arXiv:1710.10196, section 4.2).
 
         x / sqrt(mean_c x^2 + epsilon)
 
@@ -116,30 +144,46 @@ def pixel_norm(x: Array, *, epsilon: float = 1e-8) -> Array:
 
     Returns:
         `[..., C]`, of the type of `x`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.equalized import pixel_norm
+        >>> pixel_norm(jnp.array([[3.0, 3.0, 3.0], [0.0, 0.0, 0.0]])).round(3).tolist()
+        [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = x.astype(at_least_float32(x.dtype))
     scale = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
     return (wide * scale).astype(x.dtype)
 
 
 def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) -> Array:
-    """Appends how much the examples of a group differ, as one more channel (arXiv:1710.10196, 3).
+    """Append the variation within groups of examples as a channel (arXiv:1710.10196, section 3).
 
         mean over h, w, c of sqrt(var over the group of x[:, h, w, c] + epsilon)
 
-    So a discriminator sees where a generator makes the same of everything. Groups are of
-    neighbours in the batch, gcd(B, group_size) in each.
+    So a discriminator notices a generator whose samples are all alike. Groups consist of
+    consecutive examples of the batch, gcd(B, group_size) in each.
 
     Args:
         x: `[B, H, W, C]`.
-        group_size: examples that are compared with one another.
+        group_size: number of examples that are compared with one another.
         epsilon: keeps the derivative at 0 finite.
 
     Returns:
         `[B, H, W, C + 1]`, of the type of `x`.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> from jaxgan.models.equalized import minibatch_stddev
+        >>> x = np.ones((8, 4, 4, 16), np.float32)
+        >>> x[6:] = -1  # the first four examples are alike, the others are not
+        >>> y = np.asarray(jax.jit(minibatch_stddev)(x))
+        >>> y.shape, y[[0, 4], 0, 0, -1].round(3).tolist()
+        ((8, 4, 4, 17), [0.0, 1.0])
     """
     batch, height, width, _ = x.shape
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = x.astype(at_least_float32(x.dtype))
     groups = wide.reshape(-1, math.gcd(batch, group_size), *x.shape[1:])
     deviation = jnp.sqrt(jnp.var(groups, axis=1) + epsilon)
     per_group = jnp.mean(deviation, axis=(1, 2, 3))
@@ -149,7 +193,7 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
 
 
 def select_logit(logits: Array, y: Array | None) -> Array:
-    """The logit that counts: that of an image's class (Mescheder et al. 2018, arXiv:1801.04406).
+    """Return the logit of each image's class (Mescheder et al. 2018, arXiv:1801.04406).
 
     Args:
         logits: `[B, num_classes]`, or `[B, 1]` without labels.
@@ -157,6 +201,12 @@ def select_logit(logits: Array, y: Array | None) -> Array:
 
     Returns:
         `[B]`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.equalized import select_logit
+        >>> select_logit(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1, 0])).tolist()
+        [2.0, 3.0]
     """
     if y is None:
         return logits.squeeze(1)

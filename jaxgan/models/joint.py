@@ -1,7 +1,7 @@
-"""A discriminator of pairs: does this latent belong to this example?
+"""A discriminator of pairs of an example and a latent.
 
 It is D of BiGAN (Donahue et al. 2016, arXiv:1605.09782) and ALI (Dumoulin et al. 2016,
-arXiv:1606.00704): x and z are read apart, and judged together by dense layers.
+arXiv:1606.00704): x and z are encoded separately, and dense layers judge them together.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,25 @@ __all__ = ["Discriminator"]
 class Discriminator(nn.Module):
     """Dense layers with LeakyReLU 0.2: x `[B, ...]` and z `[B, latent]` to logits `[B]`.
 
-    For small pictures and points; for larger ones `body` reads x first, as in
-
-        joint.Discriminator(dcgan.Encoder(256, image_size=32))
+    This suits small pictures and points. For larger pictures, `body` encodes x first:
+    `joint.Discriminator(dcgan.Encoder(256, image_size=32))`.
 
     Attributes:
-        body: called with x, gives `[B, features]`, such as `dcgan.Encoder` or `mlp.Encoder`; z then
-            goes through a layer of as many features. None for x as it is, flattened.
-        widths: sizes of the hidden layers that see both.
-        dtype: type to compute in; parameters and logits stay float32.
+        body: maps x to `[B, features]`, such as `dcgan.Encoder` or `mlp.Encoder`; a layer of as
+            many features then encodes z. None flattens x instead.
+        widths: sizes of the hidden layers on both.
+        dtype: type of the computation; parameters and logits stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import joint
+        >>> network = joint.Discriminator()
+        >>> x, z = jnp.zeros((8, 28, 28, 1)), jnp.zeros((8, 50))
+        >>> init = lambda key: network.init_with_output(key, x, z, train=True)
+        >>> logits, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape
+        (8,)
     """
 
     body: nn.Module | None = None
@@ -37,12 +47,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, z: Array, *, train: bool) -> Array:
-        """Scores pairs: high for real ones.
+        """Score pairs: high for real ones.
 
         Args:
             x: examples `[B, ...]`.
             z: latents or codes `[B, latent]`.
-            train: handed to `body`.
+            train: passed to `body`.
 
         Returns:
             Logits `[B]`, float32.

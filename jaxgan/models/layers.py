@@ -1,7 +1,6 @@
-"""Layers that the shipped networks share."""
+"""Layers that the networks of this package share."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -23,15 +22,29 @@ __all__ = [
     "Upsample",
     "append_label",
     "at_least_float32",
+    "bilinear_upsample",
     "check_label",
     "leaky_relu",
 ]
 
 Initializer = Callable[..., Array]
 
+small_normal = nn.initializers.normal(0.02)
+"""Initial weights from N(0, 0.02^2), as in DCGAN and many networks since."""
+
 UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
 
-leaky_relu = partial(nn.leaky_relu, negative_slope=0.2)
+
+def leaky_relu(x: Array) -> Array:
+    """Apply LeakyReLU with a slope of 0.2, as in DCGAN and most papers since: max(x, 0.2 x).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import leaky_relu
+        >>> leaky_relu(jnp.array([-5.0, 0.0, 5.0])).tolist()
+        [-1.0, 0.0, 5.0]
+    """
+    return nn.leaky_relu(x, negative_slope=0.2)
 
 
 class Conv(nn.Module):
@@ -39,12 +52,12 @@ class Conv(nn.Module):
 
     Attributes:
         features: channels of the output.
-        kernel_size: window, one number per spatial axis.
-        stride: step of the window on all axes.
+        kernel_size: size of the kernel along each spatial axis.
+        stride: stride along all axes.
         padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis.
-        use_bias: whether to add one learned number per channel.
-        kernel_init: initialiser of the kernel.
-        dtype: type to compute in; parameters stay float32.
+        use_bias: whether to add a bias per channel.
+        kernel_init: initializer of the kernel.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -59,7 +72,7 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, *space, C]` to `[B, *space', features]`."""
+        """Map `[B, *space, C]` to `[B, *space', features]`."""
         shape = (*self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
         bias = None
@@ -77,20 +90,30 @@ class ConvTranspose(Conv):
 
 
 class Upsample(nn.Module):
-    """Doubles height and width: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
+    """An upsampling layer: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
 
     Attributes:
         features: channels of the output.
         method: `"transposed"`, a 4x4 transposed convolution of stride 2; `"nearest"` or
-            `"bilinear"`, interpolation and a 3x3 convolution, free of the checkerboards of the
-            first (https://distill.pub/2016/deconv-checkerboard); or `"pixel_shuffle"`, a 3x3
-            convolution to `4 features` channels that become pixels (arXiv:1609.05158).
-        use_bias: whether to add one learned number per channel.
-        kernel_init: initialiser of the kernel.
-        dtype: type to compute in; parameters stay float32.
+            `"bilinear"`, interpolation and a 3x3 convolution, without the checkerboard artifacts of
+            the first (https://distill.pub/2016/deconv-checkerboard); or `"pixel_shuffle"`, a 3x3
+            convolution to `4 features` channels, which become pixels (arXiv:1609.05158).
+        use_bias: whether to add a bias per channel.
+        kernel_init: initializer of the kernel.
+        dtype: type of the computation; parameters stay float32.
 
     Raises:
         ValueError: if there is no such method.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import layers
+        >>> network = layers.Upsample(features=32, method="pixel_shuffle")
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 64)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape
+        (8, 32, 32, 32)
     """
 
     features: int
@@ -101,7 +124,7 @@ class Upsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, H, W, C]` to `[B, 2H, 2W, features]`."""
+        """Map `[B, H, W, C]` to `[B, 2H, 2W, features]`."""
         settings: dict[str, Any] = {
             "use_bias": self.use_bias,
             "kernel_init": self.kernel_init,
@@ -113,27 +136,55 @@ class Upsample(nn.Module):
             case "nearest":
                 return Conv(self.features, (3, 3), **settings)(nearest_upsample(x))
             case "bilinear":
-                return Conv(self.features, (3, 3), **settings)(_bilinear(x))
+                return Conv(self.features, (3, 3), **settings)(bilinear_upsample(x, 2))
             case "pixel_shuffle":
                 return depth_to_space(Conv(4 * self.features, (3, 3), **settings)(x), 2)
         raise ValueError(f"upsampling is one of {UPSAMPLE_METHODS}, not {self.method!r}")
 
 
-def _bilinear(x: Array) -> Array:
-    batch, height, width, channels = x.shape
-    return jax.image.resize(x, (batch, 2 * height, 2 * width, channels), "bilinear")
-
-
-def BatchNorm(  # noqa: N802 - it makes a module and reads as one
-    *, train: bool, axis_name: str | None = None, dtype: Any = None
-) -> nn.BatchNorm:
-    """Batch normalisation as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02).
+def bilinear_upsample(x: Array, scale: int) -> Array:
+    """Enlarge images by bilinear interpolation between the centers of pixels.
 
     Args:
-        train: normalise by the statistics of the batch and update the running ones.
-        axis_name: device axis to take the statistics over. It must be None where there is no
-            such axis, as under plain `jit`, whose statistics are over the whole batch already.
-        dtype: type of the output; statistics are float32 always.
+        x: `[B, H, W, C]`.
+        scale: factor by which both sides grow.
+
+    Returns:
+        `[B, scale H, scale W, C]`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import bilinear_upsample
+        >>> bilinear_upsample(jnp.array([[0.0, 4.0]]).reshape(1, 1, 2, 1), 2)[0, 0, :, 0].tolist()
+        [0.0, 1.0, 3.0, 4.0]
+    """
+    batch, height, width, channels = x.shape
+    return jax.image.resize(x, (batch, scale * height, scale * width, channels), "bilinear")
+
+
+def BatchNorm(  # noqa: N802 - it makes a module and reads like one
+    *, train: bool, axis_name: str | None = None, dtype: Any = None
+) -> nn.BatchNorm:
+    """Make a batch normalization as in DCGAN: momentum 0.9, eps 1e-5, scales from N(1, 0.02^2).
+
+    Args:
+        train: whether to use the statistics of the batch and update the running ones.
+        axis_name: device axis to average the statistics over. It must be None if there is no such
+            axis, as under plain `jit`, where the statistics are those of the whole batch anyway.
+        dtype: type of the output; statistics are always float32.
+
+    Returns:
+        The module.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import layers
+        >>> network = layers.BatchNorm(train=True)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16, 16, 64)))
+        >>> y, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> y.shape, variables["batch_stats"]["mean"].shape
+        ((8, 16, 16, 64), (64,))
     """
     return nn.BatchNorm(
         use_running_average=not train,
@@ -146,13 +197,24 @@ def BatchNorm(  # noqa: N802 - it makes a module and reads as one
 
 
 def InstanceNorm(*, dtype: Any = None) -> nn.InstanceNorm:  # noqa: N802 - likewise
-    """Instance normalisation (Ulyanov et al. 2016, arXiv:1607.08022): no parameters, no state.
+    """Make an instance normalization (Ulyanov et al. 2016, arXiv:1607.08022), without parameters.
 
-    Every channel of every image gets mean 0 and variance 1 over its pixels; eps is 1e-5. Of a
-    channel of a single pixel nothing is left.
+    Every channel of every image gets mean 0 and variance 1 over its pixels; eps is 1e-5. A channel
+    of a single pixel becomes 0.
 
     Args:
-        dtype: type of the output; statistics are float32 always.
+        dtype: type of the output; statistics are always float32.
+
+    Returns:
+        The module.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import layers
+        >>> x = jnp.arange(8.0).reshape(1, 4, 2, 1)
+        >>> y = layers.InstanceNorm().apply({}, x)
+        >>> round(abs(float(y.mean())), 3), round(float(y.std()), 3)
+        (0.0, 1.0)
     """
     return nn.InstanceNorm(epsilon=1e-5, use_bias=False, use_scale=False, dtype=dtype)
 
@@ -162,10 +224,16 @@ def _scale_init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) ->
 
 
 def check_label(y: Array | None, num_classes: int | None) -> None:
-    """Checks that labels are given to networks made for labels, and to no others.
+    """Check that a conditional network is given labels, and an unconditional one is not.
 
     Raises:
         ValueError: if `y` is missing, or given to an unconditional network.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import check_label
+        >>> check_label(jnp.array([3, 1]), num_classes=10)
+        >>> check_label(None, num_classes=None)
     """
     if num_classes is not None and y is None:
         raise ValueError(f"the network has num_classes={num_classes} but was given no labels y")
@@ -174,15 +242,24 @@ def check_label(y: Array | None, num_classes: int | None) -> None:
 
 
 def append_label(features: Array, y: Array | None, num_classes: int | None) -> Array:
-    """Appends labels as one-hot vectors: `[B, N]` to `[B, N + num_classes]`.
+    """Append labels as one-hot vectors: `[B, N]` to `[B, N + num_classes]`.
 
     Args:
         features: `[B, N]`.
         y: int32 `[B]`, in 0..num_classes-1, or None.
         num_classes: number of classes, or None to return the features as they are.
 
+    Returns:
+        `[B, N + num_classes]`.
+
     Raises:
         ValueError: if only one of `y` and `num_classes` is None.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import append_label
+        >>> append_label(jnp.array([[0.5], [0.25]]), jnp.array([0, 2]), num_classes=3).tolist()
+        [[0.5, 1.0, 0.0, 0.0], [0.25, 0.0, 0.0, 1.0]]
     """
     check_label(y, num_classes)
     if num_classes is None:
@@ -192,5 +269,12 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
 
 
 def at_least_float32(dtype: Any) -> Any:
-    """The type of logits in a network that computes in `dtype`; None is float32."""
+    """Return `dtype`, promoted to float32 if it is narrower; None is float32.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.layers import at_least_float32
+        >>> at_least_float32(None).name, at_least_float32(jnp.bfloat16).name
+        ('float32', 'float32')
+    """
     return jnp.promote_types(jnp.float32 if dtype is None else dtype, jnp.float32)

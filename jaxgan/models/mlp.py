@@ -1,7 +1,4 @@
-"""Dense networks as in the first GAN paper, for small images and points.
-
-Goodfellow et al. 2014, arXiv:1406.2661.
-"""
+"""Dense networks for small images and points (Goodfellow et al. 2014, arXiv:1406.2661)."""
 
 import math
 from collections.abc import Sequence
@@ -21,11 +18,21 @@ class Generator(nn.Module):
     """Dense layers with ReLU (arXiv:1406.2661): z `[B, latent]` to x `[B, *shape]`.
 
     Attributes:
-        shape: shape of one sample, `(28, 28, 1)` for digits and `(2,)` for points in the plane.
+        shape: of a sample, such as `(28, 28, 1)` for digits and `(2,)` for points in the plane.
         widths: sizes of the hidden layers.
         output: `"tanh"` for samples in [-1, 1], `"linear"` for samples of any range.
-        num_classes: number of classes, None for a generator without labels.
-        dtype: type to compute in; parameters stay float32.
+        num_classes: number of classes; None for a generator without labels.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import mlp
+        >>> network = mlp.Generator(shape=(2,), widths=(128, 128), output="linear")
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 16)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 2)
     """
 
     shape: Sequence[int] = (28, 28, 1)
@@ -36,12 +43,12 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates samples.
+        """Generate samples.
 
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: has no effect here; all networks take it.
+            train: ignored; all networks take it.
 
         Returns:
             Samples `[B, *shape]`.
@@ -60,14 +67,14 @@ class Generator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Dense layers with LeakyReLU 0.2: x `[B, ...]` to numbers `[B, features]`.
+    """Dense layers with LeakyReLU 0.2: x `[B, ...]` to `[B, features]`.
 
     Attributes:
-        features: how many numbers are read off each example.
+        features: number of outputs.
         widths: sizes of the hidden layers.
-        dropout: share of the hidden units, in [0, 1), set to zero in training; it reads the random
-            stream `"dropout"`.
-        dtype: type to compute in; parameters and the result stay float32.
+        dropout: share of the hidden units, in [0, 1), that training sets to zero; it draws from the
+            random stream `"dropout"`.
+        dtype: type of the computation; parameters and the result stay float32.
     """
 
     features: int
@@ -77,7 +84,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Reads examples `[B, ...]`, flattened here; gives `[B, features]`, float32."""
+        """Encode examples `[B, ...]` as `[B, features]`, float32."""
         h = x.reshape(x.shape[0], -1)
         for width in self.widths:
             h = leaky_relu(nn.Dense(width, dtype=self.dtype)(h))
@@ -88,15 +95,15 @@ class Encoder(nn.Module):
 class Discriminator(nn.Module):
     """Dense layers with LeakyReLU 0.2: x `[B, ...]` to logits `[B]`.
 
-    The paper, arXiv:1406.2661, used maxout units and dropout. Leaky units have since replaced
-    maxout; dropout is here but off, and reads the random stream `"dropout"`.
+    The paper, arXiv:1406.2661, used maxout units and dropout. LeakyReLU has since replaced maxout;
+    dropout is off by default, and draws from the random stream `"dropout"`.
 
     Attributes:
         widths: sizes of the hidden layers.
-        num_classes: number of classes, None for a discriminator without labels.
-        dropout: share of the hidden units, in [0, 1), set to zero in training.
-        dtype: type to compute in; parameters and logits stay float32.
-        classes: how many classes it tells apart, as in ACGAN; None for none.
+        num_classes: number of classes; None for a discriminator without labels.
+        dropout: share of the hidden units, in [0, 1), that training sets to zero.
+        dtype: type of the computation; parameters and logits stay float32.
+        classes: number of classes it predicts, as in ACGAN; None for none.
     """
 
     widths: Sequence[int] = (512, 256)
@@ -107,15 +114,15 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
-        """Scores samples: high for real ones.
+        """Score samples: high for real ones.
 
         Args:
-            x: samples `[B, ...]`, flattened here.
+            x: samples `[B, ...]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether dropout is active.
+            train: whether dropout is on.
 
         Returns:
-            Logits `[B]`, float32; with `classes`, a pair of them and of logits `[B, classes]`.
+            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`.
 
         Raises:
             ValueError: if `y` does not fit `num_classes`.

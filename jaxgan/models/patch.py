@@ -1,8 +1,9 @@
 """PatchGAN (Isola et al. 2016, arXiv:1611.07004, section 3.2.2): one logit for every patch.
 
-A convolutional discriminator that does not see the whole image is a loss for textures, has few
-parameters and takes images of any size. 4x4 convolutions: `layers` of stride 2 and two of stride 1,
-with `width * min(2**k, 8)` channels in the k-th and one in the last. The patches overlap:
+A convolutional discriminator that does not see the whole image acts as a texture loss, has few
+parameters and takes images of any size. It consists of 4x4 convolutions, `layers` of stride 2 and
+two of stride 1, with `width * min(2**k, 8)` channels in the k-th and one in the last. The patches
+overlap:
 
     layers   patch seen by a logit   smallest image   logits of 28x28   of 256x256
       1             16x16                 6x6              12x12          126x126
@@ -18,13 +19,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, InstanceNorm, at_least_float32, leaky_relu
+from jaxgan.models.layers import Conv, InstanceNorm, at_least_float32, leaky_relu, small_normal
 
 __all__ = ["NORMALIZATIONS", "Discriminator"]
 
 NORMALIZATIONS = ("instance", "none")
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Discriminator(nn.Module):
@@ -33,9 +32,19 @@ class Discriminator(nn.Module):
     Attributes:
         layers: convolutions of stride 2; see the table of this module.
         width: channels of the first of them.
-        normalization: `"instance"` or `"none"`. Instance normalisation takes the whole image into
-            account, and so does every logit with it.
-        dtype: type to compute in; parameters and logits stay float32.
+        normalization: `"instance"` or `"none"`. With instance normalization, every logit depends
+            on the whole image.
+        dtype: type of the computation; parameters and logits stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import patch
+        >>> network = patch.Discriminator()
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 256, 256, 3)))
+        >>> logits, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> logits.shape
+        (8, 30, 30)
     """
 
     layers: int = 3
@@ -45,11 +54,11 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None) -> Array:
-        """Scores patches: high for those of real images.
+        """Score patches: high for those of real images.
 
         Args:
             x: images `[B, H, W, C]` in [-1, 1].
-            y: images `[B, H, W, C']` that x is said to be made from; None to judge x alone.
+            y: images `[B, H, W, C']`, the input that x was generated from; None to judge x alone.
 
         Returns:
             Logits `[B, h, w]`, float32.
@@ -60,7 +69,7 @@ class Discriminator(nn.Module):
         """
         self._check(x, y)
         settings: dict[str, Any] = {"kernel_size": (4, 4), "padding": ((1, 1), (1, 1))}
-        conv = partial(Conv, kernel_init=_normal, **settings)
+        conv = partial(Conv, kernel_init=small_normal, **settings)
         h = x if y is None else jnp.concatenate([x, y.astype(x.dtype)], axis=-1)
         for layer in range(self.layers + 1):
             stride = 2 if layer < self.layers else 1

@@ -1,16 +1,16 @@
 """The growing networks of ProGAN (Karras et al. 2017, arXiv:1710.10196, section 2 and appendix A).
 
-Both networks begin at the coarsest resolution and double it, block by block. A network for a small
-`resolution` is the first part of the one for the whole image: it has some of its parameters, under
-the same names. While a new block fades in, `alpha` goes from 0 to 1:
+Both networks start at the coarsest resolution and double it, block by block. The network for a
+small `resolution` is a part of the one for the whole image: its parameters are a subset, under the
+same names. While a new block is faded in, `alpha` goes from 0 to 1:
 
     G   image = (1 - alpha) up(to_rgb_old(h)) + alpha to_rgb_new(block(h))
     D   h     = (1 - alpha) from_rgb_old(down(x)) + alpha block(from_rgb_new(x))
 
-`alpha` is an input, so one compiled program serves all of them.
+`alpha` is an input, so one compiled program serves all its values.
 
-`width` is the number of channels at the finest resolution; every coarser one has twice as many, up
-to eight times. The paper's network has 16 at 1024 pixels, and at most 512.
+`width` is the number of channels at the finest resolution. Every coarser one has twice as many, up
+to eight times `width`. The paper's network has 16 at 1024 pixels, and at most 512.
 """
 
 import math
@@ -28,39 +28,74 @@ from jaxgan.models.equalized import (
     select_logit,
 )
 from jaxgan.models.layers import append_label, at_least_float32, check_label, leaky_relu
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
+from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_side
 from jaxgan.resample import box_downsample, nearest_upsample
 
-__all__ = ["Discriminator", "Generator", "resolutions"]
+__all__ = ["Discriminator", "Generator", "resolutions", "stage_widths"]
 
 _HE = math.sqrt(2)  # the gain of layers that a leaky ReLU follows
-_MOST = 8  # times `width`
 
 
 def resolutions(image_size: int) -> tuple[int, ...]:
-    """The sides that a network for an image grows through, such as (7, 14, 28).
+    """Return the sides that a network grows through, such as (7, 14, 28).
+
+    Args:
+        image_size: side of the finest resolution.
 
     Raises:
-        ValueError: if no network is made for this size.
+        ValueError: if there is no network for this size.
+
+    Example:
+        >>> from jaxgan.models.progressive import resolutions
+        >>> resolutions(28), resolutions(128)
+        ((7, 14, 28), (4, 8, 16, 32, 64, 128))
     """
     check_image_size(image_size)
     side, doublings = IMAGE_SIZES[image_size]
     return tuple(side * 2**k for k in range(doublings + 1))
 
 
+def stage_widths(image_size: int, width: int) -> dict[int, int]:
+    """Return the channels by resolution, from the coarsest to the finest.
+
+    Args:
+        image_size: side of the finest resolution.
+        width: its channels; every coarser one has twice as many, up to eight times `width`.
+
+    Raises:
+        ValueError: if there is no network for this size.
+
+    Example:
+        >>> from jaxgan.models.progressive import stage_widths
+        >>> stage_widths(64, width=16)
+        {4: 128, 8: 128, 16: 64, 32: 32, 64: 16}
+    """
+    return {side: width * min(8, image_size // side) for side in resolutions(image_size)}
+
+
 class Generator(nn.Module):
     """The generator of arXiv:1710.10196: z `[B, latent]` to images `[B, R, R, C]`.
 
-    Its last layer is linear, as in the paper: images are in [-1, 1] as far as it has learnt that.
+    Its last layer is linear, as in the paper: it has to learn that images are in [-1, 1].
 
     Attributes:
-        image_size: height and width when it has grown up: 28, 56, 112 or 32, 64, 128.
+        image_size: height and width when fully grown: 28, 56, 112 or 32, 64, 128.
         channels: 1 or 3.
         width: channels of the finest resolution; see this module.
-        resolution: R, how far it has grown: one of `resolutions(image_size)`; None is all the way,
-            which is also what it has to be initialised with.
-        num_classes: number of classes, None for a generator without labels.
-        dtype: type to compute in; parameters stay float32.
+        resolution: R, the current side, one of `resolutions(image_size)`; None is the full size,
+            with which the network has to be initialized.
+        num_classes: number of classes; None for a generator without labels.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import progressive
+        >>> network = progressive.Generator(image_size=28, resolution=14)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape, sorted(variables["params"])
+        ((8, 14, 14, 1), ['block_14', 'block_7', 'to_rgb_14', 'to_rgb_7'])
     """
 
     image_size: int = 28
@@ -74,27 +109,27 @@ class Generator(nn.Module):
     def __call__(
         self, z: Array, y: Array | None = None, alpha: Array | float = 1.0, *, train: bool = True
     ) -> Array:
-        """Generates images.
+        """Generate images.
 
         Args:
-            z: latents `[B, latent]`; their length does not matter.
+            z: latents `[B, latent]`, of any length.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             alpha: share of the newest block, in [0, 1].
-            train: not used; training and sampling are the same.
+            train: ignored; all networks take it.
 
         Returns:
             Images `[B, R, R, channels]`.
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+            ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         del train
         check_image_size(self.image_size, self.channels)
         sides = _sides(self.image_size, self.resolution)
-        widths = _widths(self.image_size, self.width)
+        widths = stage_widths(self.image_size, self.width)
 
         h = pixel_norm(append_label(z, y, self.num_classes))
-        images = []  # XLA leaves out those that nothing comes of
+        images = []  # XLA removes those that are not used
         for side in sides:
             h = _Block(widths[side], side, self.dtype, name=f"block_{side}")(h)
             to_rgb = EqualizedConv(self.channels, (1, 1), dtype=self.dtype, name=f"to_rgb_{side}")
@@ -105,7 +140,7 @@ class Generator(nn.Module):
 
 
 class _Block(nn.Module):
-    """To `[B, side, side, features]`, from half of that or, at first, from latents `[B, N]`."""
+    """A block to `[B, side, side, features]`, from half the side or, the first, from `[B, N]`."""
 
     features: int
     side: int
@@ -115,7 +150,7 @@ class _Block(nn.Module):
     def __call__(self, h: Array) -> Array:
         conv = partial(EqualizedConv, self.features, gain=_HE, dtype=self.dtype)
         if h.ndim == 2:
-            # A 4x4 window on a single pixel, as the paper has it; its gain is a quarter of He's.
+            # The paper's 4x4 convolution of a single pixel, whose gain is a quarter of He's.
             area = self.side**2
             h = EqualizedDense(area * self.features, gain=_HE / 4, dtype=self.dtype)(h)
             h = h.reshape(-1, self.side, self.side, self.features)
@@ -128,16 +163,16 @@ class _Block(nn.Module):
 class Discriminator(nn.Module):
     """The discriminator of arXiv:1710.10196: images `[B, R, R, C]` to logits `[B]`.
 
-    Its last block sees how much the images of a group of 4 differ (`minibatch_stddev`).
+    Its last block sees the variation within groups of 4 images (`minibatch_stddev`).
 
     Attributes:
-        image_size: height and width when it has grown up: 28, 56, 112 or 32, 64, 128.
+        image_size: height and width when fully grown: 28, 56, 112 or 32, 64, 128.
         width: channels of the finest resolution; see this module.
-        resolution: R, how far it has grown: one of `resolutions(image_size)`; None is all the way,
-            which is also what it has to be initialised with.
-        num_classes: number of classes, None for a discriminator without labels. With labels it has
-            one logit for each class, of which that of `y` counts (arXiv:1801.04406).
-        dtype: type to compute in; parameters and logits stay float32.
+        resolution: R, the current side, one of `resolutions(image_size)`; None is the full size,
+            with which the network has to be initialized.
+        num_classes: number of classes; None for a discriminator without labels. With labels it has
+            one logit for each class and returns that of `y` (arXiv:1801.04406).
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     image_size: int = 28
@@ -150,13 +185,13 @@ class Discriminator(nn.Module):
     def __call__(
         self, x: Array, y: Array | None = None, alpha: Array | float = 1.0, *, train: bool = True
     ) -> Array:
-        """Scores images: high for real ones.
+        """Score images: high for real ones.
 
         Args:
             x: images `[B, R, R, C]`, C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             alpha: share of the newest block, in [0, 1].
-            train: not used; training and sampling are the same.
+            train: ignored; all networks take it.
 
         Returns:
             Logits `[B]`, float32.
@@ -168,10 +203,8 @@ class Discriminator(nn.Module):
         check_image_size(self.image_size, x.shape[-1])
         check_label(y, self.num_classes)
         sides = _sides(self.image_size, self.resolution)
-        if x.shape[1:3] != (sides[-1], sides[-1]):
-            height, width = x.shape[1:3]
-            raise ValueError(f"images of {height}x{width} for resolution={sides[-1]}")
-        widths = _widths(self.image_size, self.width)
+        check_side(x, sides[-1], "resolution")
+        widths = stage_widths(self.image_size, self.width)
         conv = partial(EqualizedConv, gain=_HE, dtype=self.dtype)
 
         def from_rgb(x, side):
@@ -182,7 +215,7 @@ class Discriminator(nn.Module):
             h = leaky_relu(conv(widths[fine], name=f"conv_{fine}")(h))
             h = leaky_relu(conv(widths[coarse], name=f"widen_{fine}")(h))
             h, x = box_downsample(h), box_downsample(x)
-            old = from_rgb(x, coarse)  # left out by XLA at all but the newest block
+            old = from_rgb(x, coarse)  # XLA removes it for all but the newest block
             if fine == sides[-1]:
                 h = _fade(old, h, alpha)
         h = leaky_relu(conv(widths[sides[0]], name="conv")(minibatch_stddev(h)))
@@ -193,20 +226,15 @@ class Discriminator(nn.Module):
 
 
 def _fade(old: Array, new: Array, alpha: Array | float) -> Array:
-    # A traced alpha is float32 and makes the sum float32 too: in bfloat16 it would move in steps.
+    # A traced alpha is float32, and so is the sum: in bfloat16, alpha would change in steps.
     return ((1 - alpha) * old + alpha * new).astype(new.dtype)
 
 
 def _sides(image_size: int, resolution: int | None) -> tuple[int, ...]:
-    """From the coarsest to `resolution`."""
+    """Return the sides from the coarsest to `resolution`."""
     sides = resolutions(image_size)
     if resolution is None:
         return sides
     if resolution not in sides:
-        raise ValueError(f"resolution={resolution} is none of those of the image, {sides}")
+        raise ValueError(f"resolution={resolution} is not one of those of the image, {sides}")
     return sides[: sides.index(resolution) + 1]
-
-
-def _widths(image_size: int, width: int) -> dict[int, int]:
-    """Channels by side."""
-    return {side: width * min(_MOST, image_size // side) for side in resolutions(image_size)}

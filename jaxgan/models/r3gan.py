@@ -1,12 +1,12 @@
 """The networks of R3GAN (Huang et al. 2024, arXiv:2501.05441, configuration E).
 
-A ResNet brought up to date, twice: G and D mirror each other. Inverted bottlenecks with grouped
-convolutions, LeakyReLU 0.2, resampling by a low-pass filter; no normalisation, no attention, no
-tanh, no short cuts from the stages to the image. Each stage doubles or halves the side, and
+G and D are modernized ResNets that mirror each other: inverted bottlenecks with grouped
+convolutions, LeakyReLU 0.2, and resampling with a low-pass filter, but no normalization, no
+attention, no tanh, and no skip connections to the image. Each stage doubles or halves the side, and
 `widths` are the channels of the stages from low to high resolution:
 
     G:  z -> 4x4 basis -> blocks -> x2 -> blocks -> ... -> 1x1 convolution -> image
-    D:  image -> 1x1 convolution -> blocks -> /2 -> ... -> blocks -> as wide as the image -> logit
+    D:  image -> 1x1 convolution -> blocks -> /2 -> ... -> blocks -> depthwise convolution -> logit
 
 The 1x1 convolutions are `nn.Dense` over the channels. Weights start from N(0, gain^2 / fan_in), and
 every block starts as the identity.
@@ -24,20 +24,21 @@ from jax import Array
 
 from jaxgan.models.grouped import GroupedConv
 from jaxgan.models.layers import Initializer, at_least_float32, check_label, leaky_relu
+from jaxgan.models.sizes import check_channels, check_side
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Block", "Discriminator", "Generator"]
 
 
 class Block(nn.Module):
-    """The residual block of arXiv:2501.05441, section 3.3: x + f(x), where f begins as 0.
+    """The residual block of arXiv:2501.05441, section 3.3: x + f(x), where f starts as 0.
 
         f = 1x1 to 2C -> bias, LeakyReLU -> grouped 3x3 -> bias, LeakyReLU -> 1x1 to C
 
     Attributes:
         group_size: channels of a group; a divisor of 2C.
-        gain: of the first two convolutions at the start.
-        dtype: type to compute in; parameters stay float32.
+        gain: of the initial weights of the first two convolutions.
+        dtype: type of the computation; parameters stay float32.
     """
 
     group_size: int = 16
@@ -46,7 +47,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps `[B, H, W, C]` to the same shape.
+        """Map `[B, H, W, C]` to the same shape.
 
         Raises:
             ValueError: if the 2C hidden channels do not divide into such groups.
@@ -55,7 +56,7 @@ class Block(nn.Module):
         if 2 * width % self.group_size:
             raise ValueError(
                 f"width {width}: its {2 * width} hidden channels do not divide into groups of "
-                f"group_size={self.group_size}"
+                f"group_size={self.group_size}; expected a divisor"
             )
         init, groups = _normal(self.gain), 2 * width // self.group_size
         h = nn.Dense(2 * width, kernel_init=init, dtype=self.dtype)(x)
@@ -64,9 +65,9 @@ class Block(nn.Module):
 
 
 class Generator(nn.Module):
-    """R3GAN's generator: z `[B, latent]` to images `[B, H, W, C]` like those in [-1, 1].
+    """R3GAN's generator: z `[B, latent]` to images `[B, H, W, C]`, about in [-1, 1].
 
-    Nothing bounds the images: before they are shown, values outside [-1, 1] are clipped.
+    The output is not bounded: clip the images to [-1, 1] to show them.
 
     Attributes:
         image_size: height and width; the first stage has the side image_size / 2^(stages - 1).
@@ -74,11 +75,21 @@ class Generator(nn.Module):
         widths: channels of the stages, from low to high resolution.
         group_size: channels of a group in the 3x3 convolutions.
         blocks: residual blocks of each stage.
-        num_classes: number of classes, None for a generator without labels.
-        embedding: numbers that stand for a label beside z.
-        dtype: type to compute in; parameters stay float32.
-        low_stages: how many stages, those of the highest resolution, compute in `dtype`, the others
-            in float32; None is all. The paper computes in bfloat16, and this is 3 or 4.
+        num_classes: number of classes; None for a generator without labels.
+        embedding: size of the embedding of a label, which is appended to z.
+        dtype: type of the computation; parameters stay float32.
+        low_stages: how many stages, those of the highest resolution, compute in `dtype`, while the
+            others use float32; None is all. The paper uses bfloat16 in 3 or 4 stages.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import r3gan
+        >>> network = r3gan.Generator(image_size=32, channels=3, widths=(64, 64, 64, 64))
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     image_size: int = 28
@@ -93,18 +104,18 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates images.
+        """Generate images.
 
         Args:
             z: latents `[B, latent]`; the paper's are standard normal and have 64 components.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: makes no difference.
+            train: ignored; all networks take it.
 
         Returns:
             Images `[B, image_size, image_size, channels]`.
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or the settings not one another.
+            ValueError: if `y` does not fit `num_classes`, or the settings do not fit one another.
         """
         del train
         check_label(y, self.num_classes)
@@ -129,18 +140,18 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """R3GAN's discriminator: images `[B, H, W, C]` in [-1, 1] to logits `[B]`.
 
-    Labels are projected (arXiv:1802.05637): the logit is the product of what the image and what the
-    label is mapped to.
+    Labels are projected (arXiv:1802.05637): the logit is the inner product of the features of the
+    image and the embedding of the label.
 
     Attributes:
         image_size: height and width; the last stage has the side image_size / 2^(stages - 1).
         widths: channels of the stages, from low to high resolution, as in the generator.
         group_size: channels of a group in the 3x3 convolutions.
         blocks: residual blocks of each stage.
-        num_classes: number of classes, None for a discriminator without labels.
-        dtype: type to compute in; parameters and logits stay float32.
-        low_stages: how many stages, those of the highest resolution, compute in `dtype`, the others
-            in float32; None is all.
+        num_classes: number of classes; None for a discriminator without labels.
+        dtype: type of the computation; parameters and logits stay float32.
+        low_stages: how many stages, those of the highest resolution, compute in `dtype`, while the
+            others use float32; None is all.
     """
 
     image_size: int = 28
@@ -153,12 +164,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Scores images: high for real ones.
+        """Score images: high for real ones.
 
         Args:
             x: images `[B, image_size, image_size, C]`, C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: makes no difference.
+            train: ignored; all networks take it.
 
         Returns:
             Logits `[B]`, float32.
@@ -170,9 +181,7 @@ class Discriminator(nn.Module):
         del train
         check_label(y, self.num_classes)
         side = _coarsest_side(self.image_size, x.shape[-1], self.widths)
-        if x.shape[1:3] != (self.image_size, self.image_size):
-            height, width = x.shape[1:3]
-            raise ValueError(f"images of {height}x{width} for image_size={self.image_size}")
+        check_side(x, self.image_size)
         block_gain, dtypes = _block_gain(self), _dtypes(self)
 
         h = _linear(self.widths[-1], dtype=dtypes[-1])(x)
@@ -185,7 +194,7 @@ class Discriminator(nn.Module):
                 h = downsample(h)
                 h = _linear(coarser, dtype=dtype)(h) if h.shape[-1] != coarser else h
 
-        # A depthwise convolution whose window is the whole image leaves one number per channel.
+        # A depthwise convolution with a kernel as large as the image leaves one number per channel.
         (h,) = promote_dtype(h, dtype=at_least_float32(self.dtype))
         window = self.param("window", _normal(), (side, side, self.widths[0]), jnp.float32)
         h = jnp.einsum("bhwc,hwc->bc", h, window)
@@ -197,7 +206,7 @@ class Discriminator(nn.Module):
 
 
 def _normal(gain: float = 1.0) -> Initializer:
-    """N(0, gain^2 / fan_in), where all axes of a kernel but the last lead into one output."""
+    """Return the initializer N(0, gain^2 / fan_in), with all axes but the last in fan_in."""
 
     def init(key, shape, dtype=jnp.float32):
         return gain / math.sqrt(math.prod(shape[:-1])) * jax.random.normal(key, shape, dtype)
@@ -206,35 +215,34 @@ def _normal(gain: float = 1.0) -> Initializer:
 
 
 def _linear(features: int, kernel_init: Initializer | None = None, dtype: Any = None) -> nn.Dense:
-    """Over the last axis, without bias: on images, a 1x1 convolution."""
+    """Make a linear map of the last axis, without bias: on images, a 1x1 convolution."""
     init = _normal() if kernel_init is None else kernel_init
     return nn.Dense(features, use_bias=False, kernel_init=init, dtype=dtype)
 
 
 def _block_gain(network: Generator | Discriminator) -> float:
-    """sqrt(2 / 1.04), for LeakyReLU 0.2, times L^(-1/4), for L blocks of three layers, as in Fixup.
+    """Return the gain of Fixup (arXiv:1901.09321, section 3) for L blocks with LeakyReLU 0.2.
 
-    (arXiv:1901.09321, section 3)
+    sqrt(2 / (1 + 0.2^2)) L^(-1/4)
     """
     total = network.blocks * len(network.widths)
     return math.sqrt(2 / (1 + 0.2**2)) * total**-0.25
 
 
 def _dtypes(network: Generator | Discriminator) -> list[Any]:
-    """What each stage computes in, from low to high resolution."""
+    """Return the type of each stage's computation, from low to high resolution."""
     stages = len(network.widths)
     low = stages if network.low_stages is None else min(network.low_stages, stages)
     return [at_least_float32(network.dtype)] * (stages - low) + [network.dtype] * low
 
 
 def _coarsest_side(image_size: int, channels: int, widths: Sequence[int]) -> int:
-    """The side of the stage of the lowest resolution."""
-    if channels not in (1, 3):
-        raise ValueError(f"an image has 1 or 3 channels, not {channels}")
+    """Return the side of the stage of the lowest resolution."""
+    check_channels(channels)
     doublings = len(widths) - 1
     if doublings < 0 or image_size % 2**doublings or image_size < 1:
         raise ValueError(
             f"image_size={image_size} cannot be halved {doublings} times, as the "
-            f"{len(widths)} stages of widths={tuple(widths)} ask for"
+            f"{len(widths)} stages of widths={tuple(widths)} require"
         )
     return image_size // 2**doublings

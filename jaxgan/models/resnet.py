@@ -1,13 +1,13 @@
-"""Residual networks: SNGAN with its projection discriminator, and with attention SAGAN.
+"""Residual networks: SNGAN with its projection discriminator and, with attention, SAGAN.
 
-SNGAN (Miyato et al. 2018, arXiv:1802.05957, appendix B.3) is these networks, with
-`jaxgan.nets.spectral_norm` around the discriminator. Labels scale and shift the generator's batch
-normalisations (arXiv:1707.00683) and are projected on the discriminator's features
-(arXiv:1802.05637). SAGAN (arXiv:1805.08318) has self-attention and spectral norm in both networks.
+SNGAN (Miyato et al. 2018, arXiv:1802.05957, appendix B.3) is these networks with
+`jaxgan.nets.spectral_norm` in the discriminator. Labels determine the scales and shifts of the
+generator's batch normalization (arXiv:1707.00683), and are projected on the discriminator's
+features (arXiv:1802.05637). SAGAN (arXiv:1805.08318) has self-attention and spectral norm in both
+networks.
 
-`width` is the number of channels of the finest stage. Stages, from the coarsest to the finest
-(side: channels in multiples of `width`); the generator starts from the first of them, and the
-discriminator ends in it:
+`width` is the number of channels of the finest stage. The generator starts with the coarsest stage,
+and the discriminator ends with it (side: channels in multiples of `width`):
 
     image
      28     7: 1      14: 1     28: 1
@@ -17,9 +17,9 @@ discriminator ends in it:
     112     7: 16     14: 8     28: 4     56: 2    112: 1
     128     4: 16      8: 16    16: 8     32: 4     64: 2    128: 1
 
-The paper's networks are those for 32 pixels, of width 256 in G and 128 in D, and for 128 pixels, of
-width 64. D has a block for each stage, and all but the last halve the image; for 32 pixels the last
-two do not.
+The paper's networks are those for 32 pixels, with width 256 in G and 128 in D, and for 128 pixels,
+with width 64. D has a block for each stage. All but the last halve the image; for 32 pixels, all
+but the last two do.
 """
 
 from functools import partial
@@ -44,15 +44,15 @@ _glorot = nn.initializers.xavier_uniform()
 class UpBlock(nn.Module):
     """The generator's residual block: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
 
-        shortcut:  1x1 convolution, double
-        residual:  normalise, ReLU, double, 3x3 convolution, normalise, ReLU, 3x3 convolution
+        shortcut:  1x1 convolution, upsampling
+        residual:  norm, ReLU, upsampling, 3x3 convolution, norm, ReLU, 3x3 convolution
 
     Attributes:
         features: channels of the output.
-        train: whether batch normalisation uses and records the statistics of the batch.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        kernel_init: initialiser of the convolutions.
-        dtype: type to compute in; parameters stay float32.
+        train: whether batch normalization uses and tracks the statistics of the batch.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        kernel_init: initializer of the convolutions.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -63,7 +63,7 @@ class UpBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
-        """Doubles a feature map, normalised by its conditions `[B, N]` if there are any."""
+        """Upsample `[B, H, W, C]`, normalized according to conditions `[B, N]`, if any."""
         norm = partial(
             normalize,
             condition=condition,
@@ -74,22 +74,22 @@ class UpBlock(nn.Module):
         conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
         h = conv((3, 3))(nearest_upsample(nn.relu(norm(x))))
         h = conv((3, 3))(nn.relu(norm(h)))
-        # A 1x1 convolution before doubling is the same as one behind it, for a quarter of the work.
+        # A 1x1 convolution commutes with upsampling, and costs a quarter if it comes first.
         return h + nearest_upsample(conv((1, 1))(x))
 
 
 class DownBlock(nn.Module):
     """The discriminator's residual block: `[B, H, W, C]` to `[B, H/2, W/2, features]`.
 
-        shortcut:  halve, 1x1 convolution
-        residual:  ReLU, 3x3 convolution, ReLU, 3x3 convolution, halve
+        shortcut:  pooling, 1x1 convolution
+        residual:  ReLU, 3x3 convolution, ReLU, 3x3 convolution, pooling
 
     Attributes:
         features: channels of the output.
-        halve: whether to average each 2x2 places; if not, the space stays.
-        first: whether the input is an image, which no ReLU should touch.
-        kernel_init: initialiser of the convolutions.
-        dtype: type to compute in; parameters stay float32.
+        halve: whether to average over 2x2 positions; otherwise the size is kept.
+        first: whether the input is an image, to which no ReLU is applied.
+        kernel_init: initializer of the convolutions.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -100,7 +100,7 @@ class DownBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps a feature map to the next."""
+        """Map `[B, H, W, C]` to the next feature map."""
         conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
         halve = box_downsample if self.halve else lambda h: h
         h = conv((3, 3))(x if self.first else nn.relu(x))
@@ -116,10 +116,20 @@ class Generator(nn.Module):
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         channels: 1 or 3.
         width: channels of the finest stage; see the table of this module.
-        num_classes: number of classes, None for a generator without labels.
-        attention: side of the feature map that attends to itself, 0 for none.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        num_classes: number of classes; None for a generator without labels.
+        attention: side of the feature map with self-attention; 0 for none.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import resnet
+        >>> network = resnet.Generator(image_size=32, channels=3, width=256)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 128)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     image_size: int = 28
@@ -132,18 +142,18 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates images.
+        """Generate images.
 
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
             Images `[B, image_size, image_size, channels]` in [-1, 1].
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+            ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         check_image_size(self.image_size, self.channels)
         check_label(y, self.num_classes)
@@ -175,8 +185,8 @@ class Discriminator(nn.Module):
         width: channels of the finest stage; see the table of this module.
         num_classes: number of classes, whose embeddings are projected on the features; None for a
             discriminator without labels.
-        attention: side of the feature map that attends to itself, 0 for none.
-        dtype: type to compute in; parameters and logits stay float32.
+        attention: side of the feature map with self-attention; 0 for none.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     image_size: int = 28
@@ -189,12 +199,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Scores images: high for real ones.
+        """Score images: high for real ones.
 
         Args:
             x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: makes no difference: nothing here looks at the batch.
+            train: ignored; all networks take it.
 
         Returns:
             Logits `[B]`, float32.
@@ -222,7 +232,13 @@ class Discriminator(nn.Module):
 
 
 def stage_widths(image_size: int, width: int) -> list[int]:
-    """Channels of all stages, from the coarsest to the finest; see the table of this module."""
+    """Return the channels of all stages, coarsest first; see the table of this module.
+
+    Example:
+        >>> from jaxgan.models.resnet import stage_widths
+        >>> stage_widths(32, width=256), stage_widths(128, width=64)
+        ([256, 256, 256, 256], [1024, 1024, 512, 256, 128, 64])
+    """
     _, doublings = IMAGE_SIZES[image_size]
     if image_size <= 32:
         return [width] * (doublings + 1)

@@ -1,7 +1,7 @@
 """The networks of SRGAN (Ledig et al. 2016, arXiv:1609.04802, figure 4).
 
-The paper's are those of width 64; G has 16 blocks and enlarges four times. Without an adversarial
-loss the same generator is its SRResNet.
+The paper's have width 64, and G has 16 blocks and a scale of 4. Without an adversarial loss, the
+same generator is SRResNet.
 """
 
 import math
@@ -9,10 +9,16 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Conv, Upsample, at_least_float32, leaky_relu
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    Upsample,
+    at_least_float32,
+    bilinear_upsample,
+    leaky_relu,
+)
 
 __all__ = ["SCALES", "Discriminator", "Generator"]
 
@@ -25,22 +31,32 @@ class Generator(nn.Module):
         9x9 convolution, PReLU
         `blocks` times: h + (3x3 convolution, batch norm, PReLU, 3x3 convolution, batch norm)
         h of the first line + (3x3 convolution, batch norm)
-        for each doubling: 3x3 convolution to 4 width, pixel shuffle, PReLU
+        for each doubling: 3x3 convolution to 4 width channels, pixel shuffle, PReLU
         9x9 convolution
 
-    It is all convolutions, so it enlarges pictures of any size. Its output is linear: most of what
-    it has to make is values of its input, which it would have to undo a tanh for.
+    It is fully convolutional, so it enlarges pictures of any size. Its output is linear: it
+    mostly reproduces values of the input, for which it would have to invert a tanh.
 
     Attributes:
         channels: 1 or 3.
         width: channels of all hidden stages.
         blocks: how many residual blocks.
         scale: 2 or 4.
-        interpolate: whether to add the input, enlarged bilinearly, to the output, so that the
-            network has to make the difference only and starts from it. It is not in the paper, and
-            what lets small trainings succeed.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        interpolate: whether to add the bilinearly enlarged input to the output, so that the network
+            learns the difference only, and starts from 0. This is not in the paper; it is what
+            makes short training succeed.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import srgan
+        >>> network = srgan.Generator(scale=4)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 24, 32, 3)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 96, 128, 3)
     """
 
     channels: int = 3
@@ -53,17 +69,17 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, y: Array, *, train: bool) -> Array:
-        """Enlarges pictures.
+        """Enlarge pictures.
 
         Args:
             y: `[B, h, w, channels]` in [-1, 1].
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            `[B, scale h, scale w, channels]`, in [-1, 1] but for its errors.
+            `[B, scale h, scale w, channels]`, about in [-1, 1].
 
         Raises:
-            ValueError: if `y` has other channels, or a setting is none of the allowed.
+            ValueError: if `y` has a different number of channels, or a setting is not allowed.
         """
         if self.scale not in SCALES:
             raise ValueError(f"scale is one of {SCALES}, not {self.scale}")
@@ -85,20 +101,20 @@ class Generator(nn.Module):
             h = prelu()(Upsample(self.width, "pixel_shuffle", dtype=self.dtype)(h))
         last = nn.initializers.zeros if self.interpolate else nn.linear.default_kernel_init
         x = Conv(self.channels, (9, 9), kernel_init=last, dtype=self.dtype)(h)
-        return x + _enlarge(y, self.scale) if self.interpolate else x
+        return x + bilinear_upsample(y, self.scale) if self.interpolate else x
 
 
 class Discriminator(nn.Module):
     """The discriminator of arXiv:1609.04802: pictures `[B, H, W, C]` to logits `[B]`.
 
-    3x3 convolutions in pairs, the second of each halving the picture, of 1, 2, 4 and 8 times
-    `width` channels, with batch norm but at the first, and LeakyReLU 0.2; then a dense layer of 16
-    `width` units. Sides need not be multiples of 16: what is left over is padded.
+    Pairs of 3x3 convolutions with 1, 2, 4 and 8 times `width` channels, of which the second halves
+    the picture, with LeakyReLU 0.2 and with batch norm except at the first; then a dense layer of
+    16 times `width` units. Sides need not be multiples of 16; they are padded.
 
     Attributes:
         width: channels of the first stage.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters and logits stay float32.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     width: int = 64
@@ -107,11 +123,11 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Scores pictures: high for real ones.
+        """Score pictures: high for real ones.
 
         Args:
             x: `[B, H, W, C]` in [-1, 1].
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
             Logits `[B]`, float32.
@@ -126,8 +142,3 @@ class Discriminator(nn.Module):
         h = h.reshape(len(h), -1)
         h = leaky_relu(nn.Dense(16 * self.width, dtype=self.dtype)(h))
         return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
-
-
-def _enlarge(y: Array, scale: int) -> Array:
-    batch, height, width, channels = y.shape
-    return jax.image.resize(y, (batch, scale * height, scale * width, channels), "bilinear")

@@ -1,11 +1,11 @@
 """The networks of StyleGAN2 (Karras et al. 2019, arXiv:1912.04958, section 2 and appendix B).
 
-The generator draws nothing from z itself. A mapping network turns z into a style w; layer by layer,
-w says how strong each channel is (modulation), and every layer brings its output back to unit
-variance (demodulation). Details come from noise. Every resolution adds its part to the image.
+A mapping network turns z into a style w. In each layer of the synthesis network, w scales the
+channels (modulation), and the output is scaled back to unit variance (demodulation). Fine details
+come from noise. Every resolution adds its contribution to the image.
 
-`width` is the number of channels at the finest resolution; every coarser one has twice as many, up
-to eight times. The paper's network has 32 at 1024 pixels, and at most 512.
+`width` is the number of channels at the finest resolution. Every coarser one has twice as many, up
+to eight times `width`. The paper's network has 32 at 1024 pixels, and at most 512.
 """
 
 import math
@@ -29,35 +29,45 @@ from jaxgan.models.equalized import (
     select_logit,
 )
 from jaxgan.models.layers import at_least_float32, check_label, leaky_relu
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.models.progressive import resolutions, stage_widths
+from jaxgan.models.sizes import check_image_size, check_images
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "StyledConv", "Synthesis"]
 
-_MOST = 8  # times `width`
 _W_MEAN_DECAY = 0.995  # as in the authors' code
 
 
 class Generator(nn.Module):
     """The generator of arXiv:1912.04958: z `[B, latent]` to images `[B, H, W, C]`.
 
-    Its last layers are linear, as in the paper: images are in [-1, 1] as far as it has learnt that.
+    Its last layers are linear, as in the paper: it has to learn that images are in [-1, 1].
 
     It draws from the random streams "noise" and, in training, "mixing". Its collection "averages"
-    holds the running mean of w, and that of the path lengths for `recipes.stylegan2`.
+    holds the running mean of w and, for `recipes.stylegan2`, that of the path lengths.
 
     Attributes:
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         channels: 1 or 3.
         width: channels of the finest resolution; see this module.
-        w_dim: length of a style w.
-        mapping_layers: layers between z and w.
-        mixing: share of images in training whose finer layers, from a random one on, have the style
-            of another latent (arXiv:1812.04948, section 3.1).
-        truncation: psi; when not trained, w is brought to `mean + psi (w - mean)`
-            (arXiv:1812.04948, appendix B): 1 changes nothing, at 0 all images have one style.
-        num_classes: number of classes, None for a generator without labels.
-        dtype: type to compute in; parameters stay float32.
+        w_dim: size of a style w.
+        mapping_layers: number of layers between z and w.
+        mixing: share of the images in training whose finer layers, from a random one on, get the
+            style of another latent (arXiv:1812.04948, section 3.1).
+        truncation: psi; outside training, w becomes `mean + psi (w - mean)` (arXiv:1812.04948,
+            appendix B). 1 changes nothing; with 0, all images have the same style.
+        num_classes: number of classes; None for a generator without labels.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import stylegan2
+        >>> network = stylegan2.Generator(image_size=32, channels=3)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     image_size: int = 28
@@ -74,20 +84,20 @@ class Generator(nn.Module):
     def __call__(
         self, z: Array, y: Array | None = None, shift: Array | None = None, *, train: bool
     ) -> Array:
-        """Generates images.
+        """Generate images.
 
         Args:
-            z: latents `[B, latent]`; their length does not matter.
+            z: latents `[B, latent]`, of any length.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            shift: `[B, w_dim]`, added to w: the derivative of the images with respect to it, at 0,
+            shift: `[B, w_dim]`, added to w; at 0, the derivative of the images with respect to it
                 is that with respect to w.
-            train: whether styles are mixed and their mean is recorded, or w is truncated.
+            train: whether to mix styles and update their running mean, or to truncate w.
 
         Returns:
             Images `[B, image_size, image_size, channels]`.
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+            ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         check_image_size(self.image_size, self.channels)
         check_label(y, self.num_classes)
@@ -96,7 +106,7 @@ class Generator(nn.Module):
             self.image_size, self.channels, self.width, self.dtype, name="synthesis"
         )
         mean = self.variable("averages", "w", jnp.zeros, (self.w_dim,))
-        # Only the recipe knows path lengths; it keeps their mean here, so that it is saved along.
+        # Only the recipe knows path lengths; it keeps their mean here, so that it is saved too.
         self.variable("averages", "path_length", jnp.zeros, ())
 
         w = mapping(z, y)
@@ -116,7 +126,7 @@ class Generator(nn.Module):
 
 
 def _mix(key: Array, styles: Array, other: Array, probability: float) -> Array:
-    """Gives some images another style `[B, W]` from a random layer on: `[B, layers, W]`."""
+    """Give some images another style `[B, W]` from a random layer on; return `[B, layers, W]`."""
     batch, layers, _ = styles.shape
     chosen_key, layer_key = jax.random.split(key)
     crossover = jax.random.randint(layer_key, (batch, 1), 1, layers)
@@ -128,13 +138,13 @@ def _mix(key: Array, styles: Array, other: Array, probability: float) -> Array:
 class Mapping(nn.Module):
     """The mapping network: latents z `[B, latent]` to styles w `[B, features]`, float32.
 
-    Its layers learn at a hundredth of the speed of others.
+    Its layers learn at a hundredth of the speed of other layers.
 
     Attributes:
-        features: length of w, and of all layers.
-        layers: how many there are.
-        num_classes: number of classes, None without labels. A label's learned vector is appended
-            to z.
+        features: size of w, and of all layers.
+        layers: number of layers.
+        num_classes: number of classes; None without labels. The embedding of a label is appended to
+            z.
     """
 
     features: int
@@ -143,7 +153,7 @@ class Mapping(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None) -> Array:
-        """Maps `[B, latent]` and labels `[B]` to `[B, features]`."""
+        """Map `[B, latent]` and labels `[B]` to `[B, features]`."""
         if self.num_classes is not None:
             start = nn.initializers.normal(1.0)
             table = self.param("label", start, (self.num_classes, z.shape[-1]), jnp.float32)
@@ -161,7 +171,7 @@ class Synthesis(nn.Module):
         image_size: height and width.
         channels: of the image.
         width: channels of the finest resolution.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
     """
 
     image_size: int
@@ -171,21 +181,22 @@ class Synthesis(nn.Module):
 
     @property
     def layers(self) -> int:
-        """How many styles an image has: two for each resolution."""
-        return 2 * len(_widths(self.image_size, self.width))
+        """The number of styles of an image, two for each resolution."""
+        return 2 * len(resolutions(self.image_size))
 
     @nn.compact
     def __call__(self, styles: Array) -> Array:
-        """Maps `[B, layers, W]` to `[B, image_size, image_size, channels]`."""
-        widths = _widths(self.image_size, self.width)
-        side, _ = IMAGE_SIZES[self.image_size]
+        """Map `[B, layers, W]` to `[B, image_size, image_size, channels]`."""
+        widths = stage_widths(self.image_size, self.width)
         layer = partial(StyledConv, dtype=self.dtype)
 
-        constant = self.param("constant", nn.initializers.normal(1.0), (side, side, widths[0]))
+        coarsest = min(widths)
+        shape = (coarsest, coarsest, widths[coarsest])
+        constant = self.param("constant", nn.initializers.normal(1.0), shape)
         h = jnp.broadcast_to(constant, (len(styles), *constant.shape))
         images = []
-        for k, width in enumerate(widths):
-            # As in the authors' code, an image's layer shares its style with the next resolution.
+        for k, width in enumerate(widths.values()):
+            # As in the authors' code, the layer to the image shares its style with the next layer.
             first, second, last = (
                 styles[:, max(0, 2 * k - 1)],
                 styles[:, 2 * k],
@@ -204,7 +215,7 @@ class StyledConv(nn.Module):
 
     Attributes:
         features: channels of the output.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -212,7 +223,7 @@ class StyledConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, w: Array) -> Array:
-        """Maps `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
+        """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
         y = ModulatedConv(self.features, dtype=self.dtype)(x, w)
         strength = self.param("noise_strength", nn.initializers.zeros, ())
         noise = jax.random.normal(self.make_rng("noise"), (*y.shape[:3], 1))
@@ -225,14 +236,14 @@ class ModulatedConv(nn.Module):
         W'[i, f] = s[i] W[i, f],    s = affine(w)
         W''[i, f] = W'[i, f] / sqrt(sum over the window and i of W'[i, f]^2 + 1e-8)
 
-    Every image has other weights, yet one ordinary convolution is enough: s can as well scale the
-    channels of its input, and the root those of its output.
+    Every image has its own weights, yet one ordinary convolution is enough: s can scale the
+    channels of its input instead, and the square root those of its output.
 
     Attributes:
         features: channels of the output.
-        kernel_size: window, one number per spatial axis.
-        demodulate: whether to divide by the root.
-        dtype: type to compute in; parameters stay float32.
+        kernel_size: size of the kernel along each spatial axis.
+        demodulate: whether to divide by the square root.
+        dtype: type of the computation; parameters stay float32.
     """
 
     features: int
@@ -242,7 +253,7 @@ class ModulatedConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, w: Array) -> Array:
-        """Maps `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
+        """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
         s = EqualizedDense(x.shape[-1], bias_init=1.0, name="style")(w)
         kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
@@ -256,14 +267,14 @@ class ModulatedConv(nn.Module):
 class Discriminator(nn.Module):
     """The residual discriminator of arXiv:1912.04958: images `[B, H, W, C]` to logits `[B]`.
 
-    Its last block sees how much the images of a group of 4 differ (`equalized.minibatch_stddev`).
+    Its last block sees the variation within groups of 4 images (`equalized.minibatch_stddev`).
 
     Attributes:
         image_size: height and width: 28, 56, 112 or 32, 64, 128.
         width: channels of the finest resolution; see this module.
-        num_classes: number of classes, None for a discriminator without labels. With labels it has
-            one logit for each class, of which that of `y` counts (arXiv:1801.04406).
-        dtype: type to compute in; parameters and logits stay float32.
+        num_classes: number of classes; None for a discriminator without labels. With labels it has
+            one logit for each class and returns that of `y` (arXiv:1801.04406).
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     image_size: int = 28
@@ -273,12 +284,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool = True) -> Array:
-        """Scores images: high for real ones.
+        """Score images: high for real ones.
 
         Args:
             x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: not used; training and sampling are the same.
+            train: ignored; all networks take it.
 
         Returns:
             Logits `[B]`, float32.
@@ -290,7 +301,7 @@ class Discriminator(nn.Module):
         check_images(x, self.image_size)
         check_label(y, self.num_classes)
         conv = partial(EqualizedConv, dtype=self.dtype)
-        widths = _widths(self.image_size, self.width)[::-1]
+        widths = list(stage_widths(self.image_size, self.width).values())[::-1]
 
         h = _activate(conv(widths[0], (1, 1))(x))
         for fine, coarse in pairwise(widths):
@@ -305,11 +316,5 @@ class Discriminator(nn.Module):
 
 
 def _activate(x: Array) -> Array:
-    """A leaky ReLU that keeps the variance of a normal input, nearly."""
+    """Apply a leaky ReLU that nearly preserves the variance of a normal input."""
     return math.sqrt(2) * leaky_relu(x)
-
-
-def _widths(image_size: int, width: int) -> list[int]:
-    """Channels by resolution, the coarsest first."""
-    _, doublings = IMAGE_SIZES[image_size]
-    return [width * min(_MOST, 2**k) for k in reversed(range(doublings + 1))]

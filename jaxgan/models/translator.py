@@ -1,8 +1,8 @@
 """CycleGAN's generator (Zhu et al. 2017, arXiv:1703.10593, appendix 7.2), after arXiv:1603.08155.
 
 A 7x7 convolution, two of stride 2, residual blocks at a quarter of the size, two transposed
-convolutions, a 7x7 convolution and tanh, with instance normalisation everywhere but at the end.
-The paper has 6 blocks for images of 128x128 and 9 from 256x256 on, and `width=64`.
+convolutions, a 7x7 convolution and tanh, with instance normalization everywhere except at the end.
+The paper uses 6 blocks for images of 128x128 and 9 from 256x256 on, and `width=64`.
 """
 
 from functools import partial
@@ -12,11 +12,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, ConvTranspose, InstanceNorm
+from jaxgan.models.layers import Conv, ConvTranspose, InstanceNorm, small_normal
 
 __all__ = ["Generator"]
-
-_normal = nn.initializers.normal(0.02)
 
 
 class Generator(nn.Module):
@@ -24,9 +22,19 @@ class Generator(nn.Module):
 
     Attributes:
         channels: of the output.
-        width: channels at full size; twice and four times as many at half and a quarter of it.
+        width: channels at full size; there are twice as many at half and four times at a quarter.
         blocks: residual blocks.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import translator
+        >>> network = translator.Generator(channels=3)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 64, 64, 1)))
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 64, 64, 3)
     """
 
     channels: int = 3
@@ -36,23 +44,23 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Translates images.
+        """Translate images.
 
         Args:
-            x: images `[B, H, W, C']` in [-1, 1]; H and W are multiples of 4, and at least 8.
+            x: images `[B, H, W, C']` in [-1, 1]; H and W must be multiples of 4, and at least 8.
 
         Returns:
             Images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
-            ValueError: if H or W is none of these.
+            ValueError: if H or W is not such a multiple.
         """
         height, width = x.shape[1:3]
         if height % 4 or width % 4 or min(height, width) < 8:
             raise ValueError(
                 f"images of {height}x{width}; expected sides that are multiples of 4, at least 8"
             )
-        settings: dict[str, Any] = {"kernel_init": _normal, "dtype": self.dtype}
+        settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
         conv = partial(Conv, **settings)
         normalize = InstanceNorm(dtype=self.dtype)
 
@@ -71,5 +79,5 @@ class Generator(nn.Module):
 
 
 def _reflect(x: Array, by: int) -> Array:
-    """Pads height and width by the mirror image: zeros would show as a frame in every output."""
+    """Pad height and width by reflection: zeros would show as a frame in every output."""
     return jnp.pad(x, ((0, 0), (by, by), (by, by), (0, 0)), mode="reflect")

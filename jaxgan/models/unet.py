@@ -1,8 +1,8 @@
 """The generator of pix2pix (Isola et al. 2016, arXiv:1611.07004): a U-Net (arXiv:1505.04597).
 
-4x4 convolutions of stride 2 take an image down and transposed ones take it up again. What is seen
-on the way down is handed across to the stage of the same size on the way up, so that edges need not
-pass through the narrow middle. Stage k has `width * min(2**k, 8)` channels:
+4x4 convolutions of stride 2 reduce an image, and transposed ones enlarge it again. Skip connections
+pass the features of the way down to the stage of the same size on the way up, so edges need not go
+through the bottleneck. Stage k has `width * min(2**k, 8)` channels:
 
     image   stages   sides on the way down
      28        2      14  7
@@ -17,29 +17,37 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, InstanceNorm, Upsample, leaky_relu
+from jaxgan.models.layers import Conv, InstanceNorm, Upsample, leaky_relu, small_normal
 
 __all__ = ["Generator"]
 
-_normal = nn.initializers.normal(0.02)
-
-_NOISY = 3  # stages with dropout, from the middle on
+_NOISY = 3  # stages with dropout, from the bottleneck on
 
 
 class Generator(nn.Module):
     """A U-Net from images `[B, H, W, C']` to images `[B, H, W, channels]` in [-1, 1].
 
-    Its noise is dropout, in the first three stages on the way up, but not in the last one. As in
-    the paper (section 3) it stays on when the network is sampled from.
+    Its noise is dropout, in the first three stages on the way up but never in the last. As in the
+    paper (section 3), it stays on in sampling.
 
     Attributes:
         channels: of the output.
         width: channels of the finest stage.
-        stages: halvings of the image.
-        dropout: share of the values that are dropped; 0 for a network without noise.
-        skips: whether stages are handed across.
+        stages: number of times that the image is halved.
+        dropout: share of the values that are set to zero; 0 for a network without noise.
+        skips: whether there are skip connections.
         upsample: how each stage doubles the size; see `jaxgan.models.layers.Upsample`.
-        dtype: type to compute in; parameters stay float32.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import unet
+        >>> network = unet.Generator(channels=3, stages=5)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 32, 32, 1)))
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 3)
     """
 
     channels: int = 3
@@ -52,19 +60,19 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, y: Array) -> Array:
-        """Translates images.
+        """Translate images.
 
         Args:
-            y: images `[B, H, W, C']` in [-1, 1]; H and W are multiples of `2**stages`.
+            y: images `[B, H, W, C']` in [-1, 1]; H and W must be multiples of `2**stages`.
 
         Returns:
             Images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
-            ValueError: if the sides are no such multiples, or a setting is out of range.
+            ValueError: if H or W is not such a multiple, or a setting is out of range.
         """
         self._check(y)
-        settings: dict[str, Any] = {"kernel_init": _normal, "dtype": self.dtype}
+        settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
         down = partial(Conv, kernel_size=(4, 4), stride=2, **settings)
         up = partial(Upsample, method=self.upsample, **settings)
         normalize = InstanceNorm(dtype=self.dtype)
@@ -75,7 +83,7 @@ class Generator(nn.Module):
             h = down(width)(h)
             h = leaky_relu(normalize(h) if stage > 0 else h)
             seen.append(h)
-        # The middle may be a single pixel, of which normalisation would leave nothing.
+        # The bottleneck may be a single pixel, which normalization would set to 0.
         h = nn.relu(down(widths[-1])(h))
         for stage, width in enumerate(reversed(widths[:-1])):
             h = normalize(up(width)(h))
@@ -88,7 +96,7 @@ class Generator(nn.Module):
 
     def _check(self, y: Array) -> None:
         if self.stages < 1:
-            raise ValueError(f"stages is {self.stages}; a U-Net has at least 1")
+            raise ValueError(f"stages is {self.stages}; expected at least 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 <= dropout < 1")
         height, width = y.shape[1:3]

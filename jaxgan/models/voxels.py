@@ -1,8 +1,8 @@
-"""Solids by three-dimensional convolutions: 3D-GAN (Wu et al. 2016, arXiv:1610.07584).
+"""Three-dimensional convolutional networks: 3D-GAN (Wu et al. 2016, arXiv:1610.07584).
 
-DCGAN with one more axis: windows of 4x4x4 voxels with strides of 2, batch normalisation, ReLU in
-the generator, LeakyReLU 0.2 in the discriminator, which is its mirror. `width` is the number of
-channels at the finest hidden stage, and each coarser stage has twice as many:
+They are DCGAN with one more axis: kernels of 4x4x4 voxels with a stride of 2, batch normalization,
+ReLU in the generator, and LeakyReLU 0.2 in the discriminator, which mirrors it. `width` is the
+number of channels of the finest hidden stage, and each coarser stage has twice as many:
 
     side   stages (side: channels in multiples of `width`)
       8    4: 1
@@ -10,8 +10,8 @@ channels at the finest hidden stage, and each coarser stage has twice as many:
      32    4: 4     8: 2    16: 1
      64    4: 8     8: 4    16: 2    32: 1
 
-The paper's networks (section 3.1) are those for 64 with `width=64` and 200 latents. They end in a
-sigmoid, for voxels of 0 or 1; these end in tanh, for voxels of -1 or 1, as all data are here.
+The paper's networks (section 3.1) are those for side 64 with `width=64` and 200 latents. Its
+generator ends in a sigmoid, for voxels of 0 or 1; this one ends in tanh, for voxels of -1 or 1.
 """
 
 from functools import partial
@@ -30,7 +30,9 @@ from jaxgan.models.layers import (
     at_least_float32,
     check_label,
     leaky_relu,
+    small_normal,
 )
+from jaxgan.models.sizes import hidden_widths
 
 __all__ = ["SIDES", "Discriminator", "Generator"]
 
@@ -40,8 +42,6 @@ SIDES = {8: 1, 16: 2, 32: 3, 64: 4}
 _START = 4
 _WINDOW = (4, 4, 4)
 
-_normal = nn.initializers.normal(0.02)
-
 
 class Generator(nn.Module):
     """The generator of arXiv:1610.07584: z `[B, latent]` to solids `[B, S, S, S, 1]` in [-1, 1].
@@ -49,10 +49,20 @@ class Generator(nn.Module):
     Attributes:
         side: S, the number of voxels along each axis: 8, 16, 32 or 64.
         width: channels of the finest hidden stage; see the table of this module.
-        num_classes: number of classes, None for a generator without labels.
+        num_classes: number of classes; None for a generator without labels.
         normalization: `"batch"`, `"layer"` or `"none"`.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters stay float32.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import voxels
+        >>> network = voxels.Generator(side=32)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 200)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 32, 32, 32, 1)
     """
 
     side: int = 64
@@ -64,43 +74,43 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates solids.
+        """Generate solids.
 
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Solids `[B, side, side, side, 1]` in [-1, 1]: above 0 is full.
+            Solids `[B, side, side, side, 1]` in [-1, 1]; voxels above 0 are full.
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`, or a setting is none of the allowed.
+            ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
-        widths = _widths(self.side, self.width)[::-1]
+        widths = hidden_widths(self.side, self.width, SIDES, "side")[::-1]
         normalize, settings = hidden_settings(self, train)
         up = partial(ConvTranspose, kernel_size=_WINDOW, stride=2)
         h = nn.Dense(_START**3 * widths[0], **settings)(append_label(z, y, self.num_classes))
         h = nn.relu(normalize(h.reshape(-1, _START, _START, _START, widths[0])))
         for width in widths[1:]:
             h = nn.relu(normalize(up(width, **settings)(h)))
-        return jnp.tanh(up(1, kernel_init=_normal, dtype=self.dtype)(h))
+        return jnp.tanh(up(1, kernel_init=small_normal, dtype=self.dtype)(h))
 
 
 class Discriminator(nn.Module):
     """The discriminator of arXiv:1610.07584: solids `[B, S, S, S, 1]` to logits `[B]`.
 
-    Labels, which the paper does not have, are projected on the features of the last stage
+    Labels, which are not in the paper, are projected on the features of the last stage
     (arXiv:1802.05637).
 
     Attributes:
         side: S, the number of voxels along each axis: 8, 16, 32 or 64.
         width: channels of the finest hidden stage; see the table of this module.
-        num_classes: number of classes, None for a discriminator without labels.
-        normalization: `"batch"`, `"layer"` or `"none"`; one of the last two with a gradient
-            penalty, which is defined for single solids.
-        axis_name: device axis of the batch statistics, None to take them on each device.
-        dtype: type to compute in; parameters and logits stay float32.
+        num_classes: number of classes; None for a discriminator without labels.
+        normalization: `"batch"`, `"layer"` or `"none"`; a gradient penalty needs one of the last
+            two, since it is defined for single solids.
+        axis_name: device axis to average the batch statistics over; None keeps them per device.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     side: int = 64
@@ -112,12 +122,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Scores solids: high for real ones.
+        """Score solids: high for real ones.
 
         Args:
             x: solids `[B, side, side, side, 1]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether batch normalisation uses and records the statistics of the batch.
+            train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
             Logits `[B]`, float32.
@@ -126,7 +136,7 @@ class Discriminator(nn.Module):
             ValueError: if `x` is of another shape, `y` does not fit `num_classes`, or a setting is
                 none of the allowed.
         """
-        widths = _widths(self.side, self.width)
+        widths = hidden_widths(self.side, self.width, SIDES, "side")
         check_label(y, self.num_classes)
         if x.shape[1:] != (self.side,) * 3 + (1,):
             raise ValueError(
@@ -134,15 +144,8 @@ class Discriminator(nn.Module):
             )
         normalize, settings = hidden_settings(self, train)
         down = partial(Conv, kernel_size=_WINDOW, stride=2)
-        h = leaky_relu(down(widths[0], kernel_init=_normal, dtype=self.dtype)(x))
+        h = leaky_relu(down(widths[0], kernel_init=small_normal, dtype=self.dtype)(x))
         for width in widths[1:]:
             h = leaky_relu(normalize(down(width, **settings)(h)))
         h = h.reshape(h.shape[0], -1)
-        return Projection(self.num_classes, _normal, dtype=at_least_float32(self.dtype))(h, y)
-
-
-def _widths(side: int, width: int) -> list[int]:
-    """Channels of the hidden stages, from the finest to the coarsest."""
-    if side not in SIDES:
-        raise ValueError(f"side is one of {sorted(SIDES)}, not {side}")
-    return [width * 2**stage for stage in range(SIDES[side])]
+        return Projection(self.num_classes, small_normal, dtype=at_least_float32(self.dtype))(h, y)

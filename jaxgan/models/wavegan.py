@@ -1,9 +1,9 @@
-"""Sounds by one-dimensional convolutions: WaveGAN (Donahue et al. 2018, arXiv:1802.04208).
+"""One-dimensional convolutional networks: WaveGAN (Donahue et al. 2018, arXiv:1802.04208).
 
-DCGAN flattened: windows of 25 values instead of 5x5 pixels, strides of 4 instead of 2x2, and no
-normalisation, for it was made for the gradient penalty of arXiv:1704.00028. Both networks have one
-stage per factor of 4 over 16 values. `width` is the number of channels at the finest hidden stage,
-and each coarser stage has twice as many:
+They are DCGAN flattened: kernels of 25 values instead of 5x5 pixels, strides of 4 instead of 2x2,
+and no normalization, because of the gradient penalty (arXiv:1704.00028). Both networks have a stage
+per factor of 4 over 16 values. `width` is the number of channels of the finest hidden stage, and
+each coarser stage has twice as many:
 
     length   stages (values: channels in multiples of `width`)
        256   16: 2     64: 1
@@ -11,7 +11,7 @@ and each coarser stage has twice as many:
       4096   16: 8     64: 4    256: 2   1024: 1
      16384   16: 16    64: 8    256: 4   1024: 2   4096: 1
 
-The paper's networks (tables 3 and 4) are those for 16384 values, a second at 16 kHz, with
+The paper's networks (tables 3 and 4) are those for 16384 values, about a second at 16 kHz, with
 `width=64` and latents from U[-1, 1]^100.
 """
 
@@ -32,6 +32,7 @@ from jaxgan.models.layers import (
     check_label,
     leaky_relu,
 )
+from jaxgan.models.sizes import hidden_widths
 
 __all__ = ["LENGTHS", "Discriminator", "Generator", "phase_shuffle"]
 
@@ -49,8 +50,18 @@ class Generator(nn.Module):
     Attributes:
         length: T, the number of values: 256, 1024, 4096, 16384 or 65536.
         width: channels of the finest hidden stage; see the table of this module.
-        num_classes: number of classes, None for a generator without labels.
-        dtype: type to compute in; parameters stay float32.
+        num_classes: number of classes; None for a generator without labels.
+        dtype: type of the computation; parameters stay float32.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models import wavegan
+        >>> network = wavegan.Generator(length=16384)
+        >>> init = lambda key: network.init_with_output(key, jnp.zeros((8, 100)), train=True)
+        >>> x, variables = jax.eval_shape(init, jax.random.key(0))
+        >>> x.shape
+        (8, 16384, 1)
     """
 
     length: int = 16384
@@ -60,12 +71,12 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Generates sounds.
+        """Generate sounds.
 
         Args:
             z: latents `[B, latent]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: has no effect here; all networks take it.
+            train: ignored; all networks take it.
 
         Returns:
             Sounds `[B, length, 1]` in [-1, 1].
@@ -73,7 +84,7 @@ class Generator(nn.Module):
         Raises:
             ValueError: if `y` does not fit `num_classes`, or `length` is none of the allowed.
         """
-        widths = _widths(self.length, self.width)[::-1]
+        widths = hidden_widths(self.length, self.width, LENGTHS, "length")[::-1]
         up = partial(ConvTranspose, kernel_size=_WINDOW, stride=_STRIDE, dtype=self.dtype)
         h = nn.Dense(_START * widths[0], dtype=self.dtype)(append_label(z, y, self.num_classes))
         h = nn.relu(h.reshape(-1, _START, widths[0]))
@@ -86,16 +97,16 @@ class Discriminator(nn.Module):
     """The discriminator of arXiv:1802.04208: sounds `[B, T, 1]` to logits `[B]`.
 
     Transposed convolutions leave a faint tone of fixed phase in every generated sound, by which D
-    could know them. Phase shuffle takes that phase away (section 3.3); it draws from the random
-    stream `"phase"`: use `nets.from_linen(module, rngs=("phase",))`. Labels, which the paper does
-    not have, are projected on the features of the last stage (arXiv:1802.05637).
+    could recognize it. Phase shuffle removes that phase (section 3.3). It draws from the random
+    stream `"phase"`: use `nets.from_linen(module, rngs=("phase",))`. Labels, which are not in the
+    paper, are projected on the features of the last stage (arXiv:1802.05637).
 
     Attributes:
         length: T, the number of values: 256, 1024, 4096, 16384 or 65536.
         width: channels of the finest hidden stage; see the table of this module.
-        shuffle: the paper's n, by how many values features are shifted at most; 0 for not at all.
-        num_classes: number of classes, None for a discriminator without labels.
-        dtype: type to compute in; parameters and logits stay float32.
+        shuffle: the paper's n, the largest shift of features, in values; 0 for none.
+        num_classes: number of classes; None for a discriminator without labels.
+        dtype: type of the computation; parameters and logits stay float32.
     """
 
     length: int = 16384
@@ -106,12 +117,12 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
-        """Scores sounds: high for real ones.
+        """Score sounds: high for real ones.
 
         Args:
             x: sounds `[B, length, 1]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            train: whether phases are shuffled.
+            train: whether to shuffle phases.
 
         Returns:
             Logits `[B]`, float32.
@@ -120,7 +131,7 @@ class Discriminator(nn.Module):
             ValueError: if `x` is of another shape, `y` does not fit `num_classes`, or `length` is
                 none of the allowed.
         """
-        widths = _widths(self.length, self.width)
+        widths = hidden_widths(self.length, self.width, LENGTHS, "length")
         check_label(y, self.num_classes)
         if x.shape[1:] != (self.length, 1):
             raise ValueError(
@@ -137,31 +148,32 @@ class Discriminator(nn.Module):
 
 
 def phase_shuffle(key: Array, x: Array, n: int) -> Array:
-    """Shifts each example in time by its own random number of steps (arXiv:1802.04208, sec. 3.3).
+    """Shift each example in time by a random number of steps (arXiv:1802.04208, section 3.3).
 
         x_t <- x_{t - k},    k uniform in -n .. n
 
-    What is shifted in is the example reflected at its end, which is not itself repeated.
+    The gap is filled by reflection; the value at the end is not repeated.
 
     Args:
-        key: random key.
+        key: a random key.
         x: `[B, T, C]`, T above n.
         n: the largest shift, at least 0.
 
     Returns:
         `[B, T, C]`.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.models.wavegan import phase_shuffle
+        >>> x = jnp.tile(jnp.arange(6.0), (2, 1))[..., None]  # two examples of six values
+        >>> phase_shuffle(jax.random.key(0), x, n=2)[..., 0].tolist()
+        [[2.0, 1.0, 0.0, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0, 5.0, 4.0, 3.0]]
     """
     shifts = jax.random.randint(key, (x.shape[0], 1, 1), -n, n + 1)
     padded = jnp.pad(x, ((0, 0), (n, n), (0, 0)), mode="reflect")
-    # A choice between a few slices: gathering would be slow, its gradients more so.
+    # Select one of a few slices: gathering would be slow, and its gradient even slower.
     return jnp.select(
         [shifts == k for k in range(-n, n + 1)],
         [padded[:, n - k : n - k + x.shape[1]] for k in range(-n, n + 1)],
     )
-
-
-def _widths(length: int, width: int) -> list[int]:
-    """Channels of the hidden stages, from the finest to the coarsest."""
-    if length not in LENGTHS:
-        raise ValueError(f"length is one of {sorted(LENGTHS)}, not {length}")
-    return [width * 2**stage for stage in range(LENGTHS[length])]

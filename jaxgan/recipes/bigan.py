@@ -11,6 +11,7 @@ from jaxgan import losses, monitor, penalties
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes.autoencoder import autoencoder
+from jaxgan.recipes.gan import Weight, paying
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["bigan"]
@@ -27,7 +28,8 @@ def bigan(
     loss: losses.AdversarialLoss | None = None,
     stochastic: bool = False,
     penalty: penalties.Penalty | None = None,
-    penalty_weight: float | jax.Array = 10.0,
+    penalty_weight: Weight = 10.0,
+    penalty_every: int = 1,
     d_steps: int = 1,
     ema_decay: Any = None,
 ) -> GAN:
@@ -64,7 +66,8 @@ def bigan(
         stochastic: whether E gives means and logarithms of standard deviations, side by side, of
             normal codes, as in ALI (arXiv:1606.00704, section 2.1).
         penalty: of `penalties`, or None; taken with respect to x and z together.
-        penalty_weight: its weight.
+        penalty_weight: its weight, or a function of D's step.
+        penalty_every: pay it in every k-th step, k times as much.
         d_steps: updates of D for each update of G and E.
         ema_decay: decay of their running average; None for none.
 
@@ -76,6 +79,7 @@ def bigan(
     """
     loss = losses.non_saturating() if loss is None else loss
     middle = 2 * (loss.threshold or 0.0)
+    pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
     numbers = 2 if stochastic else 1
     init, encode, decode = autoencoder(generator, encoder, latent, per_latent=numbers)
 
@@ -98,21 +102,19 @@ def bigan(
         return r, f, state
 
     def d_loss(params, state, opponent, batch, key, step):
-        del step
         pairs_key, judge_key, penalty_key = jax.random.split(key, 3)
         own = Variables(params, state)
         real, fake, _ = make_pairs(opponent, pairs_key, batch.x)
         r, f, state = judge(own, judge_key, real, fake)
         value, metrics = jnp.mean(loss.discriminator(r, f)), monitor.judgement(loss, r, f)
-        if penalty is not None:
+        if pay is not None:
 
             def critic(joined):
                 x, z = joined[:, : -real[1].shape[1]], joined[:, -real[1].shape[1] :]
                 x = x.reshape(batch.x.shape)
                 return discriminator.apply(*own, judge_key, x, z, train=True)[0]
 
-            per_example = penalty(critic, _joined(*real), _joined(*fake), penalty_key)
-            metrics["penalty"] = penalty_weight * jnp.mean(per_example)
+            metrics["penalty"] = pay(critic, _joined(*real), _joined(*fake), penalty_key, step)
             value += metrics["penalty"]
         return value, (state, metrics)
 

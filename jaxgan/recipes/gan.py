@@ -140,8 +140,7 @@ def players(
     if augment is not None:
         discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss
-    pay = None if penalty is None else penalties.lazy(penalty, every=penalty_every)
-
+    pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
     d_conditional = conditional if d_conditional is None else d_conditional
 
     def condition(batch: Batch, sees_it: bool) -> tuple:
@@ -198,9 +197,7 @@ def players(
             def critic(x):
                 return judge(own, judge_key, x, y)[0][0]
 
-            weight = penalty_weight(step) if callable(penalty_weight) else penalty_weight
-            per_example = pay(critic, batch.x, fake, penalty_key, step)
-            metrics["penalty"] = weight * jnp.mean(per_example)
+            metrics["penalty"] = pay(critic, batch.x, fake, penalty_key, step)
             value += metrics["penalty"]
         if augment is not None:
             seen = augment.update(network_state["augment"], real_logits, fake_logits)
@@ -266,6 +263,17 @@ def players(
         return samples
 
     return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
+
+
+def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[..., jax.Array]:
+    """What D pays for a penalty: `(critic, real, fake, key, step) -> scalar`, weighted."""
+    lazily = penalties.lazy(penalty, every=every)
+
+    def pay(critic, real, fake, key, step):
+        weight_now = weight(step) if callable(weight) else weight
+        return weight_now * jnp.mean(lazily(critic, real, fake, key, step))
+
+    return pay
 
 
 def at_least_float32(a: jax.Array) -> jax.Array:

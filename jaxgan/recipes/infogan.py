@@ -90,12 +90,13 @@ def infogan(
 ) -> GAN:
     """Make an InfoGAN: G maximises the information that its samples have about the code c.
 
-        D and Q minimise  that of `recipes.gan` - weight mean L_I
-        G minimises       that of `recipes.gan` - weight mean L_I,
-            L_I = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
+        D and Q minimize  that of `recipes.gan` - sum_i lambda_i mean L_I(c_i)
+        G minimizes       that of `recipes.gan` - sum_i lambda_i mean L_I(c_i),
+            L_I(c) = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
 
-    Q gives each categorical code a softmax, and each continuous one a normal distribution. As in
-    the paper, it shares all layers of D but the last (section 7.1), and is D's property.
+    with one lambda for the categorical codes and one for the continuous ones. Q gives each
+    categorical code a softmax, and each continuous one a normal distribution. As in the paper, it
+    shares all layers of D but the last (section 6), and its parameters are among D's.
 
     The bound is about what Q can read, not about what one sees: with plenty of noise beside the
     code, G can leave it to the noise what a picture shows, and Q reads the code from small traces.
@@ -110,8 +111,10 @@ def infogan(
             `models.mlp.Discriminator(classes=codes.features)` and that of `models.dcgan` do.
         codes: which codes there are.
         latent: sampler of the noise, which comes before the code in z.
-        code_weight: weight of the categorical codes' L_I, the paper's lambda.
-        continuous_weight: likewise of the continuous codes, whose L_I has no upper bound.
+        code_weight: the lambda of the categorical codes; 1 is enough for them (section 6).
+        continuous_weight: that of the continuous codes. Their L_I has no upper bound, and so the
+            paper takes a smaller lambda, which keeps it on the scale of the GAN's own loss. (The
+            authors' code has a lambda of 1 for both on MNIST, but fixes Q's deviations at 1.)
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`.

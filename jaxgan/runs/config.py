@@ -1,6 +1,7 @@
 """The settings of a run: groups by subject, a GAN's own and a network's own, and their flags."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -150,8 +151,9 @@ def _refuse_unused(recipe: str, model: str, given: dict[str, Any], used: set[str
             continue
         if name not in everything:
             raise ConfigError(f"--{name}: there is no such setting")
-        # Flag files of before name every flag there was.
-        if value in {field.default for _, field in everything[name]}:
+        # Flag files of the first version name every flag there was, with its default of then.
+        defaults = [(field.default, *field.metadata["former"]) for _, field in everything[name]]
+        if value in itertools.chain(*defaults):
             continue
         owners = [owner for owner, _ in everything[name] if owner]
         goes_with = f"it goes with {' or '.join(owners)}" if owners else "leave it out"

@@ -25,6 +25,7 @@ def setting(
     choices: tuple[str, ...] = (),
     sweepable: bool = False,
     repeated: bool = False,
+    former: tuple[Any, ...] = (),
 ) -> Any:
     """Declare a field of a group of settings, which is a flag too.
 
@@ -38,9 +39,10 @@ def setting(
         sweepable: whether a population may train with several values of it in one program: it is
             only a number in an update.
         repeated: whether the flag may be given several times, joined with commas.
+        former: defaults that it once had: flag files of then name them for GANs that do not use it.
     """
     about = {"text": text, "identity": identity, "low": low, "high": high}
-    about |= {"choices": choices, "sweepable": sweepable, "repeated": repeated}
+    about |= {"choices": choices, "sweepable": sweepable, "repeated": repeated, "former": former}
     return dataclasses.field(default=default, metadata=about)
 
 

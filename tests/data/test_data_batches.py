@@ -1,4 +1,4 @@
-"""Which examples a step sees, and what a batch looks like on the device."""
+"""The order of examples, and batches on the device."""
 
 import time
 
@@ -43,7 +43,7 @@ def test_a_resumed_run_sees_the_batches_it_would_have_seen(size, batch_size, fir
 
 def test_order_is_a_function_of_its_arguments():
     first = order(50, 8, seed=1, first_step=3, steps=9)
-    first[:] = 0  # what a caller does with the result changes no later one
+    first[:] = 0  # changing the result does not affect later calls
     again = order(50, 8, seed=1, first_step=3, steps=9)
     assert again.any()
     np.testing.assert_array_equal(again, order(50, 8, seed=1, first_step=3, steps=9))
@@ -74,7 +74,7 @@ def test_order_is_fast_enough_not_to_matter():
 )
 def test_order_rejects_what_makes_no_sense(wrong):
     arguments = {"size": 5, "batch_size": 2, "seed": 0, "first_step": 0, "steps": 1} | wrong
-    with pytest.raises(ValueError, match="must"):
+    with pytest.raises(ValueError, match="expected"):
         order(**arguments)
 
 
@@ -134,5 +134,5 @@ def test_to_uint8_is_the_inverse_of_to_unit(array):
 def test_to_uint8_rounds_and_clips():
     values = np.array([-1.5, -1, 0.2 / 127.5 - 1, 0.8 / 127.5 - 1, 1, 7], np.float32)
     np.testing.assert_array_equal(to_uint8(values), [0, 0, 0, 1, 255, 255])
-    half = jnp.asarray([0.5], jnp.bfloat16)  # computed in float32 whatever comes in
+    half = jnp.asarray([0.5], jnp.bfloat16)  # computed in float32, whatever the input is
     np.testing.assert_array_equal(to_uint8(half), [191])

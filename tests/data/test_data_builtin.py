@@ -1,4 +1,4 @@
-"""The data sets that need neither files nor network, and the names and sizes that do not exist."""
+"""The data sets that need neither files nor network, and names and sizes that do not exist."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from jaxgan.data.toys import GRID_SD, RING_SD, grid_modes, ring_modes
 
 PACKAGE = Path(jaxgan.data.__file__).parent
 
-# Runs `jaxgan.data` alone, whatever `jaxgan/__init__.py` imports.
+# Imports `jaxgan.data` alone, whatever `jaxgan/__init__.py` imports.
 ALONE = """
 import sys, types
 sys.modules["jaxgan"] = package = types.ModuleType("jaxgan")
@@ -98,13 +98,13 @@ def test_modes_are_those_of_the_papers_shrunk():
 
 @pytest.mark.parametrize("name", ["digits", "ring", "grid"])
 def test_built_in_sets_have_one_split(name):
-    with pytest.raises(DataError, match="--split"):
+    with pytest.raises(DataError, match="split="):
         load(name, split="test")
 
 
 @pytest.mark.parametrize("size", [0, -3, 1.5])
 def test_an_image_has_at_least_one_pixel(size):
-    with pytest.raises(DataError, match="--image_size"):
+    with pytest.raises(DataError, match="image_size="):
         load("digits", image_size=size)
 
 

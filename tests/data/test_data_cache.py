@@ -1,4 +1,4 @@
-"""The cache may save time; it may never change, lose or invent data."""
+"""The cache saves time, and never changes, loses or invents data."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ LABELS = np.arange(6, dtype=np.int32) % 3
 
 
 class Source:
-    """Builds the same small data set again and again, and counts how often."""
+    """A builder of a small data set, which counts how often it is called."""
 
     def __init__(self):
         self.builds = 0
@@ -126,7 +126,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path):
 def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     check(cached(tmp_path / "file" / "cache", "set", {}, Source()))
-    assert "--cache_dir" in caplog.text
+    assert "cache_dir=" in caplog.text
 
 
 def test_a_full_disk_keeps_the_images_in_memory(tmp_path, caplog, monkeypatch):
@@ -158,7 +158,7 @@ def test_fewer_images_than_announced(tmp_path):
 
 
 def test_images_must_agree_in_size():
-    with pytest.raises(DataError, match="--image_size"):
+    with pytest.raises(DataError, match="image_size="):
         stack([(IMAGES[0], 0), (IMAGES[1][:2], 0)], 2)
 
 

@@ -1,4 +1,4 @@
-"""Pictures in a font: in a tiny one made here, and in the real one where it is installed."""
+"""Pictures in a font: in a tiny one made here, and in the real one if it is installed."""
 
 import io
 from pathlib import Path
@@ -31,7 +31,7 @@ LINE = [
 
 
 def make_font(path, pictures=()):
-    """A font with one glyph per picture, each of which lies in it as a PNG file."""
+    """Write a font with one glyph per picture, stored as a PNG file."""
     names = [f"picture{i}" for i in range(len(pictures))]
     builder = FontBuilder(1024, isTTF=True)
     builder.setupGlyphOrder([".notdef", *names])
@@ -76,14 +76,14 @@ def bitmap(image):
 
 
 def filled(thing, **attributes):
-    """The parts of a font are empty when they are made."""
+    """Make a part of a font with these attributes."""
     vars(thing).update(attributes)
     return thing
 
 
 @pytest.fixture
 def fonts(monkeypatch, tmp_path):
-    """The user's own folder of fonts, which is looked into before the system's."""
+    """The user's own folder of fonts, which is searched before the system's."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     return tmp_path / "fonts"
 
@@ -99,8 +99,8 @@ def test_pictures_come_in_order_on_white_and_square(fonts, own_cache):
     assert data.x.dtype == np.uint8
     assert data.y is None
     assert data.name == "emoji"
-    colours = [(255, 0, 0), (255, 255, 255), (127, 255, 127), (0, 0, 255)]
-    np.testing.assert_allclose(data.x[:, 3, 3], colours, atol=1)
+    colors = [(255, 0, 0), (255, 255, 255), (127, 255, 127), (0, 0, 255)]
+    np.testing.assert_allclose(data.x[:, 3, 3], colors, atol=1)
     assert load("emoji", image_size=4).x.shape == (4, 4, 4, 3)
     assert len([entry for entry in own_cache.iterdir() if entry.name.startswith("emoji")]) == 2
 
@@ -119,7 +119,7 @@ def test_errors_say_what_to_install(fonts, tmp_path):
     with pytest.raises(DataError, match=r"no pictures in a table CBDT.*apt-get install"):
         load("emoji")
     (fonts / emoji.FONT).write_bytes(b"damaged")
-    with pytest.raises(DataError, match=r"no font that can be read.*apt-get install"):
+    with pytest.raises(DataError, match=r"not a readable font.*apt-get install"):
         load("emoji")
     with pytest.raises(DataError, match="no split 'test'"):
         load("emoji", split="test")
@@ -135,6 +135,6 @@ def test_the_font_of_debian():
     images = [Image.open(io.BytesIO(picture)) for picture in pictures[::100]]
     assert {image.size for image in images} == {(136, 128)}
     x = np.stack([to_array(image, 3, 32) for image in images])
-    # Something in the middle, and white in the corners.
+    # A picture in the middle, and white in the corners.
     assert np.mean(x[:, [0, 0, -1, -1], [0, -1, 0, -1]] == 255) > 0.8
     assert np.mean(x[:, 12:20, 12:20] == 255) < 0.2

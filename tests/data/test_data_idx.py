@@ -1,4 +1,4 @@
-"""The files in which MNIST and its relatives are published."""
+"""The files in which MNIST and similar data sets are published."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ def test_labels_and_images():
     "content", [b"", b"\x00\x00", b"\x00\x00\x0d\x01", LABELS[:6], LABELS[:-1], LABELS + b"\x08"]
 )
 def test_other_content_is_an_error(content):
-    with pytest.raises(DataError, match="fetch it again"):
+    with pytest.raises(DataError, match="download it again"):
         read_idx(idx(content))
 
 

@@ -1,4 +1,4 @@
-"""Asking quickly whether there is a network, by servers on this machine only."""
+"""The quick check for a network, against local servers only."""
 
 import http.server
 import socket

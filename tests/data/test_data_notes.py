@@ -1,9 +1,9 @@
-"""Notes are what they claim to be: so loud, so long, and of the pitch that their label says."""
+"""Notes have the loudness, the length and the pitch that they should have."""
 
 import numpy as np
 import pytest
 
-from jaxgan.data import DataError
+from jaxgan.data import DataError, load
 from jaxgan.data.notes import FREQUENCIES, LENGTH, NAMES, RATE, load_notes
 
 
@@ -41,12 +41,12 @@ def test_the_strongest_frequency_is_the_pitch(notes):
     spectra = np.abs(np.fft.rfft(notes.x[..., 0] * np.hanning(LENGTH), 16 * LENGTH))
     strongest = spectra.argmax(axis=1) * RATE / (16 * LENGTH)
     cents = 1200 * np.log2(strongest / FREQUENCIES[notes.y])
-    assert np.abs(cents).max() < 12  # 10 of the detuning, and half a bin of 0.24 Hz
+    assert np.abs(cents).max() < 12  # 10 from the detuning, and half a bin of 0.24 Hz
     assert cents.std() == pytest.approx(10 / 3**0.5, rel=0.05)  # of a uniform distribution
 
 
 def test_no_harmonic_is_mirrored_at_half_the_rate(notes):
-    """The fourth one of C5, at 2093 Hz, would be heard at 1907 Hz."""
+    """The fourth harmonic of C5, at 2093 Hz, would be heard at 1907 Hz."""
     highest = notes.x[notes.y == 7, :, 0] * np.hanning(LENGTH)
     spectra = np.abs(np.fft.rfft(highest))
     mirrored = round((RATE - 4 * FREQUENCIES[7]) * LENGTH / RATE)
@@ -68,5 +68,5 @@ def test_notes_of_one_pitch_differ(notes):
 
 
 def test_one_split():
-    with pytest.raises(DataError, match=r"no split 'test' \(--split\): its one split is 'train'"):
-        load_notes("test")
+    with pytest.raises(DataError, match=r"no split 'test'.*split=train"):
+        load("notes", split="test")

@@ -1,10 +1,10 @@
-"""Solids are in one piece, within the grid, and of the kind that their label says."""
+"""Solids are in one piece, within the grid, and of the kind of their label."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from jaxgan.data import DataError
+from jaxgan.data import DataError, load
 from jaxgan.data.solids import NAMES, SIDE, load_solids
 from jaxgan.metrics.solids import closed
 
@@ -19,7 +19,7 @@ def of_kind(solids, name):
 
 
 def spreads(full):
-    """Variances of the places of full voxels along their three main axes, ascending, `[N, 3]`."""
+    """Variances of the positions of full voxels along their principal axes, ascending, `[N, 3]`."""
     places = np.stack(np.meshgrid(*3 * [np.arange(SIDE)], indexing="ij"), axis=-1).reshape(-1, 3)
     weights = full.reshape(len(full), -1) / full.sum(axis=(1, 2, 3))[:, None]
     means = weights @ places
@@ -51,17 +51,17 @@ def test_none_touches_the_border(solids):
 
 
 def test_balls_are_round_and_boxes_are_not(solids):
-    """The largest of the three spreads over the smallest: at most 1.16; 1.57 in the middle."""
+    """The largest spread over the smallest: at most 1.16 for balls; median 1.57 for boxes."""
     balls, boxes = (spreads(of_kind(solids, name)) for name in ("ball", "box"))
     assert (balls[:, 2] / balls[:, 0]).max() < 1.2
     assert np.median(boxes[:, 2] / boxes[:, 0]) > 1.4
 
 
 def test_tori_alone_have_a_hole(solids):
-    """A hole takes one from a solid's Euler number: corners - edges + faces - voxels."""
+    """A hole reduces a solid's Euler number, corners - edges + faces - voxels, by one."""
 
     def euler(full):
-        # A cell with no length along some axes is there if a voxel on either side of it is full.
+        # A cell without extent along some axes exists if a voxel on either side of it is full.
         return sum(
             (-1) ** (3 - sum(flat))
             * np.count_nonzero(ndimage.maximum_filter(np.pad(full, 1), [1 + axis for axis in flat]))
@@ -74,7 +74,7 @@ def test_tori_alone_have_a_hole(solids):
 
 
 def test_cones_stand_on_their_base(solids):
-    """The middle of a cone's mass is below the middle of its height, of no other solid's."""
+    """The center of mass of a cone, and of no other solid, is below the middle of its height."""
     heights = np.arange(SIDE)
     for name in NAMES:
         layers = of_kind(solids, name).sum(axis=(1, 3))[:, ::-1]  # from below
@@ -89,5 +89,5 @@ def test_cones_stand_on_their_base(solids):
 
 
 def test_one_split():
-    with pytest.raises(DataError, match=r"no split 'test' \(--split\): its one split is 'train'"):
-        load_solids("test")
+    with pytest.raises(DataError, match=r"no split 'test'.*split=train"):
+        load("solids", split="test")

@@ -33,7 +33,7 @@ def png(pixels):
 
 
 class TinyPictures(tfds.core.GeneratorBasedBuilder):
-    """25 small pictures; registered, and in no need of TensorFlow to be prepared."""
+    """25 small pictures; registered, and prepared without TensorFlow."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -61,7 +61,7 @@ class TinyPictures(tfds.core.GeneratorBasedBuilder):
 with registered.skip_registration():
 
     class Unregistered(TinyPictures):
-        """A set that TFDS finds by its files alone; one image feature of another name."""
+        """A set that TFDS knows from its files alone, with an image feature of another name."""
 
         name = "my_pictures"
 
@@ -79,7 +79,7 @@ with registered.skip_registration():
                 yield i, {"photo": png(PIXELS[i][: 8 - i % 2]), "label": "no class"}
 
     class TwoImages(TinyPictures):
-        """A set in which it is not clear which images are meant."""
+        """A set with two image features, neither of them named `image`."""
 
         name = "two_images"
 
@@ -93,7 +93,7 @@ with registered.skip_registration():
                 yield i, {"a": png(PIXELS[i]), "b": png(PIXELS[i])}
 
     class CycleGAN(TinyPictures):
-        """Named and structured as the set of tensorflow-datasets, which then reads it."""
+        """A set with the name and structure of the one in tensorflow-datasets."""
 
         name = "cycle_gan"
         VERSION = tfds.core.Version("3.0.0")
@@ -118,7 +118,7 @@ with registered.skip_registration():
                 yield i, {"image": png(PIXELS[i]), "label": int(i >= 8)}
 
     class Div2k(TinyPictures):
-        """Likewise: pairs of pictures, of which one is half as large in both directions."""
+        """Likewise: pairs of pictures, of which one has half the height and width."""
 
         name = "div2k"
         VERSION = tfds.core.Version("2.0.0")
@@ -137,7 +137,7 @@ with registered.skip_registration():
                 yield i, {"hr": png(PIXELS[i]), "lr": png(PIXELS[i][::2, ::2])}
 
     class Resolutions(Div2k):
-        """Pairs whose scale no name tells."""
+        """Pairs whose scale is not in the name."""
 
         name = "resolutions"
         BUILDER_CONFIGS: ClassVar = []
@@ -174,7 +174,7 @@ def tfrecord_dir(data_dir, tmp_path_factory):
 
 
 def numbers_of(dataset):
-    """Which of PIXELS the images of a data set are."""
+    """The indices into PIXELS of the images of a data set."""
     return [int(np.argmax((image == PIXELS).all(axis=(1, 2, 3)))) for image in dataset.x]
 
 
@@ -231,7 +231,7 @@ def test_other_formats_are_refused(data_dir, tmp_path):
 
 @pytest.mark.parametrize("split", ["validation", "train[", "train[:200]", ""])
 def test_unknown_splits_name_the_known_ones(data_dir, split):
-    with pytest.raises(DataError, match=r"--split.*test, train"):
+    with pytest.raises(DataError, match=r"expected one of test, train.*split=test"):
         load("tiny_pictures", split=split, data_dir=data_dir)
 
 
@@ -243,8 +243,8 @@ def test_an_empty_split_is_an_error(data_dir):
 def test_a_set_known_by_its_files_alone_is_read(data_dir):
     data = load("my_pictures", image_size=4, data_dir=data_dir)
     assert data.x.shape == (20, 4, 4, 3)
-    assert data.y is None  # its feature `label` is a text
-    with pytest.raises(DataError, match="--image_size"):
+    assert data.y is None  # its feature `label` is text
+    with pytest.raises(DataError, match="image_size="):
         load("my_pictures", data_dir=data_dir)
 
 
@@ -261,7 +261,7 @@ def test_the_splits_of_cycle_gan_are_two_domains(data_dir):
     assert sorted(numbers_of(test._replace(x=test.y))) == [21, 22, 23, 24]
     alone = load("cycle_gan/horse2zebra", split="trainB", data_dir=data_dir)
     np.testing.assert_array_equal(alone.x, data.y)
-    np.testing.assert_array_equal(alone.y, [1] * 10)  # labels, as of any set
+    np.testing.assert_array_equal(alone.y, [1] * 10)  # labels, as for any set
 
 
 def test_sets_of_two_resolutions_are_pairs(data_dir):
@@ -272,7 +272,7 @@ def test_sets_of_two_resolutions_are_pairs(data_dir):
     for name in ("div2k/bicubic_x2", "resolutions"):
         small = load(name, split="train[:4]", image_size=4, data_dir=data_dir)
         assert (small.x.shape, small.y.shape) == ((4, 4, 4, 3), (4, 2, 2, 3))
-        with pytest.raises(DataError, match=r"2 does not divide 5 \(--image_size\): take 6"):
+        with pytest.raises(DataError, match="2 does not divide image_size=5: give image_size=6"):
             load(name, image_size=5, data_dir=data_dir)
 
 
@@ -290,7 +290,7 @@ def test_a_second_load_needs_no_prepared_data(data_dir, tmp_path):
     assert second.class_names == ("odd", "even")
 
 
-# Names, files and networks that are not there. All of these have to fail fast.
+# Names, files and networks that do not exist. All of these have to fail fast.
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def one_line(error):
     [("mnits", "mnist"), ("cifar", "cifar10"), ("a b", "digits"), ("", "digits"), ("x:y", "ring")],
 )
 def test_unknown_names_get_suggestions(name, hint):
-    with pytest.raises(DataError, match=r"unknown data set.*--dataset") as error:
+    with pytest.raises(DataError, match=r"unknown data set.*name=") as error:
         load(name)
     assert hint in one_line(error)
 
@@ -328,17 +328,17 @@ def test_without_network_the_missing_files_are_named(name, tmp_path):
     with pytest.raises(DataError, match="does not answer") as error:
         load(name, data_dir=tmp_path)
     message = one_line(error)
-    for part in ("train-images-idx3-ubyte.gz", "MiB", "http", "--manual_dir"):
+    for part in ("train-images-idx3-ubyte.gz", "MiB", "http", "manual_dir=DIRECTORY"):
         assert part in message
     assert list(tmp_path.glob("*mnist*")) == []
 
 
 @pytest.mark.usefixtures("_quick")
 def test_manual_dir_must_hold_the_files(tmp_path):
-    with pytest.raises(DataError, match=r"--manual_dir.*does not exist"):
+    with pytest.raises(DataError, match=r"manual_dir=.*does not exist"):
         load("mnist", manual_dir=tmp_path / "missing")
     (tmp_path / "manual").mkdir()
-    with pytest.raises(DataError, match=r"--manual_dir.*is empty"):
+    with pytest.raises(DataError, match=r"manual_dir=.*is empty"):
         load("mnist", manual_dir=tmp_path / "manual")
     (tmp_path / "manual" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz \(9.45 MiB\).*missing"):
@@ -382,7 +382,7 @@ def test_with_tensorflow_but_without_network(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"cifar-10-binary.tar.gz \(162.17 MiB\)") as error:
         load("cifar10", data_dir=tmp_path)
     one_line(error)
-    with pytest.raises(DataError, match=r"by hand.*--manual_dir.*data1024x1024.tar") as error:
+    with pytest.raises(DataError, match=r"by hand.*manual_dir=.*data1024x1024.tar") as error:
         load("celeb_a_hq/64", data_dir=tmp_path)
     one_line(error)
 
@@ -407,7 +407,7 @@ def test_sets_without_images_are_refused(name, tmp_path):
         load(name, data_dir=tmp_path)
 
 
-# The real data sets, where their files are at hand.
+# The real data sets, if their files are available.
 
 
 def published_files():

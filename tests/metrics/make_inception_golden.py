@@ -1,4 +1,4 @@
-"""Writes inception_golden.npz: what torch-fidelity's own network answers to random weights.
+"""Write inception_golden.npz: the outputs of torch-fidelity's own network for random weights.
 
 It needs the packages torch and torch-fidelity (0.4.0 was taken), which the tests do not:
 
@@ -20,10 +20,10 @@ RESIZED = [*SIZES, (320, 299)]
 
 
 def random_weights(shapes):
-    """Weights that keep activations near 1, from the name and the shape of each alone."""
+    """Return weights that keep activations near 1, from their names and shapes alone."""
 
     def uniform(name, shape, low, high):
-        # The raw bits are the part of NumPy's random numbers that no version may change.
+        # The raw bits are what NumPy guarantees to be the same in all versions.
         bits = np.random.PCG64(zlib.crc32(name.encode())).random_raw(int(np.prod(shape)))
         zero_to_one = (bits >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
         return (np.float32(low) + np.float32(high - low) * zero_to_one).reshape(shape)
@@ -42,7 +42,7 @@ def random_weights(shapes):
 
 
 def images(height, width):
-    """Two images of noise `[2, height, width, 3]`, one coarse and one fine."""
+    """Return two images of noise `[2, height, width, 3]`, one coarse and one fine."""
     bits = np.random.PCG64(height).random_raw(2 * height * width * 3)
     fine = (bits & np.uint64(255)).astype(np.uint8).reshape(2, height, width, 3)
     coarse = fine[0, ::4, ::4].repeat(4, axis=0).repeat(4, axis=1)[:height, :width]
@@ -54,7 +54,7 @@ def digest(array):
 
 
 def torch_fidelity():
-    """Its modules of the network and of the resize.
+    """Return torch-fidelity's modules of the network and of the interpolation.
 
     The package itself imports torchvision, which the network does not need: an empty package with
     the same path takes its place.
@@ -79,7 +79,7 @@ def torch_resize(images):
 
 
 def torch_network(file):
-    """Their network with random weights, which are also left in `file`, as torch.save writes."""
+    """Return their network with random weights, which are also written to `file`."""
     import torch
 
     module, _ = torch_fidelity()

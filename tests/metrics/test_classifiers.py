@@ -25,7 +25,7 @@ def accuracy(name, x, y, at_once=500):
 
 @pytest.fixture(scope="module")
 def variables():
-    """Those of `digits`."""
+    """The weights of `digits`."""
     weights = resources.files("jaxgan.metrics").joinpath("weights", "digits.npz")
     with resources.as_file(weights) as path, np.load(path) as arrays:
         return unflatten_dict({key: arrays[key] for key in arrays.files}, sep="/")
@@ -90,7 +90,7 @@ def test_an_image_is_seen_alike_in_every_batch():
 def test_images_of_another_size_are_resized_without_moving_or_darkening_them():
     digits = data.load("digits")
     large = digits.x[4:500:5].repeat(3, axis=1).repeat(2, axis=2)
-    # The window that it averages over is a bit wider than a pixel was: digits become less sharp.
+    # The antialiasing averages over a bit more than a pixel, so digits become less sharp.
     assert accuracy("digits", large, digits.y[4:500:5]) >= 0.97
 
 
@@ -104,13 +104,13 @@ def test_a_wrong_name_is_answered_with_the_names():
 
 
 @pytest.mark.parametrize("shape", [(2, 28, 28, 3), (28, 28, 1), (2, 784)])
-def test_arrays_that_are_not_grey_images_are_refused(shape):
+def test_arrays_that_are_not_gray_images_are_refused(shape):
     with pytest.raises(ValueError, match=r"\[B, H, W, 1\], not .* \(" + ", ".join(map(str, shape))):
         classifiers.load("digits").apply(jnp.zeros(shape, jnp.uint8))
 
 
 def test_images_that_are_not_uint8_are_refused():
-    with pytest.raises(ValueError, match="not at float32"):
+    with pytest.raises(ValueError, match="not float32"):
         classifiers.load("digits").apply(jnp.zeros((2, 28, 28, 1)))
 
 
@@ -149,7 +149,9 @@ def test_other_files_are_refused_in_one_line(variables, tmp_path):
     damaged = whole[:5000] + bytes(100) + whole[5100:]
     for content in b"", b"no arrays", whole[: len(whole) // 2], single, damaged:
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"weights.npz' is not a whole \.npz file") as caught:
+        with pytest.raises(
+            ValueError, match=r"weights.npz' is not a complete \.npz file"
+        ) as caught:
             classifiers.read(path, "mine")
         assert "\n" not in str(caught.value)
 
@@ -157,5 +159,5 @@ def test_other_files_are_refused_in_one_line(variables, tmp_path):
 def test_pickled_objects_are_not_loaded(tmp_path):
     path = tmp_path / "weights.npz"
     np.savez(path, allow_pickle=True, kernel=np.array([{}, None], object))
-    with pytest.raises(ValueError, match=r"not a whole \.npz file"):
+    with pytest.raises(ValueError, match=r"not a complete \.npz file"):
         classifiers.read(path, "mine")

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage against loops that say the same."""
+"""Precision, recall, density and coverage, against plain loops."""
 
 import numpy as np
 import pytest
@@ -69,9 +69,9 @@ def test_an_outlier_in_the_data_raises_precision_but_hardly_density():
 
 def test_bad_input_is_refused():
     x = np.zeros((3, 2))
-    with pytest.raises(metrics.MetricError, match="3 real samples are too few for 3 neighbours"):
+    with pytest.raises(metrics.MetricError, match="3 real samples are too few for 3 neighbors"):
         metrics.precision_recall(x, np.zeros((9, 2)))
-    with pytest.raises(metrics.MetricError, match="3 fake samples are too few for 5 neighbours"):
+    with pytest.raises(metrics.MetricError, match="3 fake samples are too few for 5 neighbors"):
         metrics.density_coverage(np.zeros((9, 2)), x)
     with pytest.raises(metrics.MetricError, match="real 2, fake 4"):
         metrics.precision_recall(np.zeros((9, 2)), np.zeros((9, 4)))

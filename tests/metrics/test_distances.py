@@ -1,4 +1,4 @@
-"""Moments and distances against SciPy, and against formulas written out."""
+"""Moments and distances, against SciPy and against formulas written out."""
 
 import functools
 
@@ -60,7 +60,7 @@ def test_frechet_distance_is_that_of_scipys_matrix_root():
     )
     found = metrics.frechet_distance(metrics.moments(a), metrics.moments(b))
     assert found == pytest.approx(expected, rel=1e-9)
-    # torch-fidelity 0.4 takes the trace of the root from the eigenvalues of the product.
+    # torch-fidelity 0.4 computes the trace of the root from the eigenvalues of the product.
     trace = np.sum(np.sqrt(np.linalg.eigvals(s_a @ s_b).astype(complex))).real
     assert found == pytest.approx(
         difference @ difference + np.trace(s_a) + np.trace(s_b) - 2 * trace, rel=1e-9
@@ -93,7 +93,7 @@ def test_kernel_distance_is_that_of_its_formula_on_the_same_subsets():
 
 
 def test_kernel_distance_is_unbiased():
-    """Between two draws of one distribution it is zero on average, at any number of samples."""
+    """For two draws of one distribution it is zero on average, for any number of samples."""
     found = [
         metrics.kernel_distance(
             features(0, 4000, 8)[i : i + 50],

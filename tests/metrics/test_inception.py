@@ -56,7 +56,7 @@ def test_features_and_logits_are_those_of_torch_fidelity(size, network, golden):
     expected = [golden[f"{name_of(size)}/{part}"] for part in ("features", "logits")]
     assert difference(features, expected[0]) < 1e-5
     assert difference(logits, expected[1]) < 1e-5
-    # The bound means something only if other images are further away.
+    # The bound is meaningful only if other images are farther away.
     assert difference(features[::-1], expected[0]) > 1e-2
     assert difference(logits[::-1], expected[1]) > 1e-2
 
@@ -74,9 +74,9 @@ def test_an_image_of_the_right_size_is_only_scaled():
     np.testing.assert_array_equal(resized, (image.astype(np.float32) - 128) / 128)
 
 
-def test_a_grey_image_is_one_of_three_equal_channels():
-    grey = images(28, 28)[..., :1]
-    np.testing.assert_array_equal(inception.resize(grey), inception.resize(grey.repeat(3, axis=-1)))
+def test_a_gray_image_is_one_of_three_equal_channels():
+    gray = images(28, 28)[..., :1]
+    np.testing.assert_array_equal(inception.resize(gray), inception.resize(gray.repeat(3, axis=-1)))
 
 
 def test_the_network_is_what_the_metrics_expect(network):

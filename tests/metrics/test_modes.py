@@ -1,4 +1,4 @@
-"""Modes, class scores, neighbours and paths, against numbers worked by hand."""
+"""Modes, class scores, neighbors and paths, against numbers worked out by hand."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,11 +32,11 @@ def test_codes_outside_of_the_modes_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "centres", "sd"), [("ring", ring_modes, RING_SD), ("grid", grid_modes, GRID_SD)]
+    ("name", "centers", "sd"), [("ring", ring_modes, RING_SD), ("grid", grid_modes, GRID_SD)]
 )
-def test_points_of_the_data_find_all_modes(name, centres, sd):
-    found = metrics.point_modes(data.load(name).x, centres(), sd)
-    assert found.found == len(centres())
+def test_points_of_the_data_find_all_modes(name, centers, sd):
+    found = metrics.point_modes(data.load(name).x, centers(), sd)
+    assert found.found == len(centers())
     # P(r <= 3 sd) of a Gaussian in the plane is 1 - exp(-9 / 2).
     assert found.good == pytest.approx(1 - np.exp(-4.5), abs=0.002)
 
@@ -87,7 +87,7 @@ def test_stacked_network_reads_three_digits_and_ignores_padding():
         features, logits = network.apply(padded)
         np.testing.assert_array_equal(logits.argmax(1), [537, 91])
         np.testing.assert_array_equal(features, [[5, 3, 7], [0, 9, 1]])
-    with pytest.raises(metrics.MetricError, match="expected three stacked digits"):
+    with pytest.raises(metrics.MetricError, match="three stacked digits"):
         network.apply(images[..., :1])
 
 
@@ -105,7 +105,7 @@ def test_stacked_digits_are_independent_digits():
     assert not padded.x[:100, :2].any()
     for settings, message in (
         ({"split": "test"}, "no split"),
-        ({"image_size": 64}, "28 pixels, or 32"),
+        ({"image_size": 64}, "image_size=64: expected image_size=28 or image_size=32"),
     ):
         with pytest.raises(data.DataError, match=message):
             data.load("stacked_digits", **settings)
@@ -145,5 +145,5 @@ def test_path_length():
     still = np.zeros((1, 4, 1))
     assert metrics.path_length(np.concatenate([still, jump[None]])) == pytest.approx((1, 3))
     assert metrics.path_length(still) == (1, 1)
-    with pytest.raises(metrics.MetricError, match=r"\[ways, 3 or more, width\]"):
+    with pytest.raises(metrics.MetricError, match=r"\[paths, 3 or more, width\]"):
         metrics.path_length(straight)

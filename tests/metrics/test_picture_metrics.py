@@ -1,4 +1,4 @@
-"""Signal-to-noise ratio and sharpness, against numbers worked by hand."""
+"""Signal-to-noise ratio and sharpness, against numbers worked out by hand."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_sharpness_of_steps_and_ramps():
 
 
 def test_a_blurred_edge_is_less_sharp():
-    """Though it is as high as before, in as many steps as it is wide."""
+    """It is as high as before, but rises in as many steps as it is wide."""
     edges = np.zeros((4, 8, 40, 1), np.uint8)
     for edge, width in zip(edges, (1, 4, 10, 20), strict=True):
         edge[:] = np.clip((np.arange(40)[:, None] - 10) * 200 / width, 0, 200)
@@ -49,7 +49,7 @@ def test_a_blurred_edge_is_less_sharp():
 
 
 def test_blurred_digits_are_less_sharp():
-    """The sharpest blurred one of 500 has 0.64 of the sharpness that it had before."""
+    """The sharpest of 500 blurred digits has 0.64 of its former sharpness."""
     digits = load("digits").x[:500]
     blurred = ndimage.uniform_filter(digits, (1, 3, 3, 1), mode="constant")
     ratios = sharpness(blurred) / sharpness(digits)

@@ -1,4 +1,4 @@
-"""Which voxels are a closed solid, and how much of the grid it fills."""
+"""Closed solids, and how much of the grid they fill."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_real_solids_are_closed():
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98])
 def test_noise_is_not(share):
-    """In the middle all full voxels are one piece, and what gives noise away is its cavities."""
+    """At shares near one half, all full voxels are in one piece, but there are cavities."""
     random = np.random.default_rng(0)
     noise = np.where(random.random((50, 16, 16, 16, 1)) < share, 1.0, -1.0)
     assert closed(noise).mean() <= 0.02
@@ -40,7 +40,7 @@ def test_cavities_holes_and_pieces():
     cavity, hole, corner, speck, two = (block() for _ in range(5))
     cavity[5, 5, 5] = False
     hole[5, 5, :] = False
-    corner[9, 9, 5] = True  # 1 of 217, which touches the rest by an edge
+    corner[9, 9, 5] = True  # 1 of 217, which touches the rest at an edge
     speck[0, 0, 0] = True
     two[:, 6] = False
     grids = voxels(block(), cavity, hole, corner, speck, two)
@@ -60,7 +60,7 @@ def test_solids_that_reach_the_border_are_closed_but_full_and_empty_grids_are_no
     half = np.zeros((12,) * 3, bool)
     half[:6] = True
     empty, wall = np.zeros_like(half), np.zeros_like(half)
-    wall[4:6] = True  # what is empty on its two sides meets outside of the grid
+    wall[4:6] = True  # the empty parts on its two sides meet outside the grid
     found = closed(voxels(half, wall, empty, ~empty))
     np.testing.assert_array_equal(found, [True, True, False, False])
 

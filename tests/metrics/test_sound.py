@@ -1,4 +1,4 @@
-"""Pitch, of tones whose frequency is known."""
+"""Pitch, for tones of known frequency."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def cents(found, expected):
 
 
 def test_pure_tones_to_a_cent():
-    """The largest error of these is 0.03 cents."""
+    """The largest error is 0.03 cents."""
     frequencies = np.geomspace(130.0, 1000.0, 300)
     found = pitch(tones(frequencies), RATE)
     assert found.dtype == np.float64
@@ -34,7 +34,7 @@ def test_pure_tones_to_a_cent():
     "strengths", [(1, 1, 1, 1), (0.45, 1, 0.2), (0, 1, 1, 1)], ids=["rich", "octave", "missing"]
 )
 def test_harmonics_do_not_change_the_pitch(strengths):
-    """Nor does it matter that the fundamental is weak, or is not there at all."""
+    """It does not matter if the fundamental is weak, or missing."""
     frequencies = np.geomspace(140.0, 450.0, 100)
     found = pitch(tones(frequencies, strengths), RATE)
     assert np.abs(cents(found, frequencies)).max() < 2
@@ -62,7 +62,7 @@ def test_real_notes_are_told_apart():
     notes = load_notes()
     assert np.mean(pitch_class(notes.x, RATE, FREQUENCIES) == notes.y) >= 0.99
     found = pitch(notes.x, RATE)
-    assert np.abs(cents(found, FREQUENCIES[notes.y])).max() < 11  # they are up to 10 beside it
+    assert np.abs(cents(found, FREQUENCIES[notes.y])).max() < 11  # they are detuned by up to 10
 
 
 def test_what_is_no_note_has_no_class():
@@ -79,7 +79,7 @@ def test_what_is_no_note_has_no_class():
 
 def test_what_cannot_be_measured_is_refused():
     sound = np.zeros((2, 1024))
-    with pytest.raises(MetricError, match="cannot be told at 4000 samples a second"):
+    with pytest.raises(MetricError, match="cannot be measured at 4000 samples per second"):
         pitch(sound, 4000, highest=1001)
     with pytest.raises(MetricError, match="less than three periods of 130 Hz"):
         pitch(sound[:, :90], 4000)

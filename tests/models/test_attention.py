@@ -63,7 +63,7 @@ def test_channels_are_an_eighth_of_queries_and_keys_and_half_of_values():
         "value": (1, 1, 64, 32),
         "output": (1, 1, 32, 64),
     }
-    # So few that an eighth would be none.
+    # So few that an eighth of them would be none.
     few = drawn(jnp.ones((1, 4, 4, 1)), gamma=0)["params"]
     assert few["query"]["kernel"].shape == few["value"]["kernel"].shape == (1, 1, 1, 1)
 
@@ -87,7 +87,7 @@ def test_every_place_sees_every_other():
         return jnp.sum(SelfAttention().apply(variables, x)[0, -1, -1])
 
     seen = jnp.abs(far_corner(x)[0]).max(-1).reshape(3, 2, 3, 2).max((1, 3))
-    assert jnp.all(seen > 0)  # of each 2x2 places, the largest
+    assert jnp.all(seen > 0)  # the largest of each 2x2 positions
 
 
 def test_bfloat16_computes_from_float32_parameters():

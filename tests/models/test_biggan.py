@@ -1,4 +1,4 @@
-"""BigGAN: what it has beyond the residual networks."""
+"""BigGAN: what it adds to the residual networks."""
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def _compile_quickly():
 
 
 def test_parameter_counts_are_those_of_the_paper_s_network():
-    # As the tests of google/compare_gan have them, of ImageNet at 128 pixels.
+    # From the tests of google/compare_gan, for ImageNet at 128 pixels.
     y = jnp.zeros(1, int)
     _, g = shapes_of(biggan.Generator(128, 3, 96, 1000, attention=64), jnp.ones((1, 120)), y)
     _, d = shapes_of(
@@ -52,7 +52,7 @@ def test_every_chunk_of_z_enters_at_its_own_block():
         moved = z.copy()
         moved[:, components] += 1
         changed = [bool(jnp.any(a != b)) for a, b in zip(features(moved), before, strict=True)]
-        # The first chunk makes the coarsest feature map, which the first block sees.
+        # The first chunk makes the coarsest feature map, the input of the first block.
         assert changed == [chunk <= block + 1 for block in range(3)]
 
 
@@ -115,7 +115,7 @@ def test_bfloat16_computes_from_float32_parameters():
 
 def test_errors():
     z, x = jnp.ones((2, 12)), jnp.ones((2, 28, 28, 1))
-    with pytest.raises(ValueError, match=r"\(2, 2\) cannot be cut into 3 chunks"):
+    with pytest.raises(ValueError, match=r"\(2, 2\) cannot be split into 3 chunks"):
         shapes_of(biggan.Generator(28, 1, 4), z[:, :2])
     with pytest.raises(ValueError, match="no labels"):
         shapes_of(biggan.Generator(28, 1, 4, num_classes=3), z)

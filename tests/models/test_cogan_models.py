@@ -49,7 +49,7 @@ def test_domains_differ_in_their_ends_alone():
     generator = GENERATORS["dense"]()
     _, shapes = shapes_of(generator, Z)
     params = drawn(shapes)["params"]
-    # Two hidden layers, and two ends of [features, colours].
+    # Two hidden layers, and two outputs of [features, colors].
     kernels = [layer["kernel"].shape for layer in params.values()]
     assert kernels == [(5, 16), (16, 8 * 8 * 4), (4, 3), (4, 3)]
     a, b = generator.apply({"params": params}, Z, train=True)

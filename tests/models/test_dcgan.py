@@ -45,8 +45,8 @@ def stages(size):
 
 def test_parameter_counts_are_those_of_the_known_dcgan():
     # 3,576,704 and 2,765,568 are the counts of PyTorch's tutorial for 64 pixels, with 100 latents
-    # and 64 channels at the finest stage. It leaves out every bias; here the layers that no
-    # normalisation follows have one.
+    # and 64 channels at the finest stage. It has no biases; here the layers without a
+    # normalization have one.
     _, g = shapes_of(dcgan.Generator(64, 3, width=64), jnp.ones((1, 100)))
     _, d = shapes_of(dcgan.Discriminator(64, width=64), jnp.ones((1, 64, 64, 3)))
     assert count(g["params"]) == 3_576_704 + 3
@@ -73,7 +73,7 @@ def test_images_lie_between_minus_one_and_one():
     assert jnp.std(x) > 0
 
 
-@pytest.mark.slow  # compiles all initialisers
+@pytest.mark.slow  # compiles all initializers
 def test_weights_start_from_a_narrow_normal():
     def init(network, example):
         return jax.jit(lambda key: network.init(key, example, train=False))(KEY)

@@ -1,4 +1,4 @@
-"""The pieces of progressive growing and StyleGAN."""
+"""The layers of progressive growing and StyleGAN."""
 
 import flax.linen as nn
 import jax
@@ -49,7 +49,7 @@ def test_weights_are_used_as_he_would_draw_them_and_learn_at_one_speed(lr_multip
     params = jax.jit(layer.init)(KEY, x)["params"]
 
     def effective(params):
-        """W and b as they are used, read off the layer's outputs."""
+        """The effective W and b, derived from the layer's outputs."""
         inputs = jnp.concatenate([jnp.zeros((1, 300)), jnp.eye(300)])
         bias, *rows = jnp.asarray(layer.apply({"params": params}, inputs))
         return jnp.stack(rows) - bias, bias
@@ -57,7 +57,7 @@ def test_weights_are_used_as_he_would_draw_them_and_learn_at_one_speed(lr_multip
     weights, bias = effective(params)
     assert abs(float(jnp.std(weights)) / np.sqrt(2 / 300) - 1) < 0.02  # He et al.: sqrt(2 / fan_in)
     np.testing.assert_allclose(bias, 0.5, rtol=1e-6)
-    # What an optimiser that ignores scales changes, by 1 everywhere: relative to the weights, all
+    # An optimizer that ignores scales changes each parameter by 1: relative to the weights, all
     # layers move alike, times the multiplier.
     moved, _ = effective(jax.tree.map(lambda leaf: leaf + 1, params))
     speed = float(jnp.mean(moved - weights)) / np.sqrt(2 / 300)

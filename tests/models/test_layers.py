@@ -1,4 +1,4 @@
-"""Layers: the parameters and results of flax's own, other lowerings."""
+"""Layers: the parameters and results are those of Flax, the lowerings are not."""
 
 import flax.linen as nn
 import jax
@@ -56,9 +56,11 @@ def test_interpolation():
     x = jnp.array([[0.0, 1.0], [2.0, 3.0]]).reshape(1, 2, 2, 1)
     nearest = [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
     np.testing.assert_array_equal(nearest_upsample(x)[0, :, :, 0], nearest)
-    # Pixels are areas: a new centre lies a quarter of a pixel from an old one.
+    # Pixels are areas: a new center is a quarter of a pixel from an old one.
     rows, columns = np.meshgrid([0, 0.25, 0.75, 1], [0, 0.25, 0.75, 1], indexing="ij")
-    np.testing.assert_allclose(layers._bilinear(x)[0, :, :, 0], 2 * rows + columns, atol=1e-6)
+    np.testing.assert_allclose(
+        layers.bilinear_upsample(x, 2)[0, :, :, 0], 2 * rows + columns, atol=1e-6
+    )
 
 
 def test_upsample_names_its_methods():

@@ -11,8 +11,8 @@ KEY = jax.random.key(0)
 Z = jax.random.normal(KEY, (4, 16))
 
 
-def initialise(network, *inputs, train=True):
-    """Output and variables, by one compiled program."""
+def initialize(network, *inputs, train=True):
+    """Output and variables, from one compiled program."""
     return jax.jit(lambda *inputs: network.init_with_output(KEY, *inputs, train=train))(*inputs)
 
 
@@ -22,7 +22,7 @@ def initialise(network, *inputs, train=True):
 )
 def test_generator_shape_and_range(shape, output, low, high):
     generator = mlp.Generator(shape, widths=(32, 64), output=output)
-    x, variables = initialise(generator, 100 * Z)
+    x, variables = initialize(generator, 100 * Z)
     assert x.shape == (4, *shape)
     assert low <= x.min() < x.max() <= high
     assert set(variables) == {"params"}
@@ -31,14 +31,14 @@ def test_generator_shape_and_range(shape, output, low, high):
 
 
 def test_linear_output_leaves_the_tanh_range():
-    x, _ = initialise(mlp.Generator((2,), widths=(32,), output="linear"), 100 * Z)
+    x, _ = initialize(mlp.Generator((2,), widths=(32,), output="linear"), 100 * Z)
     assert jnp.abs(x).max() > 1
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (2,)])
 def test_discriminator_gives_one_float32_logit_each(shape):
     discriminator = mlp.Discriminator(widths=(32, 16), dtype=jnp.bfloat16)
-    logits, variables = initialise(discriminator, jnp.ones((4, *shape)))
+    logits, variables = initialize(discriminator, jnp.ones((4, *shape)))
     assert logits.shape == (4,)
     assert logits.dtype == jnp.float32
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
@@ -52,7 +52,7 @@ def test_discriminator_gives_one_float32_logit_each(shape):
     ],
 )
 def test_labels_change_the_output(network, x):
-    a, variables = initialise(network, x, jnp.zeros(4, int))
+    a, variables = initialize(network, x, jnp.zeros(4, int))
     b = network.apply(variables, x, jnp.array([0, 1, 2, 0]), train=True)
     changed = jnp.abs(a - b).reshape(4, -1).max(-1) > 1e-4
     np.testing.assert_array_equal(changed, [False, True, True, False])
@@ -60,7 +60,7 @@ def test_labels_change_the_output(network, x):
 
 def test_dropout_acts_in_training_only():
     discriminator = mlp.Discriminator(widths=(64,), dropout=0.5)
-    evaluated, variables = initialise(discriminator, Z, train=False)
+    evaluated, variables = initialize(discriminator, Z, train=False)
     trained = [
         discriminator.apply(variables, Z, train=True, rngs={"dropout": jax.random.key(seed)})
         for seed in (0, 0, 1)

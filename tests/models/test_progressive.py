@@ -21,7 +21,7 @@ def _compile_quickly():
 
 
 def params_of(network, *inputs):
-    """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Parameters of the right shapes, drawn by NumPy, faster than compiling initializers."""
     _, shapes = shapes_of(network, *inputs)
     return jax.tree.map(
         lambda leaf: jnp.asarray(RNG.normal(size=leaf.shape), jnp.float32), shapes["params"]
@@ -53,7 +53,7 @@ def is_part(small, large):
 
 
 def merged(large, small):
-    """`large`, with what `small` has in its place; an error where it has something else."""
+    """`large` with the leaves of `small` in their places; `small` must have no others."""
     if not isinstance(small, dict):
         return small
     return large | {name: merged(large[name], small[name]) for name in small}
@@ -87,7 +87,7 @@ def test_growing_begins_where_the_smaller_network_ended_to_the_last_bit():
     (image, logits), (grown_image, grown_logits) = both(0.0)
     np.testing.assert_array_equal(grown_image, nearest_upsample(image))
     np.testing.assert_array_equal(grown_logits, logits)
-    # From there the pictures move in a straight line to those of the new block.
+    # From there, the pictures change linearly to those of the new block.
     _, (end, _) = both(1.0)
     _, (between, between_logits) = both(0.25)
     np.testing.assert_allclose(between, 0.75 * grown_image + 0.25 * end, rtol=1e-4, atol=1e-4)
@@ -141,7 +141,7 @@ def test_the_discriminator_compares_the_images_of_a_batch():
 def test_images_start_with_the_variance_of_the_latents():
     g = Generator(width=8)
     z = normal(16, 64)
-    params = params_of(g, z)  # as they are initialised, but for the biases, which start at 0
+    params = params_of(g, z)  # as initialized, except the biases, which start at 0
     params = jax.tree.map(lambda leaf: 0 * leaf if leaf.ndim == 1 else leaf, params)
     x = jax.jit(lambda z: g.apply({"params": params}, z))(z)
     assert 0.5 < float(jnp.std(x)) < 2

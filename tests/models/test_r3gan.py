@@ -1,4 +1,4 @@
-"""The networks of R3GAN: their published sizes, how they start, and their grouped convolutions."""
+"""The networks of R3GAN: published sizes, initialization, and grouped convolutions."""
 
 import math
 
@@ -25,7 +25,7 @@ def _compile_quickly():
 
 
 def params_of(network, *inputs):
-    """Parameters of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Parameters of the right shapes, drawn by NumPy, faster than compiling initializers."""
     _, shapes = shapes_of(network, *inputs, train=True)
     draw = lambda leaf: jnp.float32(RANDOM.normal(0, 0.3, leaf.shape))  # noqa: E731
     return jax.tree.map(draw, shapes)
@@ -42,7 +42,7 @@ def both(settings, channels, num_classes=None):
 @pytest.mark.parametrize(
     ("name", "classes", "generator", "discriminator"),
     [
-        # The first two to the last parameter, the others as table 9 of the paper has them.
+        # The first two exactly, the others as in table 9 of the paper.
         ("stacked_mnist", None, 20_732_160, 20_683_776),
         ("cifar10", 10, 20_781_952, 21_280_512),
         ("ffhq_64", None, 22.43, 22.38),
@@ -82,7 +82,7 @@ def test_every_size_of_image(size):
 
 
 def leaves(params, name):
-    """Arrays by their path, of the modules of that name."""
+    """Arrays by path, of the modules with that name."""
     return [
         leaf
         for path, leaf in jax.tree_util.tree_leaves_with_path(params)

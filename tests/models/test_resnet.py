@@ -1,4 +1,4 @@
-"""Residual networks, and how labels enter them: SNGAN and SAGAN."""
+"""Residual networks and their labels: SNGAN and SAGAN."""
 
 from functools import partial
 
@@ -44,7 +44,7 @@ def test_shapes(module, size, doublings, channels, num_classes):
 
 def test_parameter_counts_are_those_of_the_paper_s_tables():
     # arXiv:1802.05957, table 4 (CIFAR-10) and table 6 (ImageNet), counted layer by layer. What is
-    # meant by a block's hidden width is in the code only; here it is the width of its output.
+    # meant by a block's hidden width is only in the code; here it is the width of its output.
     def block(inputs, features, shortcut=True):
         both = 9 * inputs * features + 9 * features**2 + 2 * features
         return both + shortcut * (inputs + 1) * features
@@ -128,11 +128,11 @@ def test_conditional_statistics_are_those_of_all_devices():
     alone, together = (ConditionalBatchNorm(True, axis_name=name) for name in (None, "devices"))
     variables = drawn(jax.eval_shape(lambda: alone.init(KEY, x, condition)))
 
-    def normalise(norm):
+    def normalize(norm):
         return lambda x, condition: norm.apply(variables, x, condition, mutable=["batch_stats"])[0]
 
-    want = jax.jit(normalise(alone))(x, condition)
-    devices = jax.jit(jax.vmap(normalise(together), axis_name="devices"))
+    want = jax.jit(normalize(alone))(x, condition)
+    devices = jax.jit(jax.vmap(normalize(together), axis_name="devices"))
     got = devices(x.reshape(4, 2, 3, 3, 2), condition.reshape(4, 2, 4))
     np.testing.assert_allclose(got.reshape(want.shape), want, atol=1e-5)
 
@@ -147,7 +147,7 @@ def test_projection_adds_the_inner_product_with_the_class():
     want = np.sum((embedding[a] - embedding[b]) * h, axis=1)
     np.testing.assert_allclose(difference, want, rtol=1e-4, atol=1e-5)
     assert np.abs(want[[0, 2]]).min() > 0.01
-    # Without a class there is the score alone.
+    # Without a class, the score alone remains.
     score = variables["params"]["score"]
     logits = Projection().apply({"params": {"score": score}}, h)
     np.testing.assert_allclose(logits, (h @ score["kernel"] + score["bias"])[:, 0], rtol=1e-5)
@@ -181,8 +181,8 @@ def test_every_image_is_scored_alone():
     np.testing.assert_allclose(apply(IMAGES)[:1], apply(IMAGES[:1]), rtol=1e-4)
 
 
-def normalised(params):
-    """The kernels that spectral norm hands to a network, after 50 power iterations."""
+def normalized(params):
+    """The kernels that spectral norm passes to a network, after 50 power iterations."""
     network = nets.spectral_norm(
         Network(
             lambda key: (params, ()),
@@ -207,7 +207,7 @@ def normalised(params):
 def test_spectral_norm_agrees_with_svd_and_bounds_the_slope_of_the_discriminator():
     discriminator = resnet.Discriminator(28, 8, num_classes=3)
     raw = jax.tree.map(lambda leaf: 10 * leaf, variables_of(discriminator, IMAGES, Y)["params"])
-    params = normalised(raw)
+    params = normalized(raw)
     kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
     assert len(kernels) == 3 + 3 + 2 + 2
     for kernel in kernels:
@@ -221,8 +221,8 @@ def test_spectral_norm_agrees_with_svd_and_bounds_the_slope_of_the_discriminator
 
         return jnp.sqrt(jnp.sum(jax.grad(logit)(IMAGES) ** 2, axis=(1, 2, 3)))
 
-    # A 3x3 convolution whose kernel has norm 1 stretches by 3 at most, the mean of 2x2 places by
-    # 1/2, the sum over 7x7 places by 7, and the head by 1 for the score and 1 for the class.
+    # A 3x3 convolution whose kernel has norm 1 stretches by 3 at most, the mean of 2x2 positions by
+    # 1/2, the sum over 7x7 positions by 7, and the head by 1 for the score and 1 for the class.
     bound = (3 * 3 / 2 + 1 / 2) ** 2 * (3 * 3 + 1) * 7 * 2
     assert jnp.all(slopes(params) <= bound)
     assert jnp.all(slopes(raw) > bound)
@@ -301,7 +301,7 @@ class PointDiscriminator(nn.Module):
 
 
 def test_scales_and_projection_are_enough_to_learn_the_classes():
-    # Class k is a cloud in the k-th corner of a triangle; the label enters in no other way.
+    # Class k is a cloud in the k-th corner of a triangle; the label has no other effect.
     random = np.random.default_rng(0)
     angles = 2 * np.pi * np.arange(3) / 3
     corners = np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -1,4 +1,4 @@
-"""The networks of SRGAN: sizes, counts, and where a generator starts from."""
+"""The networks of SRGAN: sizes, counts, and the initial generator."""
 
 import itertools
 

@@ -35,7 +35,7 @@ def normal(*shape):
 
 
 def shapes_of(network, *inputs):
-    """Output and variables, as shapes alone."""
+    """The shapes of the output and the variables."""
     settings = {"train": True} if isinstance(network, Generator) else {}
     return jax.eval_shape(
         lambda: partial(network.init_with_output, **settings)({"params": KEY, **RNGS}, *inputs)
@@ -43,12 +43,12 @@ def shapes_of(network, *inputs):
 
 
 def variables_of(network, *inputs):
-    """Variables of the right shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Variables of the right shapes, drawn by NumPy, faster than compiling initializers."""
     _, shapes = shapes_of(network, *inputs)
     variables = jax.tree.map(lambda leaf: normal(*leaf.shape), dict(shapes))
     if "averages" in variables:
         variables["averages"] = jax.tree.map(jnp.zeros_like, variables["averages"])
-        # Numbers of their own are the strengths of noise, which start at 0.
+        # The scalars are the strengths of noise, which start at 0.
         variables["params"] = jax.tree.map(
             lambda leaf: leaf if leaf.ndim else jnp.zeros(()), variables["params"]
         )
@@ -75,7 +75,7 @@ def test_a_modulated_convolution_has_other_weights_for_every_image(demodulate):
     params = jax.tree.map(
         lambda leaf: normal(*leaf.shape), jax.eval_shape(layer.init, KEY, x, w)["params"]
     )
-    # As the paper writes it: the weights of each image, one by one.
+    # As in the paper: the weights of each image, one by one.
     styles = w @ params["style"]["kernel"] / np.sqrt(2) + params["style"]["bias"]
     kernels = styles[:, None, None, :, None] * params["kernel"] / np.sqrt(9 * 7)
     if demodulate:
@@ -177,7 +177,7 @@ def test_styles_are_mixed_in_training(painted):
 def test_truncation_leads_to_the_mean_style(painted):
     images, _ = painted
     none, half, whole = (images[f"psi {psi}"] for psi in (0, 0.5, 1))
-    # Without noise strengths, what is left of z is its style.
+    # Without noise, the output depends on z through the style only.
     assert jnp.all(jnp.any(whole[1:] != whole[:1], axis=(1, 2, 3)))
     np.testing.assert_allclose(half, images["half way"], rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(*(none[i : i + 1] for i in (0, 1)))

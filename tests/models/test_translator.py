@@ -49,7 +49,7 @@ def test_the_output_is_an_image_and_blocks_add_to_what_comes_in():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 8, 1)), jnp.float32)
     deep, flat = (translator.Generator(width=2, blocks=blocks) for blocks in (1, 0))
     params = variables_of(deep, x)["params"]
-    # Normalisation makes constant images 0, so a block with kernels of 0 adds nothing.
+    # Normalization makes constant images 0, so a block with kernels of 0 adds nothing.
     idle = params | {name: jax.tree.map(jnp.zeros_like, params[name]) for name in BLOCK}
     short = {name: params[name] for name in params if name not in (*BLOCK, LAST)}
     short["Conv_3"] = params[LAST]
@@ -72,7 +72,7 @@ def test_the_border_is_mirrored():
     np.testing.assert_array_equal(padded[3:7, 7:], picture[:, 2::-1])
 
 
-def test_instance_normalisation_is_that_of_each_channel_of_each_image():
+def test_instance_normalization_is_that_of_each_channel_of_each_image():
     x = np.random.default_rng(0).normal(3, 2, size=(2, 5, 4, 3)).astype(np.float32)
     mean, variance = x.mean(axis=(1, 2), keepdims=True), x.var(axis=(1, 2), keepdims=True)
     made, variables = InstanceNorm().init_with_output(jax.random.key(0), x)

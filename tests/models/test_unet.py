@@ -34,7 +34,7 @@ def test_the_papers_network_has_as_many_weights_as_the_papers():
     _, variables = shapes_of(unet.Generator(), jnp.ones((1, 256, 256, 3)))
     widths = [3, 64, 128, 256, 512, 512, 512, 512, 512]
     down = sum(16 * a * b + b for a, b in pairwise(widths))
-    # On the way up each stage but the first also sees that of its size.
+    # On the way up, each stage but the first also gets the features of the same size.
     inputs = [512, 1024, 1024, 1024, 1024, 512, 256, 128]
     up = sum(16 * a * b + b for a, b in zip(inputs, [*widths[7:0:-1], 3], strict=True))
     assert count(variables["params"]) == down + up
@@ -55,13 +55,13 @@ def test_the_output_is_an_image_and_dropout_is_its_noise():
     first, second = jax.jit(noisy)(jax.random.split(KEY))
     assert np.abs(first).max() <= 1
     assert np.abs(first - second).mean() > 0.01
-    # Without dropout, it asks for no random stream.
+    # Without dropout, it needs no random stream.
     shapes_of(unet.Generator(width=4, stages=3, dropout=0.0), y)
     jax.eval_shape(unet.Generator(width=4, stages=3, dropout=0.0).apply, variables, y)
 
 
 def test_skips_hand_details_past_the_middle():
-    """A pixel of x depends on the same pixel of y, and its neighbours, more than on others."""
+    """A pixel of x depends on the same pixel of y, and its neighbors, more than on others."""
     y = jnp.asarray(RANDOM.normal(size=(1, 16, 16, 1)), jnp.float32)
     at = np.arange(2, 14)
 
@@ -72,14 +72,14 @@ def test_skips_hand_details_past_the_middle():
         return jax.vmap(jax.grad(pixel), (None, 0))(y, at)[:, 0, :, :, 0]
 
     def sharpness(slopes):
-        """Of the slope by a pixel's neighbourhood, as a multiple of that by all pixels."""
+        """The gradient with respect to a pixel's neighborhood, relative to that of all pixels."""
         slopes = np.abs(slopes)
         near = [s[i - 1 : i + 2, i - 1 : i + 2] for i, s in zip(at, slopes, strict=True)]
         return np.mean(near) / np.mean(slopes)
 
     with_skips, without = jax.jit(lambda: (slopes(True), slopes(False)))()
     assert sharpness(with_skips) > 2.2  # 2.5
-    assert sharpness(without) < 1.6  # 1.3: only borders tell where in the image something is
+    assert sharpness(without) < 1.6  # 1.3: only borders show where in the image something is
 
 
 def test_what_does_not_fit_is_refused():

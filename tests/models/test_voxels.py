@@ -29,7 +29,7 @@ def test_shapes(side, normalization):
     )
     assert logits.shape == (2,)
     assert ("batch_stats" in g) == (normalization == "batch")
-    # The first stage of the discriminator has no normalisation.
+    # The first stage of the discriminator has no normalization.
     assert ("batch_stats" in d) == (normalization == "batch" and side > 8)
     coarsest = 2 * side // 8
     assert g["params"]["Dense_0"]["kernel"].shape == (8, 4**3 * coarsest)
@@ -37,8 +37,8 @@ def test_shapes(side, normalization):
 
 
 def test_parameter_counts_are_those_of_the_paper():
-    # Section 3.1: 200 latents, stages of 512, 256, 128 and 64 channels, windows of 4x4x4. Layers
-    # before a batch normalisation have no bias, and each normalisation has two numbers a channel.
+    # Section 3.1: 200 latents, stages of 512, 256, 128 and 64 channels, kernels of 4x4x4. Layers
+    # before a batch normalization have no bias, and each normalization has two per channel.
     weights = 4**3 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 1)
     _, g = shapes_of(voxels.Generator(), jnp.ones((1, 200)))
     scales = 2 * (512 + 256 + 128 + 64)

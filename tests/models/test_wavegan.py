@@ -66,7 +66,7 @@ def test_phase_shuffle_shifts_and_reflects():
     candidates = np.stack([padded[:, 2 - k : 9 - k] for k in range(-2, 3)])
     matches = (candidates == shuffled).all(axis=(2, 3))
     assert (matches.sum(axis=0) == 1).all()
-    assert (matches.sum(axis=1) > 20).all()  # 40 of each in the mean, with a deviation of 6
+    assert (matches.sum(axis=1) > 20).all()  # 40 of each on average, with a standard deviation of 6
     np.testing.assert_array_equal(candidates[2], x)
 
 

@@ -87,7 +87,9 @@ def test_flags_make_every_game(name):
     experiment = build(config, known)
     state = jax.eval_shape(experiment.gan.init, jax.random.key(0), example(known))
     if config.recipe not in ("cyclegan", "srgan"):  # whose steps take ten seconds to trace
-        batch = jax.tree.map(partial(np.repeat, repeats=2 * config.optimization.d_steps, axis=0), example(known))
+        batch = jax.tree.map(
+            partial(np.repeat, repeats=2 * config.optimization.d_steps, axis=0), example(known)
+        )
         after, metrics = jax.eval_shape(experiment.gan.train_step, state, batch)
         assert jax.tree.structure(after) == jax.tree.structure(state)
         assert {"g_loss", "d_loss"} <= set(metrics)

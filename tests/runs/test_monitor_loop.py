@@ -54,7 +54,7 @@ def test_what_is_wrong_is_written_down(frozen):
 @pytest.mark.parametrize("stop", [400, 700])
 def test_a_run_that_was_stopped_says_what_one_that_was_not_says(frozen, tmp_path, stop, capfd):
     config, expected = frozen
-    stopped = config.replace( workdir=str(tmp_path / "run"))
+    stopped = config.replace(workdir=str(tmp_path / "run"))
     loop.run(stopped.replace(steps=stop))
     late = {"step": stop + 50, "state": "collapse", "level": "warning", "text": "done again"}
     with (tmp_path / "run" / "monitor.jsonl").open("a") as file:

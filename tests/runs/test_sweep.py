@@ -51,7 +51,10 @@ def trained(tmp_path_factory):
 
 def test_members_are_the_combinations_of_all_values_and_seeds():
     config = make(seed=5, seeds=2, sweep="d_lr=1e-4,2e-4,beta1=0,0.5")
-    actual = [(member.optimization.d_lr, member.optimization.beta1, member.run.seed) for member in members(config)]
+    actual = [
+        (member.optimization.d_lr, member.optimization.beta1, member.run.seed)
+        for member in members(config)
+    ]
     expected = [(lr, beta, seed) for lr in (1e-4, 2e-4) for beta in (0, 0.5) for seed in (5, 6)]
     assert actual == expected
     assert members(make(seed=5)) == [make(seed=5)]
@@ -129,9 +132,9 @@ def test_seeds_that_were_stopped_at_once_go_on_and_are_told_one_by_one_and_toget
 @pytest.mark.slow  # test_train.py stops a single run
 def test_a_population_that_was_stopped_ends_in_the_bits_of_one_that_was_not(trained, tmp_path):
     config, expected, _ = trained
-    config = config.replace( workdir=str(tmp_path / "run"), steps=10)
+    config = config.replace(workdir=str(tmp_path / "run"), steps=10)
     sweep.run(config)
-    result = sweep.run(config.replace( steps=20))
+    result = sweep.run(config.replace(steps=20))
     assert digest(result.state) == digest(expected.state)
     assert len(result.state.g.step.sharding.device_set) == 4
     assert result.table == expected.table
@@ -140,7 +143,7 @@ def test_a_population_that_was_stopped_ends_in_the_bits_of_one_that_was_not(trai
 @pytest.mark.slow  # a quarter of a minute
 def test_a_member_that_diverges_is_reported_and_the_others_go_on(tmp_path, capfd):
     config = make(**RING, **TAME, parallel="jit", steps=60, workdir=str(tmp_path / "run"))
-    config = config.replace( clip_weights=0.0, sweep="g_lr=1e-3,1e30,2e-3")
+    config = config.replace(clip_weights=0.0, sweep="g_lr=1e-3,1e30,2e-3")
     result = sweep.run(config)
     assert "member 1 (g_lr=1e+30) diverged before step" in capfd.readouterr().err
     states = [member(result.state.g.params, i) for i in range(3)]
@@ -159,7 +162,7 @@ def test_a_member_that_diverges_is_reported_and_the_others_go_on(tmp_path, capfd
 
 def test_a_population_of_which_no_member_is_left_says_so(tmp_path):
     config = make(**RING, **TAME, parallel="jit", steps=60, workdir=str(tmp_path / "run"))
-    config = config.replace( clip_weights=0.0, sweep="g_lr=1e30,2e30")
+    config = config.replace(clip_weights=0.0, sweep="g_lr=1e30,2e30")
     with pytest.raises(loop.DivergedError, match="no member is left"):
         sweep.run(config)
 
@@ -195,7 +198,7 @@ def test_whatever_can_be_swept_makes_a_difference():
     for i, name in enumerate(SWEEPABLE):
         table[name][i + 1] /= 2
     facts = Facts((2,))
-    gan = population(lambda s: build(config.replace( **s), facts).gan, table)
+    gan = population(lambda s: build(config.replace(**s), facts).gan, table)
     x = np.random.default_rng(0).normal(size=(2, 16, 2)).astype(np.float32)
     keys = jax.random.wrap_key_data(jnp.zeros((len(SWEEPABLE) + 1, 2), jnp.uint32))
     state = jaxgan.jit(gan).init(keys, Batch(x[0]))

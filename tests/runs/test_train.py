@@ -157,7 +157,7 @@ def test_lines_about_steps_that_are_done_again_are_dropped(tmp_path):
     path = tmp_path / "metrics.jsonl"
     with path.open("a") as file:
         file.write('{"step": 30, "d_loss": 1.0}\n{"step": 4')  # cut short by the end of a machine
-    loop.run(config.replace( steps=40))
+    loop.run(config.replace(steps=40))
     steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
     assert steps == [10, 20, 30, 40]
 
@@ -210,7 +210,7 @@ def test_a_workdir_of_another_run_is_refused_with_the_difference(tmp_path):
     loop.run(config)
     before = (tmp_path / "flags.txt").read_text()
     with pytest.raises(ConfigError, match=r"--seed=0 \(now 1\)"):
-        loop.run(config.replace( seed=1))
+        loop.run(config.replace(seed=1))
     assert (tmp_path / "flags.txt").read_text() == before
 
 

@@ -12,6 +12,7 @@ from jaxgan.runs.measures.distribution import Comparison
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.settings import METRICS, ConfigError
 from jaxgan.runs.show import pictures
+from jaxgan.runs.show.grids import grid
 from jaxgan.runs.trained import Trained, walk
 from jaxgan.runs.variants import VARIANTS
 
@@ -225,7 +226,7 @@ class Evaluation:
 
 
 def _save_grid(images: np.ndarray, path: Path, columns: int) -> None:
-    pictures.save(pictures.grid(images, columns), path)
+    pictures.save(grid(images, columns), path)
 
 
 def _rounded(values: np.ndarray) -> list:

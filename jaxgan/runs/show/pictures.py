@@ -1,4 +1,4 @@
-"""Pictures as files: grids of samples, labels above them, and how they changed."""
+"""Pictures as files, labels above them, and how they changed."""
 
 import io
 import math
@@ -13,28 +13,6 @@ _GIF_FRAMES = 100
 _GIF_SIDE = 640
 _GIF_MILLISECONDS = 150
 _LABEL_HEIGHT = 16
-
-
-def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
-    """Put images side by side.
-
-    Args:
-        images: uint8 `[N, H, W, C]`, C being 1 or 3.
-        columns: images in a row; about as many as rows if None.
-        gap: black pixels between two images.
-
-    Returns:
-        uint8 `[H', W', 3]`.
-    """
-    count, height, width, _ = images.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    page = np.zeros((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), np.uint8)
-    for i, image in enumerate(images):
-        top = gap + i // columns * (height + gap)
-        left = gap + i % columns * (width + gap)
-        page[top : top + height, left : left + width] = image
-    return page
 
 
 def labelled(blocks: list[np.ndarray], labels: list[str], columns: int = 1) -> np.ndarray:

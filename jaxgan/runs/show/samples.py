@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxgan import data
 from jaxgan.data import notes
-from jaxgan.runs.show import pictures
+from jaxgan.runs.show.grids import grid
 
 
 def show(samples: Any, columns: int | None = None) -> np.ndarray:
@@ -33,7 +33,7 @@ def show(samples: Any, columns: int | None = None) -> np.ndarray:
             from jaxgan.runs.show import solids
 
             return solids.picture(samples, columns)
-    return pictures.grid(as_uint8(samples), columns)
+    return grid(as_uint8(samples), columns)
 
 
 def as_uint8(samples: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ def stacked_rows(rows: list[np.ndarray], columns: int) -> np.ndarray:
     missing = -count % columns  # in the last row of the page, where there is black
     rows = [np.concatenate([row, np.zeros_like(row[:missing])]) for row in rows]
     parts = [row[start : start + columns] for start in range(0, count, columns) for row in rows]
-    return pictures.grid(np.concatenate(parts), columns)
+    return grid(np.concatenate(parts), columns)
 
 
 def _enlarged(images: np.ndarray, factor: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxgan.data import to_unit
-from jaxgan.runs.show.pictures import grid
+from jaxgan.runs.show.grids import grid
 
 _SIDE = 96
 # Directions in depth, height (downwards) and width: seen from the front, above and the right.

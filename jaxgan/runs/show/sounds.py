@@ -10,7 +10,8 @@ import matplotlib as mpl
 import numpy as np
 
 from jaxgan.runs.files import write_whole
-from jaxgan.runs.show.pictures import grid, labelled
+from jaxgan.runs.show.grids import grid
+from jaxgan.runs.show.pictures import labelled
 
 _WINDOW = 256
 _SIDE = 96

@@ -26,7 +26,7 @@ def _build(setup: Setup) -> Experiment:
     dense, width = maker.shared.model == "mlp", maker.shared.width
     body = None if dense else maker.encoder(_FEATURES)
     d = maker.d(joint.Discriminator(body, (2 * width, width) if dense else (_FEATURES,)))
-    keywords = setup.few("latent", "penalty", "penalty_weight")
+    keywords = setup.few("latent", "penalty", "penalty_weight", "penalty_every")
     gan = recipes.bigan(g, e, d, stochastic=stochastic, **keywords)
     return autoencoder.experiment(setup, gan, g, e)
 

@@ -24,7 +24,8 @@ from jaxgan.runs.variants.variant import (
 _DERIVED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "outlines": domains.outlines,
     "silhouettes": domains.silhouettes,
-    "grey": domains.grey,
+    "gray": domains.gray,
+    "grey": domains.gray,
     "colored": lambda x: np.repeat(x.max(axis=-1, keepdims=True), 3, axis=-1),
 }
 

@@ -25,6 +25,7 @@ class Settings:
     code_categories: int = setting(10, "values of the categorical code", low=1)
     code_continuous: int = setting(2, "how many continuous codes", low=0)
     code_weight: float = setting(1.0, "weight of the categorical code's information", low=0.0)
+    continuous_weight: float = setting(0.1, "weight of the continuous codes' information", low=0.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ def _build(setup: Setup) -> Experiment:
     g_module, d_module = setup.maker.pair()
     g = setup.maker.g(g_module)
     d = setup.maker.d(d_module.clone(classes=codes.features))
-    gan = recipes.infogan(g, d, codes=codes, code_weight=own.code_weight, **setup.keywords)
+    weights = {"code_weight": own.code_weight, "continuous_weight": own.continuous_weight}
+    gan = recipes.infogan(g, d, codes=codes, **weights, **setup.keywords)
     latent = latents.concatenate(setup.latent, codes.latent)
     return Experiment(gan, g, latent, _Reader(codes, output(d, 1)))
 

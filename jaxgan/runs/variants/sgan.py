@@ -17,7 +17,9 @@ class Settings:
 
     class_weight: float = setting(1.0, "weight of the classes", low=0.0)
     labelled: int = few_labels.labelled()
-    feature_matching: bool = setting(True, "let G match the mean of D's features, and not fool D")
+    feature_matching: bool = setting(
+        True, "let G match the mean of D's features, and not fool D", former=(False,)
+    )
 
 
 def _build(setup: Setup) -> Experiment:

@@ -1,4 +1,4 @@
-"""Memorisation: how near samples come to the examples that the generator was trained with."""
+"""Nearest neighbors, to detect memorized training examples."""
 
 from typing import Any, NamedTuple
 
@@ -10,13 +10,13 @@ from jax import lax
 from jaxgan.metrics.checks import MetricError, check_features
 from jaxgan.metrics.pairs import over_chunks, squared_distances
 
-__all__ = ["Neighbours", "nearest"]
+__all__ = ["Neighbors", "nearest"]
 
-# What is in memory as float64 at a time: whole data sets of images would not fit.
+# How much is in memory as float64 at a time: whole data sets of images would not fit.
 _QUERIES, _REFERENCES = 256, 10_000
 
 
-class Neighbours(NamedTuple):
+class Neighbors(NamedTuple):
     """The nearest reference of each query.
 
     Attributes:
@@ -28,13 +28,13 @@ class Neighbours(NamedTuple):
     which: np.ndarray
 
 
-def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
-    """Find the nearest reference of each query, among all of them.
+def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
+    """Find the nearest reference of each query.
 
         l1: sum |q - r|,    l2: (sum (q - r)^2)^(1/2)
 
-    Exact: the distance of a copy is 0. In pixels a shift of one pixel already makes a copy look
-    new, which features do not.
+    The search is exact, and the distance of a copy is 0. Compare pixels and features: in pixels, a
+    copy that is shifted by one pixel already seems new.
 
     Args:
         queries: `[N, ...]`, images or features.
@@ -45,7 +45,14 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
         Distances, in the unit of the values, and indices.
 
     Raises:
-        MetricError: another norm, values that are not finite, or examples of different shapes.
+        MetricError: if the norm is another one, values are not finite, or shapes differ.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxgan.metrics import nearest
+        >>> distance, which = nearest(np.array([[3.0, 4.0]]), np.array([[9.0, 9.0], [0.0, 0.0]]))
+        >>> distance.tolist(), which.tolist()
+        ([5.0], [1])
     """
     if norm not in ("l1", "l2"):
         raise MetricError(f"there is no norm {norm!r}; choose l1 or l2")
@@ -62,22 +69,22 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbours:
     for start in range(0, len(references), _REFERENCES):
         part = references[start : start + _REFERENCES]
         distance, which = over_chunks(search, queries, part, chunk=_QUERIES)
-        new = Neighbours(distance, which + start)
+        new = Neighbors(distance, which + start)
         found = new if found is None else _nearer(found, new)
     assert found is not None  # there is at least one reference
     return found
 
 
-def _nearer(a: Neighbours, b: Neighbours) -> Neighbours:
+def _nearer(a: Neighbors, b: Neighbors) -> Neighbors:
     closer = b.distance < a.distance
-    return Neighbours(*(np.where(closer, y, x) for x, y in zip(a, b, strict=True)))
+    return Neighbors(*(np.where(closer, y, x) for x, y in zip(a, b, strict=True)))
 
 
 @jax.jit
 def _nearest_l2(queries: jax.Array, references: jax.Array) -> tuple[jax.Array, jax.Array]:
     distances = squared_distances(queries, references)
     index = jnp.argmin(distances, axis=1)
-    # Taken again as a difference: what is left of two large products is not exact.
+    # Computed again from the difference: a difference of two large products is not exact.
     difference = queries - references[index]
     return jnp.sqrt(jnp.sum(difference * difference, axis=1)), index
 
