@@ -1,6 +1,6 @@
 """How long a step takes on many devices, from what it takes on one and from what it has to send.
 
-    python benchmarks/scaling.py --flagfile=experiments/presets/dcgan_digits.flags \
+    python benchmarks/scaling.py --preset=dcgan_digits \
         --shape=28,28,1 --step_ms=77 --link_gb_per_s=50 --latency_us=1
 
 A model, not a measurement: weak scaling (the same examples on every device, so `--batch_size` is
@@ -9,27 +9,24 @@ are those of the networks that the flags describe. docs/multi_host.md discusses 
 """
 
 import math
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from absl import app, flags
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-
-import config as settings
-from build import Facts, build
-from config import Config
+from absl import flags
 
 from jaxgan import Batch
+from jaxgan.runs.build import build
+from jaxgan.runs.commands.entry import define_preset, errors_in_one_line, start
+from jaxgan.runs.config import Config
+from jaxgan.runs.flags import define, define_settings, from_flags
+from jaxgan.runs.networks import Facts
 
 DEVICES = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 class Link(NamedTuple):
-    """What connects two neighbours: bytes per second in one direction, and seconds per message."""
+    """What connects two neighbors: bytes per second in one direction, and seconds per message."""
 
     bytes_per_second: float
     seconds: float
@@ -73,7 +70,7 @@ def table(
         examples: real examples in a step on one device.
         link: what the devices send over.
         algorithm: of `all_reduce`.
-        extra: all-reduces too small for their bytes to matter, as of synchronised batch norm.
+        extra: all-reduces too small for their bytes to matter, as of synchronized batch norm.
     """
     lines = [
         "| devices | all-reduce, ms | step, ms | images/s | efficiency |",
@@ -91,36 +88,38 @@ def table(
 
 
 def define_flags() -> None:
-    """Define the flags of this script, beside those of a run."""
-    flags.DEFINE_list("shape", ["28", "28", "1"], "shape of an image: height, width, channels")
-    flags.DEFINE_integer("classes", 10, "classes of the data, for --conditional", lower_bound=1)
-    flags.DEFINE_float("step_ms", None, "measured time of a step on one device", required=True)
-    flags.DEFINE_float(
-        "link_gb_per_s", 50.0, "what a device sends, in one direction", lower_bound=1e-3
-    )
-    flags.DEFINE_float("latency_us", 1.0, "of a message to a neighbour", lower_bound=0.0)
-    flags.DEFINE_enum("algorithm", "ring", ["ring", "tree"], "of the all-reduce")
-    flags.DEFINE_integer(
-        "small_all_reduces", 0, "others in a step, as of synchronised batch norm", lower_bound=0
-    )
+    """Define the flags of this script, and those of a run."""
+    define_preset()
+    shape = "shape of an image: height, width, channels"
+    flags.DEFINE_list("shape", ["28", "28", "1"], shape, module_name="flags of this command")
+    define("classes", int, "classes of the data, for --conditional", default=10, low=1)
+    define("step_ms", float, "measured time of a step on one device", required=True)
+    define("link_gb_per_s", float, "what a device sends, in one direction", default=50.0, low=1e-3)
+    define("latency_us", float, "of a message to a neighbor", default=1.0, low=0.0)
+    algorithms = ("ring", "tree")
+    define("algorithm", str, "of the all-reduce", default=algorithms[0], choices=algorithms)
+    text = "others in a step, as of synchronized batch norm"
+    define("small_all_reduces", int, text, default=0, low=0)
+    define_settings()
 
 
-def main(argv: list[str]) -> None:
+def run(argv: list[str]) -> None:
     """Print the table that the flags ask for."""
     del argv
-    values, config = flags.FLAGS, settings.from_flags()
-    counts = parameters(config, tuple(int(side) for side in values.shape), values.classes)
-    sizes = [4.0 * counts["d"]] * config.d_steps + [4.0 * counts["g"]]
+    values = flags.FLAGS
+    with errors_in_one_line():
+        config = from_flags()
+        counts = parameters(config, tuple(int(side) for side in values.shape), values.classes)
+    optimization = config.optimization
+    sizes = [4.0 * counts["d"]] * optimization.d_steps + [4.0 * counts["g"]]
     print(f"G {counts['g']:,} and D {counts['d']:,} float32 parameters and statistics, ", end="")
     print(f"{sum(sizes) / 1e6:.2f} MB averaged in a step, by {values.algorithm}\n")
     link = Link(values.link_gb_per_s * 1e9, values.latency_us * 1e-6)
-    examples = config.batch_size * config.d_steps
+    examples = optimization.batch_size * optimization.d_steps
     extra = values.small_all_reduces
     lines = table(values.step_ms / 1e3, sizes, examples, link, values.algorithm, extra)
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    settings.define_flags()
-    define_flags()
-    app.run(main, flags_parser=settings.parse_flags)
+    start(run, define_flags)

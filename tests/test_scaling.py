@@ -2,8 +2,9 @@
 
 import pytest
 import scaling
-from config import Config
 from scaling import Link
+
+from jaxgan.runs.config import make
 
 SLOW = Link(bytes_per_second=1e6, seconds=0.5)
 
@@ -22,7 +23,7 @@ def test_an_all_reduce_takes_its_bytes_and_its_messages(devices, algorithm, seco
 
 
 def test_the_parameters_are_those_of_the_networks():
-    counts = scaling.parameters(Config(model="mlp", width=8, latent_dim=4), (2,), classes=1)
+    counts = scaling.parameters(make(model="mlp", width=8, latent_dim=4), (2,), classes=1)
     generator = (4 * 8 + 8) + (8 * 16 + 16) + (16 * 2 + 2)
     discriminator = (2 * 16 + 16) + (16 * 8 + 8) + (8 * 1 + 1)
     assert counts == {"g": generator, "d": discriminator}

@@ -1,30 +1,26 @@
 """What is compared: settings of `experiments/train.py`, and the PyTorch networks they stand for."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 
 import jax
 import numpy as np
 import torch_networks as peers
-from build import Facts
-from config import Config
 from torch_training import Trainer
 
 from jaxgan.data import Dataset
 from jaxgan.models.sizes import IMAGE_SIZES
+from jaxgan.runs.config import Config, make
+from jaxgan.runs.networks import Facts
 
 _IMAGES = 2048
 
 CASES: dict[str, tuple[Config, tuple[int, int, int]]] = {
-    "dcgan_32": (Config(width=64, ema_decay=0.0), (32, 32, 3)),
-    "dcgan_64": (Config(width=64, ema_decay=0.0), (64, 64, 3)),
-    "dense": (Config(model="mlp", width=256, one_batch=True, ema_decay=0.0), (28, 28, 1)),
+    "dcgan_32": (make(width=64, ema_decay=0.0), (32, 32, 3)),
+    "dcgan_64": (make(width=64, ema_decay=0.0), (64, 64, 3)),
+    "dense": (make(model="mlp", width=256, one_batch=True, ema_decay=0.0), (28, 28, 1)),
     "wgan_gp": (
-        Config(
+        make(
             width=64,
             loss="wasserstein",
             penalty="gradient_penalty",
@@ -53,26 +49,28 @@ def networks(config: Config, shape: tuple[int, int, int]):
     """The generator and the discriminator in PyTorch."""
     size, _, channels = shape
     image = (channels, size, size)
-    width = config.width
-    if config.model == "mlp":
+    settings = config.networks
+    width, latent = settings.width, settings.latent_dim
+    if settings.model == "mlp":
         pixels = int(np.prod(image))
-        generator = peers.Dense(config.latent_dim, [width, 2 * width], image)
+        generator = peers.Dense(latent, [width, 2 * width], image)
         return generator, peers.Dense(pixels, [2 * width, width], None)
     side, stages = IMAGE_SIZES[size]
     widths = [width * 2**stage for stage in range(stages)]
-    generator = peers.DCGANGenerator(config.latent_dim, side, widths[::-1], channels)
-    return generator, peers.DCGANDiscriminator(side, widths, channels, config.d_norm)
+    generator = peers.DCGANGenerator(latent, side, widths[::-1], channels)
+    return generator, peers.DCGANDiscriminator(side, widths, channels, settings.d_norm)
 
 
 def trainer(config: Config, generator: Any, discriminator: Any, **settings: Any) -> Trainer:
     """The PyTorch side of a case."""
+    objective, optimization = config.objective, config.optimization
     return Trainer(
         generator,
         discriminator,
-        loss=config.loss,
-        penalty_weight=config.penalty_weight if config.penalty != "none" else 0.0,
-        one_batch=config.one_batch,
-        learning_rates=(config.g_lr, config.d_lr),
+        loss=objective.loss,
+        penalty_weight=objective.penalty_weight if objective.penalty != "none" else 0.0,
+        one_batch=objective.one_batch,
+        learning_rates=(optimization.g_lr, optimization.d_lr),
         **settings,
     )
 

@@ -1,6 +1,6 @@
 """jaxgan beside PyTorch: python benchmarks/peers/compare.py, after pip install -r requirements.txt.
 
-Both train the same networks with the same loss, optimiser and batch, on images that lie in memory
+Both train the same networks with the same loss, optimizer and batch, on images that lie in memory
 as uint8, and each draws its own batches and noise. First it is checked that they do the same work
 (`equality.py`). Then blocks of steps of either take turns, so that whatever else the machine does
 meets both; a ratio above 1 says how many times faster jaxgan is. Each side has a process of its
@@ -9,7 +9,6 @@ own, for beside PyTorch's threads in one process XLA's ran up to a third slower.
 jaxgan runs as `experiments/train.py` runs it: blocks of steps in one compiled call.
 """
 
-import dataclasses
 import json
 import multiprocessing
 import platform
@@ -25,12 +24,12 @@ import jax
 import numpy as np
 import torch
 from absl import app, flags
-from build import build
-from devices import compile_steps
-from feed import feed
 from tqdm import tqdm
 
 import jaxgan
+from jaxgan.runs.build import build
+from jaxgan.runs.data import feed_of
+from jaxgan.runs.devices import compile_steps
 
 _CASES = flags.DEFINE_list("cases", list(cases.CASES), "which to compare")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "examples per update", lower_bound=1)
@@ -46,8 +45,7 @@ _JSON = flags.DEFINE_string("json", "", "file to write the numbers to as well")
 
 def jaxgan_block(config, shape) -> Callable[[int], Callable[[], None]]:
     """`steps -> block`, a call of which trains so many steps and waits for them."""
-    dataset = cases.images(shape)
-    batches = feed(dataset, config.d_steps * config.batch_size, flip=False, device_gb=4.0)
+    batches = feed_of(config, cases.images(shape))
     gan, batches = compile_steps(
         build(config, cases.facts(shape)).gan, batches, "jit", jax.devices()
     )
@@ -57,7 +55,7 @@ def jaxgan_block(config, shape) -> Callable[[int], Callable[[], None]]:
     def of(steps: int) -> Callable[[], None]:
         def block() -> None:
             nonlocal state, step
-            items = batches.items(config.seed, step, steps)
+            items = batches.items(config.run.seed, step, steps)
             state, metrics = gan.train_step(state, (batches.source, items))
             jax.block_until_ready((state, metrics))
             step += steps
@@ -81,13 +79,13 @@ def torch_block(config, shape, device: str) -> Callable[[int], Callable[[], None
         autocast=_PRECISION.value == "bfloat16",
     )
     x = torch.from_numpy(cases.images(shape).x.transpose(0, 3, 1, 2).copy()).to(device)
-    size = config.batch_size
+    size, d_steps = config.optimization.batch_size, config.optimization.d_steps
 
     def noise() -> torch.Tensor:
-        return torch.randn(size, config.latent_dim, device=device)
+        return torch.randn(size, config.networks.latent_dim, device=device)
 
     def step() -> None:
-        for _ in range(config.d_steps):
+        for _ in range(d_steps):
             real = x[torch.randint(len(x), (size,), device=device)].float() / 127.5 - 1
             mix = torch.rand(size, 1, 1, 1, device=device)
             trainer.d_step(real.contiguous(memory_format=layout), noise(), mix)
@@ -109,8 +107,7 @@ def work(connection, side: str, name: str, argv: list[str]) -> None:
     """The process of one side: told how many steps, it trains them and answers the seconds."""
     flags.FLAGS(argv)
     config, shape = cases.CASES[name]
-    settings = {"batch_size": _BATCH_SIZE.value, "precision": _PRECISION.value}
-    config = dataclasses.replace(config, **settings)
+    config = config.replace(batch_size=_BATCH_SIZE.value, precision=_PRECISION.value)
     if side == "jaxgan":
         blocks = jaxgan_block(config, shape)
     else:

@@ -9,10 +9,10 @@ import numpy as np
 import optax
 import torch
 import torch_networks as peers
-from architectures import networks
 
 import jaxgan
 from jaxgan import Batch, losses, nets, penalties
+from jaxgan.runs.networks import MODELS, Maker
 
 TOLERANCE = 1e-3
 """An update is about a thousandth of a weight: of the weights this is a millionth."""
@@ -35,7 +35,8 @@ def differences(name: str) -> dict[str, float]:
 
 def _differences(name):
     config, shape = cases.CASES[name]
-    z = jax.random.normal(jax.random.key(1), (_BATCH, config.latent_dim), jnp.float64)
+    shared, objective, optimization = config.networks, config.objective, config.optimization
+    z = jax.random.normal(jax.random.key(1), (_BATCH, shared.latent_dim), jnp.float64)
     mix_key = jax.random.key(2)
     mix = jax.random.uniform(mix_key, (_BATCH, 1, 1, 1), jnp.float64)
     x = cases.images(shape, seed=3).x[:_BATCH] / 127.5 - 1
@@ -44,15 +45,17 @@ def _differences(name):
         del key
         return penalties.gradient_penalty(critic, real, fake, mix_key)
 
+    maker = Maker(MODELS[shared.model], shared, config.own_of_model, cases.facts(shape))
+    betas = {"b1": optimization.beta1, "b2": optimization.beta2}
     gan = jaxgan.recipes.gan(
-        *map(nets.from_linen, networks(config, cases.facts(shape), dtype=jnp.float64)),
+        *(nets.from_linen(module.clone(dtype=jnp.float64)) for module in maker.pair()),
         latent=lambda key, n: z[:n],
-        g_optimizer=optax.adam(config.g_lr, b1=config.beta1, b2=config.beta2),
-        d_optimizer=optax.adam(config.d_lr, b1=config.beta1, b2=config.beta2),
-        loss=getattr(losses, config.loss)(),
-        penalty=penalty if config.penalty != "none" else None,
-        penalty_weight=config.penalty_weight,
-        one_batch=config.one_batch,
+        g_optimizer=optax.adam(optimization.g_lr, **betas),
+        d_optimizer=optax.adam(optimization.d_lr, **betas),
+        loss=getattr(losses, objective.loss)(),
+        penalty=penalty if objective.penalty != "none" else None,
+        penalty_weight=objective.penalty_weight,
+        one_batch=objective.one_batch,
     )
     start = gan.init(jax.random.key(0), Batch(x))
     start = jax.tree.map(lambda a: a.astype(jnp.float64) if a.dtype == np.float32 else a, start)

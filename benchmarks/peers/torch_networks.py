@@ -54,7 +54,7 @@ class DCGANDiscriminator(nn.Module):
             for i, (before, after) in enumerate(zip(inputs, widths, strict=True))
         )
         self.norms = nn.ModuleList(
-            # One group is layer normalisation over channels and space, with a scale per channel.
+            # One group is layer normalization over channels and space, with a scale per channel.
             nn.GroupNorm(1, width, eps=1e-6) if self.layer_norm else nn.BatchNorm2d(width)
             for width in widths[1:]
         )

@@ -36,7 +36,7 @@ LOSSES = {
 
 
 class Trainer:
-    """Both players and their optimisers.
+    """Both players and their optimizers.
 
     Args:
         generator: z `[B, latent]` to images.

@@ -10,15 +10,16 @@ import sys
 import time
 from pathlib import Path
 
-from jaxgan.runs import hosts
 import jax
-from jaxgan.runs.training import loop
 import numpy as np
 import pytest
 from absl import flags
-from jaxgan.runs.config import Config, ConfigError, make
 
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.runs import hosts
+from jaxgan.runs.commands import entry, train
+from jaxgan.runs.config import ConfigError, make
+from jaxgan.runs.training import loop
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 240  # seconds, after which a process is killed
@@ -228,6 +229,6 @@ def test_a_port_that_is_taken_is_refused():
 
 def parsed(arguments):
     values = flags.FlagValues()
-    hosts.define_flags(values)
+    train.define_hosts(values)
     values(["train.py", *arguments])
-    return values
+    return hosts.Others(**entry.given(hosts.Others._fields, values))

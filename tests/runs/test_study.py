@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from jaxgan.runs.training import loop
 import pytest
-from jaxgan.runs.commands import study
+
+from jaxgan.runs import study
 from jaxgan.runs.checks import check_settings
+from jaxgan.runs.training import loop
 
 TINY = study.Size(width=4, steps=10, rate=1.0, samples=200, split="train")
 
@@ -33,7 +34,7 @@ def test_all_runs_have_settings_that_can_be_run_and_directories_of_their_own(tmp
 def test_objectives_differ_only_in_what_makes_them_up(tmp_path):
     todo = list(study.runs(TINY, tmp_path, ["digits"], list(study.OBJECTIVES), 1))
     for field in "width", "latent_dim", "d_norm", "model", "batch_size", "steps", "ema_decay":
-        assert len({getattr(run.config, field) for run in todo}) == 1
+        assert len({run.config.flat()[field] for run in todo}) == 1
 
 
 @pytest.mark.slow  # half a minute; other tests train and measure
@@ -50,7 +51,7 @@ def test_a_run_is_trained_and_measured_once(tmp_path, monkeypatch):
     assert found["seconds"] > 0
     monkeypatch.setattr(loop, "run", lambda config: pytest.fail("trained again"))
     assert study.result(run, TINY.samples) == found
-    text = study.table("digits", [found], study.judge_of(run.config, TINY.samples))
+    text = study.table("digits", [found], study.comparison_of(run.config.data, TINY.samples))
     header, _, row, real, noise = [line.split("|")[1:-1] for line in text.splitlines()]
     assert len(header) == len(row) == len(real) == len(noise)
     assert row[0].strip() == "hinge"
@@ -67,5 +68,5 @@ def test_a_run_that_diverges_is_told(tmp_path, monkeypatch):
     found = study.result(run, TINY.samples)
     assert found["diverged"] == "d_loss is nan"
     assert json.loads((Path(run.config.run.workdir) / "result.json").read_text()) == found
-    text = study.table("digits", [found], study.judge_of(run.config, TINY.samples))
+    text = study.table("digits", [found], study.comparison_of(run.config.data, TINY.samples))
     assert "1, 1 diverged" in text

@@ -57,9 +57,9 @@ def _help(about: str) -> str:
     return "\n".join([about.strip(), *(flags.FLAGS.module_help(name) for name in ours)])
 
 
-def given(names: Iterable[str]) -> dict[str, Any]:
+def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
     """The values of flags, by their names."""
-    return {name: flags.FLAGS[name].value for name in names}
+    return {name: flag_values[name].value for name in names}
 
 
 @contextlib.contextmanager

@@ -50,7 +50,13 @@ def define_flags() -> None:
         "file to write: .png, .npz, .gif or .wav; a directory if --input is one",
         required=True,
     )
-    define_options({f"--recipe={name}": one.options for name, one in VARIANTS.items()})
+    define_sample_options()
+
+
+def define_sample_options(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flags of the options that the samples of each GAN have."""
+    groups = {f"--recipe={name}": one.options for name, one in VARIANTS.items()}
+    define_options(groups, flag_values)
 
 
 def define_checkpoint(purpose: str) -> None:
@@ -86,8 +92,10 @@ def make(trained: "Trained", key: Any, n: int, label: int | None, interpolate: i
     return trained.draw(jnp.swapaxes(z, 0, 1).reshape(n, -1), y), y
 
 
-def write(path: Path, trained: "Trained", key: Any, n: int, label, interpolate: int) -> None:
-    """Write what the ending of `path` asks for.
+def write(
+    path: Path, trained: "Trained", options: Any, key: Any, n: int, label, interpolate: int
+) -> None:
+    """Write what the ending of `path` asks for, or the picture that the GAN's options ask for.
 
     Raises:
         ConfigError: an ending that is not known, or settings that contradict each other.
@@ -96,13 +104,18 @@ def write(path: Path, trained: "Trained", key: Any, n: int, label, interpolate: 
     from jaxgan.runs.show import pictures, sounds
     from jaxgan.runs.trained import walk
 
-    how = VARIANTS[trained.config.recipe].pictures
+    variant = VARIANTS[trained.config.recipe]
+    how = variant.pictures
     if how is not None and how.condition is not None:
         raise ConfigError(
             f"--recipe={trained.config.recipe}: it makes pictures of pictures; give --input=FILE, "
             f"--input=DIRECTORY or --from_data"
         )
-    if path.suffix == ".npz":
+    if (picture := variant.draw(trained, options, key, n)) is not None:
+        if path.suffix != ".png":
+            raise ConfigError(f"--out={path}: expected a name that ends in .png")
+        pictures.save(picture, path)
+    elif path.suffix == ".npz":
         samples, y = make(trained, key, n, label, interpolate)
         is_pair = isinstance(samples, tuple)
         arrays: dict[str, Any] = {"samples": samples[0] if is_pair else samples}
@@ -134,7 +147,7 @@ def _drawn(samples: Any, columns: int | None) -> np.ndarray:
     return show(samples, columns)
 
 
-def options_of(recipe: str) -> Any:
+def options_of(recipe: str, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
     """The options of a GAN's samples that the flags give.
 
     Raises:
@@ -145,7 +158,7 @@ def options_of(recipe: str) -> Any:
     for name, variant in VARIANTS.items():
         for field in dataclasses.fields(variant.options):
             owners.setdefault(field.name, []).append(f"--recipe={name}")
-    asked = {name: value for name, value in given(owners).items() if value is not None}
+    asked = {name: value for name, value in given(owners, flag_values).items() if value is not None}
     for name, value in asked.items():
         if name not in own and value is not False:
             raise ConfigError(
@@ -171,7 +184,6 @@ def run(argv: list[str]) -> None:
         from jaxgan.runs.editing import edit_data, edit_files
         from jaxgan.runs.flags import load
         from jaxgan.runs.restore import restore
-        from jaxgan.runs.show import pictures
 
         recipe = load(values.workdir).recipe
         options = options_of(recipe)
@@ -182,12 +194,10 @@ def run(argv: list[str]) -> None:
             count = edit_files(trained, Path(values.input), path, options)
         elif values.from_data:
             edit_data(trained, values.n, path, options)
-        elif (picture := variant.draw(trained, options, key, values.n)) is not None:
-            pictures.save(picture, path)
         else:
             if values.truncation is not None:
                 trained = variant.truncate(trained, values.truncation)
-            write(path, trained, key, values.n, values.label, values.interpolate)
+            write(path, trained, options, key, values.n, values.label, values.interpolate)
     print(f"{count} samples after {trained.step} steps: {path}")
 
 

@@ -5,6 +5,10 @@ from the newest checkpoint. Several processes that train together are started wi
 and told of each other by --coordinator.
 """
 
+from functools import partial
+
+from absl import flags
+
 from jaxgan.runs.commands.entry import (
     command,
     define_preset,
@@ -22,18 +26,22 @@ def define_flags() -> None:
     """Define the flags of this command."""
     define_preset()
     define_settings()
-    where = "several processes"
-    define(
+    define_hosts()
+
+
+def define_hosts(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flags by which several processes find each other, the fields of `hosts.Others`."""
+    flag = partial(define, section="several processes", flag_values=flag_values)
+    flag(
         "coordinator",
         str,
         "HOST:PORT of process 0, for several processes that train together; auto where JAX knows "
         "it: TPU pods, SLURM, Open MPI, Kubernetes; empty for one process",
         default="",
-        section=where,
     )
-    define("num_processes", int, "how many train together", low=1, section=where)
-    define("process_id", int, "which of them this is, from 0", low=0, section=where)
-    define("init_timeout", int, "seconds to wait for all", default=300, low=1, section=where)
+    flag("num_processes", int, "how many train together", low=1)
+    flag("process_id", int, "which of them this is, from 0", low=0)
+    flag("init_timeout", int, "seconds to wait for all", default=300, low=1)
 
 
 def run(argv: list[str]) -> int:

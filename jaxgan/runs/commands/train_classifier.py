@@ -204,14 +204,15 @@ def _compile(function: Callable[..., Any]) -> Any:
     return jax.jit(function, compiler_options=compiler_options())
 
 
-def define_flags() -> None:
-    """Define the flags of this script."""
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flags of this command."""
+    flag = partial(define, flag_values=flag_values)
     text = "what to learn to tell apart"
-    define("dataset", str, text, default="digits", choices=tuple(RECIPES))
-    define("manual_dir", str, "where files that you downloaded yourself lie")
-    define("out", str, "file to write: .npz", required=True)
-    define("epochs", int, "times to see every image", low=1)
-    define("seed", int, "everything random follows from it", default=0, low=0)
+    flag("dataset", str, text, default="digits", choices=tuple(RECIPES))
+    flag("manual_dir", str, "where files that you downloaded yourself lie")
+    flag("out", str, "file to write: .npz", required=True)
+    flag("epochs", int, "times to see every image", low=1)
+    flag("seed", int, "everything random follows from it", default=0, low=0)
 
 
 def run(argv: list[str]) -> None:
@@ -236,7 +237,7 @@ def run(argv: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the script."""
+    """Run the command."""
     start(run, define_flags)
 
 

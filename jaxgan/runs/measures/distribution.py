@@ -94,7 +94,7 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
         return metrics.stacked(classifiers.load(features))
     if channels != 1:
         raise ConfigError(
-            f"--features={features}: it looks at grey images, and --dataset={dataset.name} has "
+            f"--features={features}: it looks at gray images, and --dataset={dataset.name} has "
             f"{channels} channels; choose inception or pixels"
         )
     return classifiers.load(features)

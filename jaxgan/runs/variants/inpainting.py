@@ -69,7 +69,10 @@ def _condition(own: Any, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
 
 
 def _examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Any) -> Examples:
-    del options
+    if options.mask is not None:
+        raise ConfigError(
+            "--mask: it goes with --input; with --from_data, the holes are the run's own"
+        )
     x = np.asarray(dataset.x[rows])
     return Examples(x, as_uint8(_condition(own, dataset, rows)[..., : x.shape[-1]]), x)
 
@@ -91,17 +94,21 @@ def _shape(facts: Facts, options: Any) -> tuple[int | None, int]:
 
 
 def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, int]]) -> None:
-    """Refuse a mask of another size than the pictures that it is for."""
+    """Refuse a mask of another size than the pictures that it is for, or of all, or of nothing."""
     if options.mask is None:
         return
     side = facts.shape[0]
-    _, given = _read_hole(Path(options.mask), side)
+    hole, given = _read_hole(Path(options.mask), side)
     for path, (width, height) in sizes.items():
         if given not in ((width, height), (side, side)):
             raise ConfigError(
                 f"--mask={options.mask}: it is {given[1]}x{given[0]} and {path} is "
                 f"{height}x{width}; expected one size"
             )
+    try:
+        masks.check(hole, side, side)
+    except ValueError as error:
+        raise ConfigError(f"--mask={options.mask}: {error}") from error
 
 
 def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -116,12 +123,7 @@ def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
             gray = to_array(upright(image), 1, size)
     except Exception as error:  # decoders of damaged files raise errors of any kind
         raise ConfigError(f"--mask={path}: it cannot be read ({error})") from error
-    hole = (gray[np.newaxis] >= 128).astype(np.float32)
-    try:
-        masks.check(hole, size, size)
-    except ValueError as error:
-        raise ConfigError(f"--mask={path}: {error}") from error
-    return hole, given
+    return (gray[np.newaxis] >= 128).astype(np.float32), given
 
 
 PICTURES = Pictures(_fill_in, _examples, _shape, _condition, _check_files)

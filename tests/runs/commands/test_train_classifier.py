@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxgan.runs.commands import train_classifier
 from absl import flags
+
+from jaxgan.metrics import classifiers
+from jaxgan.runs.commands import train_classifier
 from jaxgan.runs.commands.train_classifier import (
     Examples,
     Recipe,
@@ -14,8 +16,6 @@ from jaxgan.runs.commands.train_classifier import (
     examples,
     train,
 )
-
-from jaxgan.metrics import classifiers
 
 KEY = jax.random.key(0)
 STILL = Recipe(epochs=1, shift=0)
@@ -116,5 +116,5 @@ def test_mistakes_are_answered_in_one_line(given, answer, tmp_path, monkeypatch)
     train_classifier.define_flags(values)
     values(["train_classifier", *given])
     with pytest.raises(SystemExit, match=rf"^error: {answer}[^\n]*$"):
-        train_classifier.main([])
+        train_classifier.run([])
     assert not list(tmp_path.iterdir())

@@ -5,12 +5,11 @@ import wave
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxgan.runs.show import solids
-from jaxgan.runs.show import sounds
 
 from jaxgan import data
 from jaxgan.data.notes import FREQUENCIES, NAMES, RATE, load_notes
 from jaxgan.data.solids import load_solids
+from jaxgan.runs.show import solids, sounds
 
 
 @pytest.fixture(scope="module")
