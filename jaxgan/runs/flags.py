@@ -5,6 +5,7 @@ A flag has no default of its own: what is not given is left to `config.make`, wh
 
 import dataclasses
 import math
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -74,58 +75,80 @@ def define(
         flags.DEFINE(parser, name, default, text, serializer=serializer, **where)
 
 
-def define_group(
-    group: type, section: str, flag_values: flags.FlagValues = flags.FLAGS, *, known: set[str]
+def define_options(groups: dict[str, type], flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define a flag for every field of dataclasses, which are given by who has them.
+
+    What several have is in a section of its own.
+    """
+    owners: dict[str, list[str]] = {}
+    for owner, group in groups.items():
+        for field in dataclasses.fields(group):
+            owners.setdefault(field.name, []).append(owner)
+    defined = set()
+    for group in groups.values():
+        for field in dataclasses.fields(group):
+            if field.name not in defined:
+                defined.add(field.name)
+                _define_field(field, owners[field.name], flag_values)
+
+
+def _define_field(
+    field: dataclasses.Field, owners: list[str], flag_values: flags.FlagValues
 ) -> None:
-    """Define a flag for every field of a dataclass of settings, but for those that are known."""
-    for field in dataclasses.fields(group):
-        if field.name in known:
-            continue
-        known.add(field.name)
-        about = field.metadata
-        define(
-            field.name,
-            bool if field.type is bool else field.type,
-            about["text"] + _defaults(field.name),
-            low=about["low"],
-            high=about["high"],
-            choices=tuple(MODELS) if field.name == "model" else about["choices"],
-            repeated=about["repeated"],
-            section=section,
-            flag_values=flag_values,
-        )
+    about, several = field.metadata, len(owners) > 1
+    kinds = [kind for kind in typing.get_args(field.type) if kind is not type(None)]
+    define(
+        field.name,
+        kinds[0] if kinds else field.type,
+        about["text"] + (f", with {', '.join(owners)}" if several else ""),
+        low=about["low"],
+        high=about["high"],
+        choices=tuple(MODELS) if field.name == "model" else about["choices"],
+        repeated=about["repeated"],
+        section="with some only" if several else _section(owners[0]),
+        flag_values=flag_values,
+    )
 
 
-def _defaults(name: str) -> str:
-    """What a setting of a run is where it is not given, of each GAN with a default of its own."""
-    owners = catalog().get(name, [])
-    general = {field.default for _, field in owners}
-    text = [str(value) for value in general if len(general) == 1 and value not in ("", None)]
-    if len(general) > 1:
-        text = [f"{owner.partition('=')[2]} {field.default}" for owner, field in owners]
-    text += [f"{key} {one.defaults[name]}" for key, one in VARIANTS.items() if name in one.defaults]
-    return f" (default: {', '.join(text)})" if text else ""
+def _section(owner: str) -> str:
+    return f"only with {owner}" if owner.startswith("--") else owner
 
 
-def define_settings(flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
-    """Define the flags of a run's settings; returns the sections of the help page."""
-    sections = ["the GAN"]
+def define_settings(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flags of a run's settings."""
     define(
         "recipe",
         str,
         "which GAN is trained (default: gan)",
         choices=tuple(VARIANTS),
-        section=sections[0],
+        section="which GAN",
         flag_values=flag_values,
     )
-    groups = [(group, f"settings of the {name}") for name, group in GROUPS.items()]
-    groups += [(one.settings, f"only --recipe={name}") for name, one in VARIANTS.items()]
-    groups += [(one.settings, f"only --model={name}") for name, one in MODELS.items()]
-    known: set[str] = set()
-    for group, name in groups:
-        define_group(group, name, flag_values, known=known)
-        sections.append(name)
-    return sections
+    groups = {f"settings of the {name}": group for name, group in GROUPS.items()}
+    groups |= {f"--recipe={name}": one.settings for name, one in VARIANTS.items()}
+    groups |= {f"--model={name}": one.settings for name, one in MODELS.items()}
+    define_options({owner: _with_defaults(group) for owner, group in groups.items()}, flag_values)
+
+
+def _with_defaults(group: type) -> type:
+    """A group whose texts also tell the defaults: of all, and of each GAN with one of its own."""
+
+    def described(field: dataclasses.Field) -> tuple[str, Any, Any]:
+        owners = catalog()[field.name]
+        general = list(dict.fromkeys(one.default for _, one in owners))
+        told = [str(value) for value in general[:1] if value not in ("", None)]
+        if len(general) > 1:
+            told = [f"{owner.partition('=')[2]} {one.default}" for owner, one in owners]
+        told += [
+            f"{name} {variant.defaults[field.name]}"
+            for name, variant in VARIANTS.items()
+            if field.name in variant.defaults
+        ]
+        text = field.metadata["text"] + (f" (default: {', '.join(told)})" if told else "")
+        copy = dataclasses.field(default=field.default, metadata={**field.metadata, "text": text})
+        return field.name, field.type, copy
+
+    return dataclasses.make_dataclass(group.__name__, map(described, dataclasses.fields(group)))
 
 
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
@@ -178,14 +201,6 @@ def parse(argv: list[str]) -> list[str]:
         if isinstance(error, flags.CantOpenFlagFileError):
             message += f"; presets are given as --preset, of {', '.join(presets())}"
         raise SystemExit(f"error: {message}") from None
-
-
-def parse_only_flags(argv: list[str]) -> list[str]:
-    """Read a command line on which there are only flags."""
-    rest = parse(argv)
-    if len(rest) > 1:
-        raise SystemExit(f"error: {rest[1]} is not a flag; flags start with --")
-    return rest
 
 
 def _with_presets(argv: list[str]) -> list[str]:

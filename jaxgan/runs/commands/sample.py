@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 from jaxgan.runs.commands.entry import errors_in_one_line, given, start
-from jaxgan.runs.flags import define, define_group
+from jaxgan.runs.flags import define, define_options
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.variants import VARIANTS
 
@@ -50,9 +50,7 @@ def define_flags() -> None:
         "file to write: .png, .npz, .gif or .wav; a directory if --input is one",
         required=True,
     )
-    known: set[str] = set()
-    for name, variant in VARIANTS.items():
-        define_group(variant.options, f"only of runs with --recipe={name}", known=known)
+    define_options({f"--recipe={name}": one.options for name, one in VARIANTS.items()})
 
 
 def define_checkpoint(purpose: str) -> None:

@@ -32,7 +32,8 @@ def _build(setup: Setup) -> Experiment:
 VARIANT = Variant(
     _build,
     Settings,
-    defaults={"conditional": True},
+    # Appendix A, table 1.
+    defaults={"conditional": True, "g_lr": 2e-4, "d_lr": 2e-4, "batch_size": 100},
     models=("dcgan", "mlp"),
     y="labels",
     check=_check,

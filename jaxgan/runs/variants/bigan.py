@@ -36,6 +36,15 @@ VARIANT = Variant(
     Settings,
     models=("dcgan", "mlp"),
     lacks=UNLABELED | NO_TERMS,
+    # Section 4.1 and appendix C.
+    defaults={
+        "latent": "uniform",
+        "latent_dim": 50,
+        "g_lr": 0.0002,
+        "d_lr": 0.0002,
+        "beta1": 0.5,
+        "batch_size": 128,
+    },
     pictures=autoencoder.PICTURES,
     measures=(autoencoder.reconstructions,),
 )

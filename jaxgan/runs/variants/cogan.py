@@ -67,6 +67,14 @@ VARIANT = Variant(
     _build,
     models=("dcgan", "mlp"),
     lacks=UNLABELED | NO_PENALTY | NO_TERMS,
+    # Section 6.1, digits.
+    defaults={
+        "dataset": "unpaired:rotated:digits",
+        "g_lr": 0.0002,
+        "d_lr": 0.0002,
+        "beta1": 0.5,
+        "batch_size": 128,
+    },
     y="domains",
     check_data=_check_data,
     measures=(_coupled,),

@@ -109,6 +109,16 @@ VARIANT = Variant(
     Settings,
     models=("translator", "unet"),
     lacks=NO_NOISE | NO_PENALTY | NO_TERMS,
+    # Section 4 and appendix 7.1; no average of G is kept.
+    defaults={
+        "dataset": "unpaired:outlines:digits",
+        "loss": "least_squares",
+        "g_lr": 0.0002,
+        "d_lr": 0.0002,
+        "beta1": 0.5,
+        "batch_size": 1,
+        "ema_decay": 0.0,
+    },
     y="domains",
     check_data=_check_data,
     pictures=Pictures(_translate, _examples, _shape, translation.condition),

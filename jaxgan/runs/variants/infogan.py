@@ -122,6 +122,8 @@ VARIANT = Variant(
     Settings,
     models=("dcgan", "mlp"),
     lacks=UNLABELED,
+    # Appendix C.1, MNIST.
+    defaults={"latent_dim": 62, "g_lr": 0.001, "d_lr": 0.0002, "beta1": 0.5, "batch_size": 128},
     options=Options,
     draw=_sweep,
     truncate=_truncate,

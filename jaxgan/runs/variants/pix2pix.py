@@ -44,6 +44,16 @@ VARIANT = Variant(
     Settings,
     models=("unet", "translator"),
     lacks=NO_NOISE,
+    # Section 3.3 and appendix 6.1; no average of G is kept.
+    defaults={
+        "dataset": "outlines:digits",
+        "g_lr": 0.0002,
+        "d_lr": 0.0002,
+        "beta1": 0.5,
+        "batch_size": 1,
+        "ema_decay": 0.0,
+        "dropout": 0.5,
+    },
     y="pairs",
     check_data=_check_data,
     pictures=translation.PICTURES,

@@ -41,6 +41,18 @@ VARIANT = Variant(
     Settings,
     models=("progressive",),
     model=("progressive", Model(pair=_pair, is_open=False)),
+    # Appendix A.1; its drift term, 0.001 D(x)^2, is not here.
+    defaults={
+        "loss": "wasserstein",
+        "penalty": "gradient_penalty",
+        "penalty_weight": 10.0,
+        "g_lr": 0.001,
+        "d_lr": 0.001,
+        "beta1": 0.0,
+        "beta2": 0.99,
+        "batch_size": 16,
+        "ema_decay": 0.999,
+    },
     # Its weights are equalized, and a batch passes it whole.
     lacks=frozenset({"spectral_norm", "g_spectral_norm", "microbatch"}),
 )

@@ -92,6 +92,17 @@ VARIANT = Variant(
     models=("srgan",),
     model=("srgan", Model(_ResNet)),
     lacks=NO_NOISE,
+    # Sections 3.2 and 3.4.
+    defaults={
+        "dataset": "halved:digits",
+        "g_lr": 0.0001,
+        "d_lr": 0.0001,
+        "beta1": 0.9,
+        "batch_size": 16,
+        "blocks": 16,
+        "width": 64,
+        "ema_decay": 0.0,
+    },
     y="pairs",
     check_data=_check_data,
     pictures=translation.PICTURES._replace(shape=_any_size),

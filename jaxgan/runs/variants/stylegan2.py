@@ -52,5 +52,17 @@ VARIANT = Variant(
     Settings,
     models=("stylegan2",),
     model=("stylegan2", Model(_Styles, _pair, is_open=False, streams=("mixing", "noise"))),
+    # Section 3.1 and appendix B, with the learning rate and batch of configuration F.
+    defaults={
+        "penalty": "r1",
+        "penalty_weight": 10.0,
+        "penalty_every": 16,
+        "g_lr": 0.002,
+        "d_lr": 0.002,
+        "beta1": 0.0,
+        "beta2": 0.99,
+        "batch_size": 32,
+        "latent_dim": 512,
+    },
     truncate=_truncate,
 )
