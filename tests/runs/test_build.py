@@ -1,27 +1,26 @@
 """Flags reach the networks and the steps."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxgan.runs.build import Facts, build
-from jaxgan.runs.checks import check_settings
-from jaxgan.runs.settings import MODELS
-from jaxgan.runs.config import Config, ConfigError, make
 
 import jaxgan
 from jaxgan import Batch
+from jaxgan.runs.build import build
+from jaxgan.runs.checks import check_settings
+from jaxgan.runs.config import Config, ConfigError, make
+from jaxgan.runs.networks import Facts
+from jaxgan.runs.settings import LOSSES, UNANCHORED
+from jaxgan.runs.variants import MODELS
 
-BEYOND = {"unet", "translator", "srgan", "wavegan", "voxels"}  # test_games.py
+BEYOND = {"unet", "translator", "srgan", "wavegan", "voxels"}  # variants/test_variants.py
 PICTURE_MODELS = sorted(set(MODELS) - BEYOND)
 IMAGES = Facts((28, 28, 1), tuple("0123456789"))
-SMALL = make(width=4, latent_dim=8, batch_size=4)
 
 
-def of(**settings):
-    return SMALL.replace(**settings)
+def of(**settings) -> Config:
+    return make(**{"width": 4, "latent_dim": 8, "batch_size": 4} | settings)
 
 
 def batch(facts, n=4):
@@ -121,18 +120,20 @@ def test_spectral_norm_is_for_the_player_that_is_named():
 
 
 MISTAKES = {
-    "both as stylegan2": {"recipe": "stylegan2"},
-    "both as progressive": {"recipe": "gan", "model": "progressive"},
-    "weights are equalised": {
+    "--recipe=stylegan2 --model=dcgan: expected stylegan2": {
+        "recipe": "stylegan2",
+        "model": "dcgan",
+    },
+    "--recipe=gan --model=progressive: expected dcgan or": {"model": "progressive"},
+    "--spectral_norm=True: --recipe=progressive .* has no use": {
         "recipe": "progressive",
-        "model": "progressive",
         "spectral_norm": True,
     },
     "--widths=8,x: expected": {"model": "r3gan", "widths": "8,x"},
-    "--widths=8: expected": {"widths": "8"},
-    "--attention=14": {"attention": 14},
+    "--widths=8: .* it goes with --model=r3gan": {"widths": "8"},
+    "--attention=14: .* it goes with --model=resnet or --model=biggan": {"attention": 14},
     "--lr_end=0.5: nothing moves": {"lr_end": 0.5},
-    "--augment_policy=colour": {"augment": "diffaugment", "augment_policy": "colour"},
+    "--augment_policy=colors": {"augment": "diffaugment", "augment_policy": "colors"},
     "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},
     "--augment=ada: with --loss=wasserstein": {"augment": "ada", "loss": "wasserstein"},
     "--penalty_weight_end: not with": {
@@ -150,8 +151,6 @@ def test_settings_that_contradict_each_other_are_refused(message):
 
 
 def test_the_losses_without_a_zero_are_those_of_the_library():
-    from choices import LOSSES, UNANCHORED
-
     for name in LOSSES:
         threshold = getattr(jaxgan.losses, name)().threshold
         assert (threshold is None) == (name in UNANCHORED)

@@ -1,24 +1,30 @@
-"""The recipes beyond noise to image, from flags to samples, and what they refuse."""
+"""Every GAN, from its settings to its samples, and what it refuses."""
 
-import dataclasses
 from functools import cache, partial
 
 import jax
 import numpy as np
 import pytest
-from jaxgan.runs.build import Facts, build
-from jaxgan.runs.checks import check_against_data, check_settings
-from jaxgan.runs.variants.inpainting import condition
-from jaxgan.runs.config import Config, ConfigError, make
-from jaxgan.runs.variants import GAMES
-from jaxgan.runs.data import example, facts, load
-from jaxgan.runs.show.samples import view
 
 from jaxgan.data import Dataset
+from jaxgan.runs.build import build
+from jaxgan.runs.checks import check_against_data, check_settings
+from jaxgan.runs.config import ConfigError, make
+from jaxgan.runs.data import example, facts, load
+from jaxgan.runs.networks import Facts
+from jaxgan.runs.show.view import view
+from jaxgan.runs.variants import MODELS, VARIANTS
 
 RNG = np.random.default_rng(0)
 LABELS = tuple("0123456789")
-SMALL = make(width=4, latent_dim=8, batch_size=4, blocks=1, stages=1, patch_layers=1)
+SMALL = {
+    "width": 4,
+    "latent_dim": 8,
+    "batch_size": 4,
+    "blocks": 1,
+    "stages": 1,
+    "patch_layers": 1,
+}
 
 
 def pictures(n, size=28, channels=1):
@@ -42,11 +48,20 @@ def data_of(kind):
     }[kind]
 
 
+def asked(recipe, model, **settings):
+    """These settings, and those that make the networks small which have them."""
+    used = make(recipe=recipe, model=model).flat()
+    small = {name: value for name, value in SMALL.items() if name in used}
+    return {"recipe": recipe, "model": model, **small, **settings}
+
+
 def of(recipe, model, **settings):
-    return SMALL.replace(recipe=recipe, model=model, **settings)
+    return make(**asked(recipe, model, **settings))
 
 
-# Of each game its settings, the data it is for, and the shape of a sample.
+SLOW_TO_TRACE = {"cyclegan", "srgan", "progressive", "stylegan2"}  # ten seconds for a step
+
+# Of each GAN its settings, the data it is for, and the shape of a sample.
 TABLE = {
     "acgan": (of("acgan", "dcgan", conditional=True), "labels", (28, 28, 1)),
     "acgan_dense": (of("acgan", "mlp", conditional=True), "points", (2,)),
@@ -72,13 +87,16 @@ TABLE = {
     "context_encoder": (of("context_encoder", "unet"), "plain", (28, 28, 1)),
     "ccgan": (of("ccgan", "unet", mask="box", labelled=10), "labels", (28, 28, 1)),
     "srgan": (of("srgan", "srgan", spectral_norm=True), "halves", (32, 32, 3)),
+    "progressive": (of("progressive", "progressive"), "plain", (28, 28, 1)),
+    "stylegan2": (of("stylegan2", "stylegan2", conditional=True), "labels", (28, 28, 1)),
+    "r3gan": (of("r3gan", "r3gan", width=8), "plain", (28, 28, 1)),
     "wavegan": (of("gan", "wavegan", conditional=True), "sounds", (256, 1)),
     "voxels": (of("gan", "voxels", conditional=True), "solids", (8, 8, 8, 1)),
 }
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_flags_make_every_game(name):
+def test_settings_make_every_gan(name):
     config, kind, shape = TABLE[name]
     dataset = data_of(kind)
     check_settings(config)
@@ -86,21 +104,23 @@ def test_flags_make_every_game(name):
     known = facts(dataset)
     experiment = build(config, known)
     state = jax.eval_shape(experiment.gan.init, jax.random.key(0), example(known))
-    if config.recipe not in ("cyclegan", "srgan"):  # whose steps take ten seconds to trace
-        batch = jax.tree.map(
-            partial(np.repeat, repeats=2 * config.optimization.d_steps, axis=0), example(known)
-        )
+    if config.recipe not in SLOW_TO_TRACE:
+        shown = 2 * config.optimization.d_steps
+        batch = jax.tree.map(partial(np.repeat, repeats=shown, axis=0), example(known))
         after, metrics = jax.eval_shape(experiment.gan.train_step, state, batch)
         assert jax.tree.structure(after) == jax.tree.structure(state)
         assert {"g_loss", "d_loss"} <= set(metrics)
-    y = condition(config, dataset, np.arange(3))
-    samples = jax.eval_shape(lambda state: experiment.gan.sample(state, state.key, 3, y), state)
+    count, y, _ = view(config, dataset, 6)
+    samples = jax.eval_shape(lambda state: experiment.gan.sample(state, state.key, count, y), state)
     for part in jax.tree.leaves(samples):
-        assert part.shape == (3, *shape)
+        assert part.shape == (count, *shape)
 
 
-def test_every_game_is_tried():
-    assert {config.recipe for config, _, _ in TABLE.values()} == {*GAMES, "gan"}
+def test_every_gan_and_all_networks_are_tried():
+    configs = [config for config, _, _ in TABLE.values()]
+    assert {config.recipe for config in configs} == set(VARIANTS)
+    elsewhere = {"resnet", "biggan"}  # test_build.py
+    assert {config.networks.model for config in configs} | elsewhere == set(MODELS)
 
 
 @pytest.mark.parametrize(
@@ -120,37 +140,54 @@ def test_samples_are_shown_beside_what_they_are_made_of(name):
 
 
 @pytest.mark.parametrize(
-    ("config", "kind", "message"),
+    ("settings", "kind", "message"),
     [
-        (of("acgan", "dcgan"), "labels", "--noconditional: .*acgan"),
-        (of("acgan", "dcgan", conditional=True), "plain", "--conditional: .* no labels"),
-        (of("acgan", "dcgan", conditional=True), "pairs", "pairs of pictures, no labels"),
-        (of("infogan", "unet"), "labels", "--model=unet: expected mlp or dcgan"),
-        (of("sgan", "dcgan"), "plain", "--recipe=sgan: .* no labels"),
-        (of("sgan", "dcgan", labelled=5), "labels", "--labelled=5: .*10 classes"),
-        (of("infogan", "dcgan", labelled=50), "labels", "--labelled=50: only SGAN"),
-        (of("gan", "unet"), "plain", "--model=unet: it makes no pictures of noise"),
-        (of("pix2pix", "unet"), "labels", "no second pictures.*outlines:digits"),
-        (of("pix2pix", "unet"), "domains", "do not belong together"),
-        (of("pix2pix", "unet"), "wide", "28x28 for 32x32; expected one size"),
-        (of("pix2pix", "dcgan"), "pairs", "expected unet or translator"),
-        (of("cyclegan", "unet"), "plain", "no second pictures.*unpaired:"),
-        (of("cyclegan", "unet"), "colors", "colour and y is grey.*identity_weight=0"),
-        (of("cyclegan", "unet", penalty="r1"), "pairs", "--penalty: --recipe=cyclegan"),
-        (of("cogan", "dcgan"), "colors", "x is colour and y is grey"),
-        (of("srgan", "srgan"), "pairs", "28x28 for 28x28; expected 2 or 4 times"),
-        (of("context_encoder", "unet", mask_share=1.0), "plain", "mask that covers all"),
-        (of("context_encoder", "unet"), "points", "expected pictures"),
-        (of("bigan", "mlp", augment="diffaugment"), "plain", "--augment: --recipe=bigan"),
-        (of("gan", "wavegan"), "plain", "--model=wavegan makes sounds"),
-        (of("gan", "voxels"), "plain", "--model=voxels makes solids"),
+        (asked("acgan", "dcgan", conditional=False), "labels", "--noconditional: .*acgan"),
+        (asked("acgan", "dcgan", conditional=True), "plain", "--conditional: .* no labels"),
+        (asked("acgan", "dcgan", conditional=True), "pairs", "pairs of pictures, no labels"),
+        (asked("infogan", "unet"), "labels", "--model=unet: expected dcgan or mlp"),
+        (asked("sgan", "dcgan"), "plain", "--recipe=sgan: .* no labels"),
+        (
+            asked("sgan", "dcgan", labelled=5),
+            "labels",
+            "10 classes, and --labelled=5; expected a label for each",
+        ),
+        (
+            asked("infogan", "dcgan", labelled=50),
+            "labels",
+            "--labelled=50: .* --recipe=sgan or --recipe=ccgan",
+        ),
+        (asked("gan", "unet"), "plain", "--recipe=gan --model=unet: expected dcgan or mlp"),
+        (asked("pix2pix", "unet"), "labels", "no second pictures.*outlines:digits"),
+        (asked("pix2pix", "unet"), "domains", "do not belong together"),
+        (asked("pix2pix", "unet"), "wide", "28x28 for 32x32; expected one size"),
+        (asked("pix2pix", "dcgan"), "pairs", "expected unet or translator"),
+        (asked("cyclegan", "unet"), "plain", "no second pictures.*unpaired:"),
+        (asked("cyclegan", "unet"), "colors", "color and y is gray.*identity_weight=0"),
+        (
+            asked("cyclegan", "unet", penalty="r1"),
+            "pairs",
+            "--penalty=r1: --recipe=cyclegan .* no use",
+        ),
+        (asked("cogan", "dcgan"), "colors", "x is color and y is gray"),
+        (asked("srgan", "srgan"), "pairs", "28x28 for 28x28; expected 2 or 4 times"),
+        (asked("context_encoder", "unet", mask_share=1.0), "plain", "mask that covers all"),
+        (asked("context_encoder", "unet"), "points", "expected pictures"),
+        (
+            asked("bigan", "mlp", augment="diffaugment"),
+            "plain",
+            "--augment=diffaugment: --recipe=bigan .* no use",
+        ),
+        (asked("gan", "wavegan"), "plain", "--model=wavegan makes sounds"),
+        (asked("gan", "voxels"), "plain", "--model=voxels makes solids"),
     ],
-    ids=lambda value: value if isinstance(value, str) else getattr(value, "recipe", ""),
+    ids=lambda value: value if isinstance(value, str) else value["recipe"],
 )
-def test_mistakes_are_answered_in_one_line_before_anything_is_compiled(config, kind, message):
+def test_mistakes_are_answered_in_one_line_before_anything_is_compiled(settings, kind, message):
     dataset = data_of(kind)
 
     def set_up():
+        config = make(**settings)
         check_settings(config)
         check_against_data(config, dataset)
         build(config, facts(dataset))
@@ -168,5 +205,5 @@ def test_few_labels_are_kept_alike_of_each_class():
     np.testing.assert_array_equal(dataset.y[kept], load(of("gan", "dcgan")).y[kept])
 
 
-def test_older_checkpoints_know_no_source():
+def test_what_was_saved_before_there_were_pictures_of_pictures_names_no_source():
     assert Facts((28, 28, 1), LABELS) == Facts((28, 28, 1), LABELS, ())

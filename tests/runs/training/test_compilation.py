@@ -1,6 +1,5 @@
 """What is compiled in a run: every step once, and nothing that an earlier start has compiled."""
 
-import dataclasses
 import logging
 import re
 import stat
@@ -8,16 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jaxgan.runs import devices
 import jax
-from jaxgan.runs.training import loop
 import numpy as np
 import pytest
-from jaxgan.runs.training import sweep
-from jaxgan.runs.config import Config, make
-from jaxgan.runs.feed import ahead
 
-ROOT = Path(__file__).parents[2]
+from jaxgan.runs import devices
+from jaxgan.runs.config import make
+from jaxgan.runs.feed import ahead
+from jaxgan.runs.training import loop, sweep
+
+ROOT = Path(__file__).parents[3]
 RING = {"dataset": "ring", "model": "mlp", "width": 16, "latent_dim": 4, "steps_per_call": 5}
 COMPILED = re.compile(r"Compiling jit\((\w+)\)")
 

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from jaxgan.runs import config
 import jax
-from jaxgan.runs.training import loop
 import numpy as np
 import pytest
-from jaxgan.runs.commands import sample
 from absl import flags
 
 from jaxgan import data
+from jaxgan.runs.commands import sample
+from jaxgan.runs.flags import define_settings, from_flags
+from jaxgan.runs.restore import restore
+from jaxgan.runs.training import loop
 
-PRESETS = Path(__file__).parents[2] / "experiments" / "presets"
+PRESETS = Path(__file__).parents[3] / "experiments" / "presets"
 
 
 def nearest_labels(images):
@@ -26,12 +27,11 @@ def nearest_labels(images):
 
 def draw(preset, workdir, n):
     values = flags.FlagValues()
-    config.define_flags(values)
+    define_settings(values)
     path = PRESETS / f"{preset}.flags"
     values(["train", f"--flagfile={path}", f"--workdir={workdir}", "--parallel=jit"])
-    loop.run(config.from_flags(values))
-    run = sample.restore(workdir)
-    return sample.make(run, jax.random.key(1), n, None, 0)
+    loop.run(from_flags(values))
+    return sample.make(restore(workdir), jax.random.key(1), n, None, 0)
 
 
 @pytest.mark.slow

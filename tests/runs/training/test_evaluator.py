@@ -1,21 +1,21 @@
 """Evaluations of a run while it trains: what is kept as the best, and when it ends."""
 
-import dataclasses
 import json
 from pathlib import Path
 
-from jaxgan.runs.training import evaluator as contest
-from jaxgan.runs.training import loop
 import numpy as np
 import pytest
-from jaxgan.runs.commands import sample
-from jaxgan.runs.checks import check_settings
-from jaxgan.runs.config import Config, ConfigError, make
-from jaxgan.runs.training.stopping import StopRule, stop_rule
 
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.metrics import Estimate
 from jaxgan.metrics.inception import WeightsError
+from jaxgan.runs.checks import check_settings
+from jaxgan.runs.config import ConfigError, make
+from jaxgan.runs.measures.distribution import Comparison
+from jaxgan.runs.restore import restore
+from jaxgan.runs.training import loop
+from jaxgan.runs.training.evaluator import Evaluator
+from jaxgan.runs.training.stopping import StopRule, stop_rule
 
 RING = {
     "dataset": "ring",
@@ -36,16 +36,18 @@ def evaluations(config):
 
 @pytest.fixture
 def scores(monkeypatch):
-    """Let coverage be what the test says, one value for each evaluation."""
+    """Let coverage be what the test says, or coverage and modes, at each evaluation."""
     left = []
 
     def measure(self, x, chosen):
         del self, chosen
         assert len(x) == 100
         value = left.pop(0) if left else 0.5
-        return {"points/coverage": Estimate(value, float("nan")), "points/modes": Estimate(8, 0)}
+        coverage, modes = value if isinstance(value, tuple) else (value, 8)
+        coverage = Estimate(coverage, float("nan"))
+        return {"points/coverage": coverage, "points/modes": Estimate(modes, 0)}
 
-    monkeypatch.setattr("judge.Comparison.measure", measure)
+    monkeypatch.setattr(Comparison, "measure", measure)
 
     def script(*values):
         left[:] = [1.0, 0.0, *values]  # first those of real data and noise
@@ -69,10 +71,21 @@ def test_the_best_step_is_kept_beside_the_newest(tmp_path, scores):
     result = loop.run(config)
     with Checkpoints(tmp_path / "run" / "best") as best:
         assert best.steps() == [20]
-    assert sample.restore(config.run.workdir, best=True).step == 20
-    newest = sample.restore(config.run.workdir)
+    assert restore(config.run.workdir, best=True).step == 20
+    newest = restore(config.run.workdir)
     assert newest.step == 50
     assert digest(newest.variables) == digest(result.state.ema)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"), [("density_coverage,modes", 20), ("modes,density_coverage", 10)]
+)
+def test_the_best_step_is_that_of_the_metric_asked_for_first(tmp_path, scores, metrics, expected):
+    config = make(**RING, steps=30, eval_metrics=metrics, workdir=str(tmp_path / "run"))
+    scores((0.1, 8), (0.4, 5), (0.2, 7))
+    loop.run(config)
+    with Checkpoints(tmp_path / "run" / "best") as best:
+        assert best.steps() == [expected]
 
 
 def test_a_run_ends_when_it_reaches_its_target(tmp_path, scores, capsys):
@@ -92,7 +105,7 @@ def test_a_run_ends_when_it_does_not_get_better(tmp_path, scores):
     assert loop.run(config).step == 60
 
 
-@pytest.mark.slow  # test_train.py resumes a run without evaluations
+@pytest.mark.slow  # test_loop.py resumes a run without evaluations
 def test_a_resumed_run_keeps_and_ends_as_one_that_was_not_interrupted(tmp_path, scores):
     straight = make(**RING, steps=90, stop_when="patience=2", workdir=str(tmp_path / "a"))
     values = (0.3, 0.6, 0.4, 0.5, 0.9)
@@ -121,7 +134,7 @@ def test_measuring_changes_nothing_of_the_run(tmp_path):
 def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
     config = make(**RING, conditional=True, steps=10, workdir=str(tmp_path / "run"))
     seen = []
-    drawing = contest.Evaluator._draw
+    drawing = Evaluator._draw
 
     def draw(self, state):
         def watched(state, key, n, y):
@@ -132,7 +145,7 @@ def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
         return drawing(self, state)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contest.Evaluator, "_draw", draw)
+        patch.setattr(Evaluator, "_draw", draw)
         loop.run(config)
     assert set(np.concatenate(seen)) == set(range(8))
     assert len(evaluations(config)) == 1
@@ -155,6 +168,7 @@ def test_stop_rules():
         ({"stop_when": "modes>7", "eval_every": 0}, "nothing is measured; give --eval_every"),
         ({"eval_metrics": "modes,ssim"}, "--eval_metrics=ssim: choose of"),
         ({"seeds": 2}, "--eval_every: not with --seeds"),
+        ({"recipe": "cogan"}, "--eval_every: samples of --recipe=cogan are not compared"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings, message):
@@ -166,7 +180,11 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
     ("settings", "message"),
     [
         ({"stop_when": "fid<3"}, "fid is not measured; choose of density, coverage, modes, good"),
-        ({"eval_metrics": "modes"}, "found by points/coverage"),
+        (
+            {"dataset": "digits", "eval_metrics": "precision_recall", "eval_samples": 500},
+            "precision and recall pull apart.*ask for one of",
+        ),
+        ({"dataset": "notes", "model": "wavegan"}, "--eval_every: .*notes has neither pictures"),
         ({"eval_samples": 30_000}, "at most half of the 50000 examples"),
         (
             {"dataset": "digits", "features": "inception", "inception_weights": "/no/such.pth"},

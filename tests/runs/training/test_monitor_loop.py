@@ -1,15 +1,14 @@
 """What a run is told about itself, in its workdir and on the screen."""
 
-import dataclasses
 import json
 from pathlib import Path
 
-from jaxgan.runs.training import loop
-from jaxgan.runs.show import pictures
 import pytest
-from jaxgan.runs.training import sweep
-from jaxgan.runs.config import Config, make
 from PIL import Image
+
+from jaxgan.runs.config import make
+from jaxgan.runs.show import plots
+from jaxgan.runs.training import loop, sweep
 
 # A frozen generator: something that is wrong from the first step on, and stays so.
 RING = {
@@ -84,7 +83,7 @@ def test_a_critic_is_not_said_to_win(tmp_path):
 
 
 def test_the_signals_are_recorded_and_drawn(frozen, tmp_path):
-    workdir = Path(frozen[0].workdir)
+    workdir = Path(frozen[0].run.workdir)
     recorded = lines(workdir / "metrics.jsonl")[-1]
     both = {f"{player}_{name}" for player in "gd" for name in ("grad_norm", "update_ratio")}
     assert {"d_logit_gap", "d_saturated", "g_diversity", *both} <= set(recorded)
@@ -92,7 +91,7 @@ def test_the_signals_are_recorded_and_drawn(frozen, tmp_path):
         assert image.size == (1200, 900)
     old = tmp_path / "metrics.jsonl"  # of a run begun before there were signals
     old.write_text('{"step": 1, "d_loss": 1.0, "g_loss": 1.0}\n' + json.dumps(recorded) + "\n")
-    assert pictures.curves(old, tmp_path / "curves.png").exists()
+    assert plots.curves(old, tmp_path / "curves.png").exists()
 
 
 @pytest.mark.slow
