@@ -29,6 +29,13 @@ IMPORTED = (
     "jaxgan.metrics.pictures",
     "jaxgan.metrics.solids",
     "jaxgan.metrics.sound",
+    "jaxgan.runs.config",
+    "jaxgan.runs.measures.answers",
+    "jaxgan.runs.networks",
+    "jaxgan.runs.restore",
+    "jaxgan.runs.settings",
+    "jaxgan.runs.trained",
+    "jaxgan.runs.variants.variant",
 )
 
 

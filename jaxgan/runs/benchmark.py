@@ -15,7 +15,7 @@ from jaxgan.parallel import AXIS
 from jaxgan.runs import timing
 from jaxgan.runs.build import build
 from jaxgan.runs.checks import check_against_data, check_settings
-from jaxgan.runs.config import Config, ConfigError, make
+from jaxgan.runs.config import Config, make
 from jaxgan.runs.data import facts, feed_of, initial_state, load
 from jaxgan.runs.devices import (
     compile_steps,
@@ -23,6 +23,7 @@ from jaxgan.runs.devices import (
     mode_and_devices,
     share_of,
 )
+from jaxgan.runs.settings import ConfigError
 
 _IMAGES = 4096
 

@@ -2,8 +2,9 @@
 
 from jaxgan.latents import normal, uniform
 from jaxgan.runs import objective
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.networks import Facts, Maker
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.variants import MODELS, VARIANTS
 from jaxgan.runs.variants.variant import Experiment, Setup
 

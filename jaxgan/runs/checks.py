@@ -5,11 +5,11 @@ from pathlib import Path
 
 from jaxgan.augment import POLICY
 from jaxgan.data import Dataset
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.devices import devices_of_members, mode_and_devices
 from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members
-from jaxgan.runs.settings import SMOOTHED, UNANCHORED
+from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 

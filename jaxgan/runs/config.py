@@ -19,7 +19,7 @@ from jaxgan.runs.settings import (
 )
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
-__all__ = ["Config", "ConfigError", "catalog", "make"]
+__all__ = ["Config", "catalog", "make"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ import jaxgan
 from jaxgan import Batch, data
 from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.networks import Facts
-from jaxgan.runs.settings import Data
+from jaxgan.runs.settings import ConfigError, Data
 from jaxgan.runs.variants import VARIANTS
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from absl import flags, logging
 
-from jaxgan.runs.config import Config, ConfigError, catalog, make
-from jaxgan.runs.settings import GROUPS
+from jaxgan.runs.config import Config, catalog, make
+from jaxgan.runs.settings import GROUPS, ConfigError
 from jaxgan.runs.variants import MODELS, VARIANTS
 
 _FLAGFILE = "flags.txt"

@@ -3,8 +3,8 @@
 import dataclasses
 import itertools
 
-from jaxgan.runs.config import Config, ConfigError, catalog
-from jaxgan.runs.settings import check
+from jaxgan.runs.config import Config, catalog
+from jaxgan.runs.settings import ConfigError, check
 
 _OFF_AT_ZERO = ("clip_weights", "ema_decay")
 

@@ -9,10 +9,11 @@ from jaxgan import TrainState, Variables
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs import flags
 from jaxgan.runs.build import build
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.data import example
 from jaxgan.runs.members import is_population, label, members
 from jaxgan.runs.networks import Facts
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
 
 

@@ -12,13 +12,14 @@ from tqdm import tqdm
 
 from jaxgan.data import DataError, Dataset
 from jaxgan.runs import data
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.files import write_whole
 from jaxgan.runs.measures.answers import Question, general
 from jaxgan.runs.measures.distribution import Comparison, network_for
 from jaxgan.runs.measures.evaluation import Evaluation
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.restore import restore
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
 from jaxgan.runs.variants import VARIANTS
 

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from jaxgan.runs import flags
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
+from jaxgan.runs.settings import ConfigError
 
 _FRAMES = 40
 _SIDE = 1024  # pixels of the longer side of a picture

@@ -11,10 +11,11 @@ import jaxgan
 from jaxgan import checkpoint, data
 from jaxgan.parallel import greatest
 from jaxgan.runs import hosts
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.data import sample_key
 from jaxgan.runs.devices import one_copy
 from jaxgan.runs.measures.distribution import Comparison, network_for
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.training.record import NullRecorder
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 

@@ -19,11 +19,12 @@ from jaxgan.monitor import Monitor
 from jaxgan.parallel import AXIS
 from jaxgan.runs import hosts
 from jaxgan.runs.build import build
-from jaxgan.runs.config import Config, ConfigError
+from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, sample_key
 from jaxgan.runs.devices import compile_steps, mode_and_devices, one_copy, share_of
 from jaxgan.runs.feed import ahead
 from jaxgan.runs.networks import Facts
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.show import pictures, plots
 from jaxgan.runs.show.view import view
 from jaxgan.runs.training.evaluator import Evaluator
