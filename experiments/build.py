@@ -114,12 +114,12 @@ def _loss(config: Config) -> losses.AdversarialLoss:
 
 
 def _penalty(config: Config) -> dict[str, Any]:
-    penalty = None if config.penalty == "none" else getattr(penalties, config.penalty)
+    penalty = None if config.penalty == "none" else getattr(penalties, config.penalty)()
     weight = _moving(config, config.penalty_weight, config.penalty_weight_end)
     if config.consistency:
-        shifted = regularizers.consistency(augment.differentiable(("translation",)), fake_weight=1)
+        shifted = penalties.consistency(augment.differentiable(("translation",)), fake_weight=1)
         terms = [(shifted, config.consistency)] + ([(penalty, weight)] if penalty else [])
-        penalty, weight = regularizers.combine(*terms), 1.0
+        penalty, weight = penalties.combine(*terms), 1.0
     return {
         "penalty": penalty,
         "penalty_weight": weight,

@@ -88,7 +88,7 @@ def differentiable(policy: tuple[str, ...] = POLICY) -> Augmentation:
     """
     if unknown := [name for name in policy if name not in POLICY]:
         raise ValueError(f"there is no augmentation {unknown[0]!r}; expected some of {POLICY}")
-    changes = [getattr(distortions, name) for name in policy]
+    changes = [getattr(distortions, name)() for name in policy]
 
     def apply(state, key, x):
         del state

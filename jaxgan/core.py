@@ -9,6 +9,7 @@ import optax
 from jax import lax
 from jax.core import Tracer
 
+from jaxgan._handed import refuse_factories
 from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, TrainState, Variables
 
 __all__ = ["mean_over_devices", "of_first_device", "two_player"]
@@ -50,9 +51,11 @@ def two_player(
         every 20th of the player's steps, 20 times as much, and are 0 in the others: read means.
 
     Raises:
+        TypeError: `ema_decay` is a factory of schedules instead of a schedule.
         ValueError: `d_steps` or `ema_decay` is out of range; in `train_step`, the batch does not
             divide into `d_steps` minibatches.
     """
+    refuse_factories(ema_decay=ema_decay)
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
     # A traced decay, as in a population, has no value yet that could be looked at.

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxgan._handed import refuse_factories
+
 __all__ = ["Latent", "categorical", "concatenate", "normal", "slerp", "truncated", "uniform"]
 
 Latent = Callable[[jax.Array, int], jax.Array]
@@ -78,7 +80,12 @@ def concatenate(*latents: Latent) -> Latent:
 
     Returns:
         `(key, n) -> [n, sum of dim_i]`.
+
+    Raises:
+        TypeError: one of them is a factory such as `normal` itself.
     """
+    for latent in latents:
+        refuse_factories(latent=latent)
 
     def sample(key: jax.Array, n: int) -> jax.Array:
         keys = jax.random.split(key, len(latents))

@@ -1,7 +1,7 @@
-"""What keeps training steady beside penalties on slopes: of logits, of changes, of weights.
+"""What keeps training steady beside penalties: terms on D's logits, and on the weights.
 
-`lecam` looks at D's logits and remembers; `consistency` is a penalty like those of
-`jaxgan.penalties`, and `combine` adds several of them up; `orthogonal` works on the gradients.
+`lecam` returns a `Regularizer`, a term of D's loss that remembers; `orthogonal` is a transformation
+of the gradients.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,9 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxgan.augment import Augmentation
-from jaxgan.penalties import Critic, Penalty
 from jaxgan.types import State
 
-__all__ = ["Regularizer", "combine", "consistency", "lecam", "orthogonal"]
+__all__ = ["Regularizer", "lecam", "orthogonal"]
 
 
 class Regularizer(NamedTuple):
@@ -63,67 +61,6 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
         return to_fake + jnp.square(fake_logits - anchors["real"]), anchors
 
     return Regularizer(lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())}, apply)
-
-
-def consistency(
-    change: Augmentation | Callable[[jax.Array, jax.Array], jax.Array], *, fake_weight: float = 0.0
-) -> Penalty:
-    """CR-GAN: D judges a picture as it does the picture changed (arXiv:1910.12027).
-
-        (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2
-
-    With `fake_weight=1` it is balanced, bCR of arXiv:2002.04724, without which G may draw traces of
-    the changes.
-
-    Args:
-        change: T, an augmentation in its first state or `(key, x) -> x`.
-        fake_weight: weight of the generated pictures beside the real ones, >= 0.
-
-    Returns:
-        `(critic, real, fake, key) -> [B]`, >= 0, a penalty for `recipes.gan`. The papers' weight
-        is 10.
-
-    Raises:
-        ValueError: `fake_weight` is negative.
-    """
-    if fake_weight < 0:
-        raise ValueError(f"fake_weight is {fake_weight}; expected at least 0")
-
-    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        def squared_change(key, x):
-            if isinstance(change, Augmentation):
-                changed = change.apply(change.init(), key, x)
-            else:
-                changed = change(key, x)
-            difference = jnp.square(critic(x) - critic(changed))
-            return jnp.mean(difference.reshape(len(x), -1), axis=1)
-
-        real_key, fake_key = jax.random.split(key)
-        value = squared_change(real_key, real)
-        return value + fake_weight * squared_change(fake_key, fake) if fake_weight else value
-
-    return penalty
-
-
-def combine(*terms: tuple[Penalty, float]) -> Penalty:
-    """Several penalties as one: the sum of weight * penalty, each with a key of its own.
-
-    Args:
-        *terms: pairs of a penalty and its weight.
-
-    Returns:
-        `(critic, real, fake, key) -> [B]`. In `recipes.gan` its `penalty_weight` is 1, then.
-    """
-
-    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        keys = jax.random.split(key, len(terms))
-        parts = [
-            weight * term(critic, real, fake, term_key)
-            for (term, weight), term_key in zip(terms, keys, strict=True)
-        ]
-        return jnp.sum(jnp.stack(parts), axis=0)
-
-    return penalty
 
 
 def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformation:

@@ -54,7 +54,7 @@ def compiled(d_steps=1):
     gan = make(
         d_steps=d_steps,
         ema_decay=0.3,
-        penalty=penalties.gradient_penalty,
+        penalty=penalties.gradient_penalty(),
         loss=losses.relativistic_paired(),  # G's loss looks at the real examples too
     )
     return jaxgan.jit(gan, donate=False)
@@ -146,7 +146,7 @@ def test_the_players_do_not_start_alike():
 @pytest.mark.parametrize(("player", "opponent"), [("g", "d"), ("d", "g")])
 def test_no_gradient_reaches_the_opponent(player, opponent):
     # Neither through the loss nor through the update, of neither parameters nor statistics.
-    gan = make(penalty=penalties.r1_r2)
+    gan = make(penalty=penalties.r1_r2())
     step = {"g": gan.g_step, "d": gan.d_step}[player]
 
     def total(floats):
@@ -308,7 +308,7 @@ def test_the_loss_is_given_the_players_own_step():
         weights.append(step.dtype)
         return 1.0 * step
 
-    gan = jaxgan.jit(make(penalty=penalties.r1, penalty_weight=weight), donate=False)
+    gan = jaxgan.jit(make(penalty=penalties.r1(), penalty_weight=weight), donate=False)
     state = start()._replace(ema=())
     _, first = gan.d_step(state, BATCH)
     later = state._replace(d=state.d._replace(step=jnp.int32(3)))

@@ -32,9 +32,9 @@ CLIP = 0.2
 CRITIC = mlp(width=16)
 OBJECTIVES = {
     "gan": {"loss": losses.minimax()},
-    "dragan": {"loss": losses.non_saturating(), "penalty": penalties.dragan},
+    "dragan": {"loss": losses.non_saturating(), "penalty": penalties.dragan()},
     "hinge": {"loss": losses.hinge()},
-    "wgan_gp": {"loss": losses.wasserstein(), "penalty": penalties.gradient_penalty},
+    "wgan_gp": {"loss": losses.wasserstein(), "penalty": penalties.gradient_penalty()},
     "wgan": {
         "loss": losses.wasserstein(),
         "d_optimizer": optax.chain(optax.rmsprop(0.01), penalties.clip_weights(CLIP)),
@@ -250,13 +250,13 @@ def test_r1_and_r2_let_the_game_converge_that_circles_without_them():
     ways = jax.jit(
         lambda: {
             "nothing": dirac(loss=plain),
-            "r1": dirac(loss=plain, penalty=penalties.r1),
-            "r2": dirac(loss=plain, penalty=penalties.r2),
+            "r1": dirac(loss=plain, penalty=penalties.r1()),
+            "r2": dirac(loss=plain, penalty=penalties.r2()),
             "paired": dirac(loss=paired),
-            "paired_r1_r2": dirac(loss=paired, penalty=penalties.r1_r2),
+            "paired_r1_r2": dirac(loss=paired, penalty=penalties.r1_r2()),
             "wgan": dirac(loss=losses.wasserstein()),
             # With a slope of 1 there is always a way to overshoot.
-            "wgan_gp": dirac(loss=losses.wasserstein(), penalty=penalties.gradient_penalty),
+            "wgan_gp": dirac(loss=losses.wasserstein(), penalty=penalties.gradient_penalty()),
         }
     )()
     last = {name: float(np.abs(way[-100:]).max()) for name, way in ways.items()}

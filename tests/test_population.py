@@ -57,7 +57,7 @@ def maker(optimizers):
             latent=latents.normal(2),
             g_optimizer=g_optimizer,
             d_optimizer=d_optimizer,
-            penalty=penalties.r1,
+            penalty=penalties.r1(),
             penalty_every=2,
             penalty_weight=setting["weight"],
             ema_decay=setting["ema_decay"],

@@ -109,7 +109,7 @@ def test_a_step_is_that_of_an_ordinary_gan_on_smaller_images(step):
         g_optimizer=optax.identity(),
         d_optimizer=optax.identity(),
         loss=losses.wasserstein(),
-        penalty=penalties.gradient_penalty,
+        penalty=penalties.gradient_penalty(),
     )
     states, metrics = trained()
     state = states[step]

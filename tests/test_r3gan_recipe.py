@@ -162,7 +162,7 @@ def modes_of_grid(loss, penalty):
 @pytest.mark.slow
 def test_the_grid_is_covered_where_the_plain_loss_drops_modes():
     # Measured: 25, 24, 24, 24 against 21, 20, 24, 20.
-    ours = modes_of_grid(losses.relativistic_paired(), penalties.r1_r2)
+    ours = modes_of_grid(losses.relativistic_paired(), penalties.r1_r2())
     plain = modes_of_grid(losses.non_saturating(), None)
     assert min(ours) >= 23
     assert np.mean(ours) >= 23.5

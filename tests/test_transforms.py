@@ -79,8 +79,8 @@ def batch_normed(*, synchronised=True, **settings):
 
 GANS = {
     "plain": make,
-    "r1_one_batch_2_d_steps": partial(make, penalty=penalties.r1, one_batch=True, d_steps=2),
-    "lazy_r1": partial(make, penalty=penalties.r1, penalty_every=2),
+    "r1_one_batch_2_d_steps": partial(make, penalty=penalties.r1(), one_batch=True, d_steps=2),
+    "lazy_r1": partial(make, penalty=penalties.r1(), penalty_every=2),
     "batch_norm": batch_normed,  # real and fake through D in turn, in both players' losses
     "batch_norm_one_batch": partial(batch_normed, one_batch=True),
 }

@@ -42,7 +42,7 @@ def _differences(name):
 
     def penalty(critic, real, fake, key):
         del key
-        return penalties.gradient_penalty(critic, real, fake, mix_key)
+        return penalties.gradient_penalty()(critic, real, fake, mix_key)
 
     gan = jaxgan.recipes.gan(
         *map(nets.from_linen, networks(config, cases.facts(shape), dtype=jnp.float64)),

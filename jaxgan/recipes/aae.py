@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes.autoencoder import autoencoder
@@ -69,6 +70,7 @@ def aae(
         ValueError: when it is initialised: codes are not like latents, or reconstructions are not
             like the data.
     """
+    refuse_factories(latent=latent, loss=loss)
     loss = losses.non_saturating() if loss is None else loss
 
     init, encode, decode = autoencoder(decoder, encoder, latent)

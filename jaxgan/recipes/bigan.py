@@ -8,6 +8,7 @@ import optax
 from jax import lax
 
 from jaxgan import losses, monitor, penalties
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes.autoencoder import autoencoder
@@ -74,6 +75,7 @@ def bigan(
     Raises:
         ValueError: when it is initialised: samples are not like the data, or codes not like z.
     """
+    refuse_factories(latent=latent, loss=loss, penalty=penalty)
     loss = losses.non_saturating() if loss is None else loss
     middle = 2 * (loss.threshold or 0.0)
     numbers = 2 if stochastic else 1

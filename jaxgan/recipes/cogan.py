@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes.gan import at_least_float32
@@ -58,6 +59,7 @@ def cogan(
         ValueError: when it is initialised: a batch has no y, or the pairs do not look like the
             data.
     """
+    refuse_factories(latent=latent, loss=loss)
     loss = losses.non_saturating() if loss is None else loss
 
     def generate(variables: Variables, key: jax.Array, n: int, *, train: bool):

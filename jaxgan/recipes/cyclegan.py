@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
+from jaxgan._handed import refuse_factories
 from jaxgan.core import mean_over_devices, of_first_device, two_player
 from jaxgan.recipes.gan import at_least_float32
 from jaxgan.types import GAN, Batch, Network, Player, Variables
@@ -125,6 +126,7 @@ def cyclegan(
             makes other shapes than the domain has, or there is a weight on the identity of domains
             that differ in shape.
     """
+    refuse_factories(loss=loss)
     if pool_size < 0:
         raise ValueError(f"pool_size is {pool_size}; expected at least 0")
     loss = _least_squares() if loss is None else loss

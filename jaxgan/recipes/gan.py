@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor, penalties
+from jaxgan._handed import refuse_factories
 from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
@@ -135,8 +136,11 @@ def players(
         Generator, discriminator, and `sample` for `jaxgan.two_player`.
 
     Raises:
+        TypeError: a factory such as `penalties.r1` is given instead of what it returns.
         ValueError: as in `gan`.
     """
+    refuse_factories(latent=latent, loss=loss, penalty=penalty, penalty_weight=penalty_weight)
+    refuse_factories(regularizer=regularizer, augment=augment)
     if augment is not None:
         discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss

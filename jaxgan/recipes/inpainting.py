@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.masks import Mask
 from jaxgan.recipes.acgan import classification
@@ -178,6 +179,7 @@ def _filling(
 
     What they take for the condition is a pair: the masked picture, and `batch.y` as it was.
     """
+    refuse_factories(mask=mask)
 
     def complete(params, state, key, y, train):
         inputs = y if class_wise else y[:1]

@@ -23,6 +23,8 @@ from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
 
 __all__ = ["Grown", "Growth", "grown", "progressive", "restarting"]
 
+_GRADIENT_PENALTY = penalties.gradient_penalty()
+
 
 class Growth(NamedTuple):
     """When a GAN grows, in updates of G.
@@ -65,7 +67,7 @@ def progressive(
     g_optimizer: optax.GradientTransformation,
     d_optimizer: optax.GradientTransformation,
     loss: losses.AdversarialLoss | None = None,
-    penalty: penalties.Penalty | None = penalties.gradient_penalty,
+    penalty: penalties.Penalty | None = _GRADIENT_PENALTY,
     drift: float = 0.001,
     d_steps: int = 1,
     ema_decay: Any = None,

@@ -145,7 +145,7 @@ def r3gan(
         g_optimizer=adam(),
         d_optimizer=adam(),
         loss=losses.relativistic_paired(),
-        penalty=penalties.r1_r2,
+        penalty=penalties.r1_r2(),
         penalty_weight=along(settings.gamma),
         augment=augmented if any(settings.augmentation) else None,
         conditional=conditional,

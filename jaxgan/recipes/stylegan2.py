@@ -63,7 +63,7 @@ def stylegan2(
     """
     if path_every < 1:
         raise ValueError(f"path lengths every {path_every} steps; expected at least 1")
-    settings = {"penalty": penalties.r1, "penalty_every": 16} | settings
+    settings = {"penalty": penalties.r1(), "penalty_every": 16} | settings
     g, d, sample = players(
         generator, discriminator, latent=latent, conditional=conditional, **settings
     )
