@@ -6,7 +6,7 @@ from choices import INPAINTING, PICTURE_TO_PICTURE
 from config import Config
 
 from jaxgan import data, masks
-from jaxgan.recipes.inpainting import masked
+from jaxgan.recipes import masked
 
 NEEDS = {
     "acgan": "labels",

@@ -15,9 +15,9 @@ from feed import Feed, Share
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
+from jaxgan import population
 from jaxgan.data.cache import default_root
 from jaxgan.parallel import AXIS, PER_DEVICE
-from jaxgan.population import population
 
 
 def check_platform() -> None:

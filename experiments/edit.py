@@ -20,7 +20,7 @@ from views import as_uint8, stacked_rows
 from jaxgan import Network, data, masks
 from jaxgan.data.folder import SUFFIXES, image_files
 from jaxgan.data.images import to_array, upright
-from jaxgan.recipes.inpainting import masked
+from jaxgan.recipes import masked
 
 _COLUMNS = 10
 

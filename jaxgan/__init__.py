@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jaxgan import (
     augment,
+    convolution,
     distortions,
     latents,
     losses,
@@ -19,23 +20,23 @@ from jaxgan import (
     nets,
     parallel,
     penalties,
-    population,
     recipes,
     regularizers,
     resample,
     schedules,
     types,
 )
+from jaxgan._population import population
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, convolution, data, metrics, models
+    from jaxgan import checkpoint, data, metrics, models
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "convolution", "data", "metrics", "models")
+_WHEN_USED = ("checkpoint", "data", "metrics", "models")
 
 __all__ = [
     "GAN",

@@ -14,7 +14,7 @@ from jaxgan import Batch, latents, losses, nets
 from jaxgan.metrics import frechet_distance, moments
 from jaxgan.models.mlp import Discriminator
 from jaxgan.nets import stateless
-from jaxgan.recipes.aae import aae
+from jaxgan.recipes import aae
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

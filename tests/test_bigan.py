@@ -11,7 +11,7 @@ import jaxgan
 from jaxgan import Batch, Network, latents, losses, nets, penalties
 from jaxgan.models import joint
 from jaxgan.nets import stateless
-from jaxgan.recipes.bigan import bigan
+from jaxgan.recipes import bigan
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -8,10 +8,9 @@ import pytest
 from networks import compilation, mlp
 
 import jaxgan
-from jaxgan import Batch, core, latents, losses, monitor, nets, recipes
+from jaxgan import Batch, core, latents, losses, monitor, nets, population, recipes
 from jaxgan.models import dcgan
 from jaxgan.monitor import Monitor
-from jaxgan.population import population
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

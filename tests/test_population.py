@@ -11,9 +11,8 @@ import pytest
 from networks import compilation, counting, first_only, mlp, without_first
 
 import jaxgan
-from jaxgan import Batch, latents, penalties, recipes
+from jaxgan import Batch, latents, penalties, population, recipes
 from jaxgan.parallel import row
-from jaxgan.population import population
 
 MEMBERS, STEPS = 4, 3
 KEYS = jax.random.split(jax.random.key(0), MEMBERS)

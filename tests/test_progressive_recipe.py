@@ -12,7 +12,7 @@ from networks import compilation, growing
 import jaxgan
 from jaxgan import Batch, latents, losses, penalties, recipes
 from jaxgan.checkpoint import Checkpoints, digest
-from jaxgan.recipes.progressive import Growth, grown, progressive, restarting
+from jaxgan.recipes import Growth, grown, progressive, restarting
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from networks import compilation, mlp
 import jaxgan
 from jaxgan import Batch, Network, Variables, latents, losses, nets, recipes
 from jaxgan.models.stylegan2 import Generator
-from jaxgan.recipes.stylegan2 import path_lengths, stylegan2
+from jaxgan.recipes import path_lengths, stylegan2
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

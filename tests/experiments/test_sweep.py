@@ -18,9 +18,8 @@ from members import SWEEPABLE, members
 from PIL import Image
 
 import jaxgan
-from jaxgan import Batch
+from jaxgan import Batch, population
 from jaxgan.checkpoint import digest
-from jaxgan.population import population
 
 RING = {
     "dataset": "ring",

@@ -18,7 +18,7 @@ from jaxgan.latents import Latent
 from jaxgan.regularizers import Regularizer
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
 
-__all__ = ["Seen", "Term", "gan", "players"]
+__all__ = ["Seen", "Term", "Weight", "gan", "players", "upcast"]
 
 Weight = float | jax.Array | Callable[[jax.Array], jax.Array]
 """A number, or a function of the player's step."""
@@ -158,13 +158,13 @@ def players(
         latent_key, network_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, n),)
         samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
-        return at_least_float32(samples), z[0] if z else (), state
+        return upcast(samples), z[0] if z else (), state
 
     def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         """Logits and heads, and D's state."""
         outputs, state = discriminator.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
-        return (at_least_float32(logits), heads), state
+        return (upcast(logits), heads), state
 
     def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
         real_key, fake_key = jax.random.split(key)
@@ -272,6 +272,6 @@ def players(
     return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
 
 
-def at_least_float32(a: jax.Array) -> jax.Array:
-    """Samples, logits and codes as they go into losses, whatever the networks compute in."""
+def upcast(a: jax.Array) -> jax.Array:
+    """Bring samples, logits or codes to float32, or more, before they go into a loss."""
     return a.astype(jnp.promote_types(a.dtype, jnp.float32))

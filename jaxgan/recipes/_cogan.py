@@ -10,7 +10,7 @@ from jaxgan import losses, monitor
 from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes.gan import at_least_float32
+from jaxgan.recipes._gan import upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["cogan"]
@@ -66,11 +66,11 @@ def cogan(
         latent_key, network_key = jax.random.split(key)
         z = latent(latent_key, n)
         fake, state = generator.apply(*variables, network_key, z, train=train)
-        return jax.tree.map(at_least_float32, fake), state
+        return jax.tree.map(upcast, fake), state
 
     def judge(variables: Variables, key: jax.Array, pair):
         logits, state = discriminator.apply(*variables, key, *pair, train=True)
-        return jax.tree.map(at_least_float32, logits), state
+        return jax.tree.map(upcast, logits), state
 
     def judge_both(variables: Variables, key: jax.Array, real, fake):
         real_key, fake_key = jax.random.split(key)

@@ -15,12 +15,13 @@ import optax
 from jaxgan import losses, monitor
 from jaxgan._handed import refuse_factories
 from jaxgan.core import mean_over_devices, of_first_device, two_player
-from jaxgan.recipes.gan import at_least_float32
+from jaxgan.recipes._gan import upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
-__all__ = ["CYCLEGAN_SETTINGS", "Pool", "cyclegan", "exchange"]
+__all__ = ["CYCLEGAN_SETTINGS", "Distance", "Pool", "cyclegan", "exchange"]
 
 Distance = Callable[[jax.Array, jax.Array], jax.Array]
+"""`(a, b) -> scalar`: how far examples `[B, ...]` are from others, in the mean."""
 
 
 def _l1(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -293,4 +294,4 @@ def _apply(networks, which: str, variables: Variables, key, inputs, *, train: bo
     """What one of the networks gives, and the variables of all with its new state."""
     params, state = variables
     outputs, new = networks[which].apply(params[which], state[which], key, inputs, train=train)
-    return at_least_float32(outputs), Variables(params, {**state, which: new})
+    return upcast(outputs), Variables(params, {**state, which: new})

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.masks import Mask
-from jaxgan.recipes.acgan import classification
-from jaxgan.recipes.gan import Seen, Term, players
+from jaxgan.recipes._acgan import classification
+from jaxgan.recipes._gan import Seen, Term, players
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
 
 __all__ = ["ccgan", "context_encoder", "masked"]

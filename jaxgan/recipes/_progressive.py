@@ -17,7 +17,7 @@ from jax import lax
 
 from jaxgan import losses, penalties
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import players
+from jaxgan.recipes._gan import players
 from jaxgan.resample import box_downsample, nearest_upsample
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from jaxgan import losses
 from jaxgan.core import two_player
-from jaxgan.recipes.acgan import classification
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._acgan import classification
+from jaxgan.recipes._gan import Seen, players
 from jaxgan.types import GAN, Network
 
 __all__ = ["sgan"]

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._gan import Seen, players
 from jaxgan.types import GAN, Batch, Metrics, Network, Variables
 
-__all__ = ["psnr", "srgan"]
+__all__ = ["srgan"]
 
 
 def srgan(
@@ -33,7 +33,8 @@ def srgan(
     which blurs what cannot be known, and that of the features of a VGG network (section 2.2.1). It
     starts from a G trained with the first alone; for that, pass a `loss` whose generator's is 0.
 
-    G's further metrics are `content`, unweighted, and `psnr`, which see.
+    G's further metrics are `content`, unweighted, and `psnr`, the peak signal-to-noise ratio
+    between x and G(y), in dB.
 
     Args:
         generator: called with y `[B, h, w, C]`; gives `[B, H, W, C]`, like x. The paper's is
@@ -57,7 +58,7 @@ def srgan(
 
     def content(seen: Seen) -> tuple[jax.Array, Metrics]:
         real, fake = seen.batch.x, seen.fake
-        metrics = {"psnr": jnp.mean(psnr(real, fake))}
+        metrics = {"psnr": jnp.mean(_psnr(real, fake))}
         if features is not None:
             real, fake = features(real), features(fake)
         error = jnp.mean(jnp.square(real - fake))
@@ -82,18 +83,8 @@ def srgan(
     )
 
 
-def psnr(x: jax.Array, other: jax.Array) -> jax.Array:
-    """Peak signal-to-noise ratio of pictures in [-1, 1], whose peak is 2 above their lowest value.
-
-        10 log10(2^2 / mean (x - other)^2)
-
-    Args:
-        x: `[B, H, W, C]`.
-        other: likewise.
-
-    Returns:
-        `[B]`, in dB, at most 126: where pictures are equal it would be infinite.
-    """
+def _psnr(x: jax.Array, other: jax.Array) -> jax.Array:
+    """`metrics.pictures.psnr` of pictures in [-1, 1], `[B]`; 126 dB where they are equal."""
     error = jnp.mean(jnp.square(x - other), axis=(1, 2, 3))
     return 10 * jnp.log10(4 / jnp.maximum(error, 1e-12))
 

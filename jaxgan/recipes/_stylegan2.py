@@ -8,7 +8,7 @@ from jax import lax
 
 from jaxgan import penalties
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import players
+from jaxgan.recipes._gan import players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["path_lengths", "stylegan2"]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, at_least_float32, players
+from jaxgan.recipes._gan import Seen, players, upcast
 from jaxgan.types import GAN, Network
 
 __all__ = ["acgan", "classification"]
@@ -95,7 +95,7 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
         )
     labelled = y >= 0
     share = jnp.maximum(jnp.mean(labelled), 1 / len(y))
-    class_logits = at_least_float32(class_logits)
+    class_logits = upcast(class_logits)
     values = optax.softmax_cross_entropy_with_integer_labels(class_logits, jnp.maximum(y, 0))
     right = jnp.argmax(class_logits, axis=-1) == y
     return jnp.where(labelled, values, 0) / share, jnp.mean(right) / share

@@ -10,7 +10,7 @@ from jaxgan import losses, monitor
 from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes.autoencoder import autoencoder
+from jaxgan.recipes._autoencoder import autoencoder
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["aae"]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._gan import Seen, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["pix2pix"]

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from jaxgan import latents
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._gan import Seen, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
-__all__ = ["Codes", "infer", "infogan"]
+__all__ = ["Codes", "infogan"]
 
 
 class Codes(NamedTuple):
@@ -160,28 +160,6 @@ def infogan(
     return two_player(
         g, d._replace(init=d_init), sample=sample, d_steps=d_steps, ema_decay=ema_decay
     )
-
-
-def infer(
-    discriminator: Network, codes: Codes, variables: Variables, x: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Read the codes off examples.
-
-    Args:
-        discriminator: of which Q is a part.
-        codes: which codes there are.
-        variables: of the trained D's player: `Variables(state.d.params, state.d.state)`.
-        x: `[B, ...]`, real or fake.
-
-    Returns:
-        The likeliest categories, int32 `[B, categorical codes]`, and the means of the continuous
-        codes, `[B, continuous]`.
-    """
-    (_, found), _ = discriminator.apply(*variables, jax.random.key(0), x, train=False)
-    *logits, normal = codes._split(found)
-    likeliest = [jnp.argmax(one, axis=-1) for one in logits]
-    categories = jnp.stack(likeliest, axis=-1) if logits else jnp.zeros((len(x), 0), jnp.int32)
-    return categories, normal[:, : codes.continuous]
 
 
 def _information(codes: Codes, z: jax.Array, found: jax.Array):
