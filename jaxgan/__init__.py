@@ -1,9 +1,19 @@
 """Generative adversarial networks in JAX.
 
-`two_player` makes a GAN of two players, `jaxgan.recipes` has GANs ready-made, and `jit`, `pmap`,
-`shard_map` and `scan` say how to run them, `population` trains many in one program. These need JAX
-and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are imported
-when they are first used.
+`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
+`shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
+JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are
+imported when they are first used.
+
+Examples in docstrings assume these imports:
+
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    import optax
+
+    import jaxgan
+    from jaxgan import *
 """
 
 import importlib

@@ -63,6 +63,11 @@ def color() -> Change:
 
     Returns:
         The change; its pictures may leave [-1, 1].
+
+    Example:
+        >>> x = jnp.zeros((2, 4, 4, 3))
+        >>> distortions.color()(jax.random.key(0), x).shape
+        (2, 4, 4, 3)
     """
 
     def change(key: Array, x: Array) -> Array:
@@ -88,6 +93,12 @@ def translation(*, share: float = 1 / 8) -> Change:
 
     Raises:
         ValueError: `share` is out of range.
+
+    Example:
+        >>> x = jnp.ones((1, 8, 8, 1))
+        >>> y = distortions.translation(share=0.25)(jax.random.key(0), x)
+        >>> y.shape, bool(jnp.isin(y, jnp.array([0, 1])).all())
+        ((1, 8, 8, 1), True)
     """
     _check_share(share)
 
@@ -115,6 +126,12 @@ def cutout(*, share: float = 1 / 2) -> Change:
 
     Raises:
         ValueError: `share` is out of range.
+
+    Example:
+        >>> x = jnp.ones((1, 8, 8, 1))
+        >>> y = distortions.cutout(share=0.5)(jax.random.key(2), x)
+        >>> y.shape, bool(jnp.isin(y, jnp.array([0, 1])).all())
+        ((1, 8, 8, 1), True)
     """
     _check_share(share)
 
@@ -152,6 +169,12 @@ def pipeline(
 
     Raises:
         ValueError: a factor is outside [0, 1].
+
+    Example:
+        >>> distort = distortions.pipeline(geometry=0.0)
+        >>> x = jnp.ones((2, 8, 8, 3))
+        >>> bool((distort(jax.random.key(0), x, 0.0) == x).all())
+        True
     """
     for name, factor in {
         "blit": blit,
@@ -256,7 +279,7 @@ def _resample(x: Array, to_source: Array) -> Array:
     left, right_share = _mirror(source[:, 0] + (width - 1) / 2, width)
     top, bottom_share = _mirror(source[:, 1] + (height - 1) / 2, height)
 
-    # The four neighbours of a place side by side, to be gathered at once: a quarter of the indices
+    # The four neighbors of a place side by side, to be gathered at once: a quarter of the indices
     # in the gradient, which is slow on CPU.
     rows = jnp.concatenate([x[:, :-1], x[:, 1:]], axis=-1)
     corners = jnp.concatenate([rows[:, :, :-1], rows[:, :, 1:]], axis=-1)
@@ -270,7 +293,7 @@ def _resample(x: Array, to_source: Array) -> Array:
 
 
 def _mirror(place: Array, side: int) -> tuple[Array, Array]:
-    """The neighbour before a place on an axis mirrored at its ends, and the share of the next."""
+    """The neighbor before a place on an axis mirrored at its ends, and the share of the next."""
     last = side - 1
     place = last - jnp.abs(place % (2 * last) - last)
     first = jnp.minimum(jnp.floor(place), last - 1)

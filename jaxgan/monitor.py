@@ -1,6 +1,6 @@
 """Is a run healthy? Signals that the compiled steps measure, and plain words made of them.
 
-`judgement` and `diversity` are measured by the recipes, the norms of gradients and updates by
+`judgment` and `diversity` are measured by the recipes, the norms of gradients and updates by
 `two_player`; a `Monitor` reads their means, on the host:
 
     monitor = Monitor()
@@ -22,7 +22,7 @@ from jax import lax
 
 from jaxgan import losses
 
-__all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgement"]
+__all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgment"]
 
 SATURATED = 10.0
 """The size of a logit from which on the sigmoid is flat: its derivative is below 5e-5."""
@@ -37,10 +37,11 @@ _SIGNALS = (
     "d_update_ratio",
 )
 _SOME = 0.1  # of a logit: what moves a probability by 2 %
+_R1 = "the R1 penalty with layer normalization in D"
 _SWINGS = 8  # lines that can tell an oscillation from a trend
 
 
-def judgement(
+def judgment(
     loss: losses.AdversarialLoss, real_logits: jax.Array, fake_logits: jax.Array
 ) -> dict[str, jax.Array]:
     """What a batch of logits says about the discriminator.
@@ -56,6 +57,12 @@ def judgement(
 
     Returns:
         Scalars by name. At equilibrium the accuracies are near 0.5 and the gap is near 0.
+
+    Example:
+        >>> real, fake = jnp.array([2.0, 12.0]), jnp.array([-1.0, 1.0])
+        >>> found = monitor.judgment(losses.hinge(), real, fake)
+        >>> {name: float(value) for name, value in found.items()}
+        {'accuracy_real': 1.0, 'accuracy_fake': 0.5, 'logit_gap': 7.0, 'saturated': 0.25}
     """
     on_real, on_fake = losses.accuracy(loss, real_logits, fake_logits)
     flat = [jnp.mean(jnp.abs(logits) > SATURATED) for logits in (real_logits, fake_logits)]
@@ -72,7 +79,7 @@ def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
 
         mean_i |fake_i - fake_{i+1}|  /  mean_i |real_i - real_{i+1}|,    i in 1 .. B, cyclic
 
-    Neighbours in a batch are independent, so their mean distance is that of all pairs, at 1/B of
+    Neighbors in a batch are independent, so their mean distance is that of all pairs, at 1/B of
     its price. Over several devices it is the mean of the devices' ratios.
 
     Args:
@@ -82,6 +89,11 @@ def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
     Returns:
         A scalar >= 0, without gradients: near 1 if the fake examples vary as the data do, near 0
         if they are all alike. Copies of a few examples that lie far apart can have 1 too.
+
+    Example:
+        >>> real = jax.random.normal(jax.random.key(0), (64, 2))
+        >>> print(monitor.diversity(real, 0.1 * real).round(3))
+        0.1
     """
 
     def apart(x):
@@ -232,38 +244,38 @@ class Monitor:
             "discriminator_wins": (
                 real >= self.certain and fake >= self.certain,
                 right,
-                "try a smaller --d_lr, --label_smoothing=0.1, or --penalty=r1 with --d_norm=layer",
+                f"try a smaller learning rate for D, label_smoothing=0.1, or {_R1}",
             ),
             "generator_wins": (
                 fake <= self.fooled,
                 right,
-                "try a smaller --g_lr, a larger --d_lr, or --d_steps=2",
+                "try a smaller learning rate for G, a larger one for D, or d_steps=2",
             ),
             "collapse": (
                 diverse < self.collapsed and window[-1]["g_diversity"] < 1.1 * diverse,
                 diversity_is,
-                "try a smaller --g_lr, --penalty=r1 with --d_norm=layer, or another --seed",
+                f"try a smaller learning rate for G, {_R1}, or another seed",
             ),
             "oscillating": (
                 # Where D is undecided about everything, its bias may go to and fro by itself.
                 not self.critic and bias_moves >= self.swing and gap_moves >= _SOME,
                 f"D's bias to real or to fake moves by {bias_moves:.2f} from line to line",
-                "try a smaller --g_lr and --d_lr, --beta1=0, or --penalty=r1 with --d_norm=layer",
+                f"try smaller learning rates, Adam with b1=0, or {_R1}",
             ),
             "saturated": (
                 self.sigmoid and not self.critic and flat >= self.flat,
                 f"{flat:.0%} of D's logits are beyond {SATURATED:.0f} in size",
-                "try --label_smoothing=0.1, --penalty=r1 with --d_norm=layer, or --loss=hinge",
+                f"try label_smoothing=0.1, {_R1}, or the hinge loss",
             ),
             "generator_stalled": (
                 g_update < self.still,
                 stands.format(g_update),
-                "try a larger --g_lr; if D wins too, a smaller --d_lr",
+                "try a larger learning rate for G; if D wins too, a smaller one for D",
             ),
             "discriminator_stalled": (
                 d_update < self.still,
                 stands.format(d_update),
-                "try a larger --d_lr; if logits are saturated, --label_smoothing=0.1",
+                "try a larger learning rate for D; if logits are saturated, label_smoothing=0.1",
             ),
             "near_equilibrium": (
                 not self.critic and self._is_fair(),

@@ -16,6 +16,7 @@ from jax.core import Tracer
 
 from jaxgan._handed import refuse_factories
 from jaxgan.augment import Augmentation
+from jaxgan.distortions import Change
 
 __all__ = [
     "Critic",
@@ -81,6 +82,12 @@ def gradient_penalty(*, target: float | jax.Array = 1.0) -> Penalty:
 
     Raises:
         ValueError: `target` is negative.
+
+    Example:
+        >>> penalty = penalties.gradient_penalty()
+        >>> x = jnp.ones((3, 2))
+        >>> print(penalty(lambda x: x @ jnp.array([3.0, 4.0]), x, -x, jax.random.key(0)).round(3))
+        [16. 16. 16.]
     """
     _check_not_negative(target=target)
 
@@ -108,6 +115,12 @@ def dragan(*, target: float | jax.Array = 1.0, scale: float | jax.Array = 0.5) -
 
     Raises:
         ValueError: `target` or `scale` is negative.
+
+    Example:
+        >>> penalty = penalties.dragan(target=5.0)
+        >>> x = jnp.ones((3, 2))
+        >>> print(penalty(lambda x: x @ jnp.array([3.0, 4.0]), x, -x, jax.random.key(0)).round(3))
+        [0. 0. 0.]
     """
     _check_not_negative(target=target, scale=scale)
 
@@ -130,6 +143,11 @@ def r1() -> Penalty:
 
     Returns:
         The penalty, >= 0. The weight is the paper's gamma (10 there).
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalties.r1()(lambda x: x[:, 0] ** 2, x, 0 * x, jax.random.key(0)).round(3))
+        [ 2. 18.]
     """
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
@@ -148,6 +166,11 @@ def r2() -> Penalty:
 
     Returns:
         The penalty, >= 0. The weight is the paper's gamma.
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalties.r2()(lambda x: x[:, 0] ** 2, x, 2 * x, jax.random.key(0)).round(3))
+        [ 8. 72.]
     """
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
@@ -166,6 +189,11 @@ def r1_r2() -> Penalty:
 
     Returns:
         The penalty, >= 0. The weight is the paper's gamma.
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalties.r1_r2()(lambda x: x[:, 0] ** 2, x, 2 * x, jax.random.key(0)).round())
+        [10. 90.]
     """
     on_real, on_fake = r1(), r2()
 
@@ -175,9 +203,7 @@ def r1_r2() -> Penalty:
     return penalty
 
 
-def consistency(
-    change: Augmentation | Callable[[jax.Array, jax.Array], jax.Array], *, fake_weight: float = 0.0
-) -> Penalty:
+def consistency(change: Augmentation | Change, *, fake_weight: float = 0.0) -> Penalty:
     """Make D judge a changed picture as it judges the picture itself (CR-GAN, arXiv:1910.12027).
 
         (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2
@@ -195,6 +221,12 @@ def consistency(
     Raises:
         TypeError: `change` is a factory of `jaxgan.augment` or `jaxgan.distortions` itself.
         ValueError: `fake_weight` is negative.
+
+    Example:
+        >>> penalty = penalties.consistency(lambda key, x: -x)
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalty(lambda x: x[:, 0], x, x, jax.random.key(0)).round(3))
+        [ 4. 36.]
     """
     refuse_factories(change=change)
     _check_not_negative(fake_weight=fake_weight)
@@ -228,6 +260,12 @@ def combine(*terms: tuple[Penalty, float | jax.Array]) -> Penalty:
 
     Raises:
         TypeError: a term is a factory such as `r1` itself.
+
+    Example:
+        >>> both = penalties.combine((penalties.r1(), 1.0), (penalties.gradient_penalty(), 10.0))
+        >>> x = jnp.ones((2, 1))
+        >>> print(both(lambda x: 3 * x[:, 0], x, x, jax.random.key(0)).round(3))
+        [44.500004 44.500004]
     """
     for penalty, _ in terms:
         refuse_factories(penalty=penalty)
@@ -261,6 +299,16 @@ def lazy(penalty: Penalty, *, every: int) -> LazyPenalty:
     Raises:
         TypeError: `penalty` is a factory such as `r1` itself.
         ValueError: `every` is below 1.
+
+    Example:
+        >>> penalty = penalties.lazy(penalties.r1(), every=16)
+        >>> x = jnp.ones((1, 1))
+        >>> for step in (0, 1, 16):
+        ...     print(step, penalty(lambda x: x[:, 0], x, x, jax.random.key(0), step))
+        ...
+        0 [8.]
+        1 [0.]
+        16 [8.]
     """
     refuse_factories(penalty=penalty)
     if every < 1:
@@ -297,6 +345,13 @@ def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
 
     Raises:
         ValueError: `limit` is not positive.
+
+    Example:
+        >>> optimizer = optax.chain(optax.sgd(1.0), penalties.clip_weights(0.01))
+        >>> params = jnp.zeros(2)
+        >>> updates, _ = optimizer.update(jnp.array([-1.0, 0.005]), optimizer.init(params), params)
+        >>> print(optax.apply_updates(params, updates).round(3))
+        [ 0.01  -0.005]
     """
     if not isinstance(limit, Tracer) and not limit > 0:
         raise ValueError(f"the weights cannot be clipped to {limit}; expected a positive limit")

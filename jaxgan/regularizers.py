@@ -27,7 +27,7 @@ class Regularizer(NamedTuple):
     """
 
     init: Callable[[], State]
-    apply: Callable[..., tuple[jax.Array, State]]
+    apply: Callable[[State, jax.Array, jax.Array, jax.Array], tuple[jax.Array, State]]
 
 
 def lecam(*, decay: float = 0.99) -> Regularizer:
@@ -41,10 +41,17 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
         decay: of the running means, per update of D, in [0, 1). They start at the first batch's.
 
     Returns:
-        The regulariser, whose state is `{"real": a_r, "fake": a_f}`.
+        The regularizer, whose state is `{"real": a_r, "fake": a_f}`.
 
     Raises:
         ValueError: `decay` is out of range.
+
+    Example:
+        >>> lecam = regularizers.lecam()
+        >>> real, fake = jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0])
+        >>> values, anchors = lecam.apply(lecam.init(), real, fake, jnp.int32(0))
+        >>> print(values, anchors["real"])
+        [ 5. 13.] 2.0
     """
     if not 0 <= decay < 1:
         raise ValueError(f"lecam's decay is {decay}; expected 0 <= decay < 1")
@@ -70,7 +77,7 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
 
     Their lengths are left free. W is a kernel taken as the matrix of its last axis (flax's outputs)
     against all others; embeddings (`nn.Embed`) and parameters of one axis are left alone. Chain it
-    before the optimiser: `optax.chain(orthogonal(1e-4), optax.adam(2e-4))`.
+    before the optimizer: `optax.chain(orthogonal(1e-4), optax.adam(2e-4))`.
 
     Args:
         strength: what the term is multiplied with; the paper's is 1e-4.
@@ -78,6 +85,14 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
     Returns:
         A transformation that adds `strength` times that gradient to the gradients. It raises
         ValueError where it is used without parameters.
+
+    Example:
+        >>> optimizer = optax.chain(regularizers.orthogonal(0.1), optax.sgd(1.0))
+        >>> kernel = jnp.array([[1.0, 0.5], [0.0, 1.0]])  # two filters that are not orthogonal
+        >>> updates, _ = optimizer.update(jnp.zeros((2, 2)), optimizer.init(kernel), kernel)
+        >>> print(updates.round(2))
+        [[-0.09999999 -0.19999999]
+         [-0.19999999 -0.        ]]
     """
 
     def add(path, update, kernel):

@@ -96,9 +96,9 @@ def test_d_step_writes_the_discriminator_only():
     state, metrics = compiled().d_step(start(), BATCH)
     assert_same_bits((state.g, state.ema), (start().g, start().ema))
     assert_all_changed(state.d, start().d)
-    judgement = {"d_accuracy_real", "d_accuracy_fake", "d_logit_gap", "d_saturated"}
+    judgment = {"d_accuracy_real", "d_accuracy_fake", "d_logit_gap", "d_saturated"}
     norms = {"d_grad_norm", "d_update_ratio"}
-    assert set(metrics) == {"d_loss", "d_penalty", *judgement, *norms}
+    assert set(metrics) == {"d_loss", "d_penalty", *judgment, *norms}
 
 
 def test_train_step_is_d_step_then_g_step_on_one_batch():

@@ -57,18 +57,17 @@ def critics(name, steps=400):
 
     def train(shift):
         shifted = stateless(lambda key, y: shift, lambda shift, y: y + shift * ACROSS)
-        gan = jaxgan.scan(
-            recipes.gan(
-                without_first(shifted),
-                first_only(critic),
-                latent=lambda key, n: jnp.zeros((n, 1)),
-                g_optimizer=optax.sgd(0.0),
-                conditional=True,
-                **objective,
-            )
+        gan = recipes.gan(
+            without_first(shifted),
+            first_only(critic),
+            latent=lambda key, n: jnp.zeros((n, 1)),
+            g_optimizer=optax.sgd(0.0),
+            conditional=True,
+            **objective,
         )
         state = gan.init(KEY, Batch(real[0], noise[0]))
-        state, trained = gan.d_step(state, Batch(real, noise))
+        # Not `jaxgan.scan`, which measures the norms in the last step only.
+        state, trained = jax.lax.scan(gan.d_step, state, Batch(real, noise))
 
         def judge(x):
             return critic.apply(state.d.params, (), KEY, x, train=True)[0]
@@ -140,8 +139,7 @@ def test_dragan_has_slope_1_around_the_data_whatever_the_distance():
 
 
 def test_hinge_stops_learning_beyond_its_margin():
-    # The gradient is measured in every 20th step.
-    still = {name: critics(name)["grad_norm"][-1, ::20] == 0 for name in ("hinge", "gan")}
+    still = {name: critics(name)["grad_norm"][-1] == 0 for name in ("hinge", "gan")}
     assert np.mean(still["hinge"]) > 0.2
     assert not still["gan"].any()
     assert critics("hinge")["gap"][-1] < 0.5 * critics("gan")["gap"][-1]

@@ -11,6 +11,7 @@ from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._autoencoder import autoencoder
+from jaxgan.recipes._gan import Weight
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["aae"]
@@ -27,13 +28,13 @@ def aae(
     loss: losses.AdversarialLoss | None = None,
     reconstruction_weight: float | jax.Array = 10.0,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
 ) -> GAN:
     """Make an adversarial autoencoder: its codes, taken together, are distributed like a prior.
 
-        D minimises             mean loss.discriminator(D(z), D(E(x))),    z from the prior
+        D minimizes             mean loss.discriminator(D(z), D(E(x))),    z from the prior
         E and G, the decoder,   mean loss.generator(D(z), D(E(x)))
-        minimise                + reconstruction_weight * mean (G(E(x)) - x)^2
+        minimize                + reconstruction_weight * mean (G(E(x)) - x)^2
 
     D tells latents of the prior from codes; it never sees the data. So the decoder, which learns
     from the reconstructions alone, can be sampled from, and the prior need only be drawn from: it
@@ -48,7 +49,7 @@ def aae(
         z, _ = encoder.apply(params["encoder"], network_state["encoder"], key, x, train=False)
         x, _ = decoder.apply(params["generator"], network_state["generator"], key, z, train=False)
 
-    D's metrics are those of `monitor.judgement`; G's are `reconstruction_error`, the unweighted
+    D's metrics are those of `monitor.judgment`; G's are `reconstruction_error`, the unweighted
     mean square, and `diversity`, that of the codes as a share of the prior's.
 
     Args:
@@ -56,8 +57,8 @@ def aae(
         decoder: called with z `[B, latent]`; gives `[B, ...]`, like x.
         discriminator: called with z `[B, latent]`; gives logits `[B]`.
         latent: sampler of the prior.
-        g_optimizer: optimiser of encoder and decoder.
-        d_optimizer: optimiser of D.
+        g_optimizer: optimizer of encoder and decoder.
+        d_optimizer: optimizer of D.
         loss: the pair of losses; `losses.non_saturating()` if None.
         reconstruction_weight: weight of the reconstructions' error against the adversarial term.
         d_steps: updates of D for each update of encoder and decoder.
@@ -67,8 +68,19 @@ def aae(
         The GAN; `sample(state, key, n)` decodes latents of the prior.
 
     Raises:
-        ValueError: when it is initialised: codes are not like latents, or reconstructions are not
+        ValueError: when it is initialized: codes are not like latents, or reconstructions are not
             like the data.
+
+    Example:
+        >>> decoder = encoder = nets.stateless(lambda key, x: jnp.eye(2), lambda w, x: x @ w)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.aae(encoder, decoder, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> float(metrics["g_reconstruction_error"])
+        0.0
     """
     refuse_factories(latent=latent, loss=loss)
     loss = losses.non_saturating() if loss is None else loss
@@ -88,7 +100,7 @@ def aae(
         z = latent(prior_key, len(batch.x))
         code, _ = encode(opponent, encode_key, batch.x, train=True)
         r, f, state = judge(Variables(params, state), judge_key, z, code)
-        return jnp.mean(loss.discriminator(r, f)), (state, monitor.judgement(loss, r, f))
+        return jnp.mean(loss.discriminator(r, f)), (state, monitor.judgment(loss, r, f))
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
@@ -100,7 +112,7 @@ def aae(
         error = jnp.mean(jnp.square(x - batch.x))
         value = jnp.mean(loss.generator(r, f)) + reconstruction_weight * error
         metrics = {"reconstruction_error": error}
-        if len(z) > 1:  # a single example has no neighbour to differ from
+        if len(z) > 1:  # a single example has no neighbor to differ from
             metrics["diversity"] = monitor.diversity(z, code)
         return value, ({"generator": g_state, "encoder": e_state}, metrics)
 

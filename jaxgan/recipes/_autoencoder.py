@@ -61,7 +61,7 @@ def autoencoder(
             {"generator": g_params, "encoder": e_params},
             {"generator": g_state, "encoder": e_state},
         )
-        # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
+        # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         x, _ = jax.eval_shape(lambda v: decode(v, key, z, train=False), variables)
         code, _ = jax.eval_shape(lambda v: encode(v, key, batch.x, train=False), variables)
         if x.shape != batch.x.shape:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxgan import latents
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, players
+from jaxgan.recipes._gan import Seen, Weight, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["Codes", "infogan"]
@@ -34,7 +34,7 @@ class Codes(NamedTuple):
 
     @property
     def features(self) -> int:
-        """Outputs of a recogniser: logits, then means and log standard deviations."""
+        """Outputs of a recognizer: logits, then means and log standard deviations."""
         return self.size + self.continuous
 
     def latent(self, key: jax.Array, n: int) -> jax.Array:
@@ -85,13 +85,13 @@ def infogan(
     code_weight: float | jax.Array = 1.0,
     continuous_weight: float | jax.Array = 0.1,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
-    """Make an InfoGAN: G maximises the information that its samples have about the code c.
+    """Make an InfoGAN: G maximizes the information that its samples have about the code c.
 
-        D and Q minimise  that of `recipes.gan` - weight mean L_I
-        G minimises       that of `recipes.gan` - weight mean L_I,
+        D and Q minimize  that of `recipes.gan` - weight mean L_I
+        G minimizes       that of `recipes.gan` - weight mean L_I,
             L_I = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
 
     Q gives each categorical code a softmax, and each continuous one a normal distribution. As in
@@ -121,8 +121,26 @@ def infogan(
         `codes.place(z, ...)`.
 
     Raises:
-        ValueError: there is no code; or when it is initialised, Q has not `codes.features` outputs,
+        ValueError: there is no code; or when it is initialized, Q has not `codes.features` outputs,
             or as in `recipes.gan`.
+
+    Example:
+        >>> codes = recipes.Codes(categories=(3,), continuous=1)
+        >>> generator = nets.stateless(lambda key, z: jnp.ones((6, 2)), lambda w, z: z @ w)
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones((2, 1 + codes.features)),
+        ...     lambda w, x: ((x @ w)[:, 0], (x @ w)[:, 1:]),
+        ... )
+        >>> noise = latents.normal(2)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.infogan(generator, discriminator, codes=codes, latent=noise, **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> "g_information" in metrics
+        True
+        >>> print(codes.place(jnp.zeros((1, 6)), [2], [0.5]))
+        [[0.  0.  0.  0.  1.  0.5]]
     """
     if codes.size == 0:
         raise ValueError("infogan needs a code; expected categories or continuous codes")

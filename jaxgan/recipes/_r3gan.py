@@ -101,11 +101,11 @@ def r3gan(
     latent: Latent | None = None,
     conditional: bool = False,
 ) -> GAN:
-    """Make R3GAN: the paired relativistic loss, with both zero-centred penalties in every step.
+    """Make R3GAN: the paired relativistic loss, with both zero-centerd penalties in every step.
 
-        D minimises  mean softplus(D(G(z)) - D(x))
+        D minimizes  mean softplus(D(G(z)) - D(x))
                      + gamma / 2 mean (||grad D(x)||^2 + ||grad D(G(z))||^2)
-        G minimises  mean softplus(D(x) - D(G(z)))
+        G minimizes  mean softplus(D(x) - D(G(z)))
 
     Both learn by Adam with beta1 = 0, one step of D and one of G in turn. The learning rate, gamma,
     beta2, the half-life of the running average and the probability of augmentation each go along
@@ -126,6 +126,21 @@ def r3gan(
 
     Raises:
         ValueError: as `recipes.gan`, and if the burn-in is negative or the batch size below 1.
+
+    Example:
+        >>> generator = nets.stateless(
+        ...     lambda key, z: jnp.ones((64, 1)), lambda w, z: (z @ w).reshape(-1, 1, 1, 1)
+        ... )
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones(()), lambda w, x: jnp.mean(w * x, axis=(1, 2, 3))
+        ... )
+        >>> settings = recipes.R3GAN_SETTINGS["stacked_mnist"]._replace(batch_size=4, burn_in=1000)
+        >>> gan = recipes.r3gan(generator, discriminator, settings)
+        >>> batch = Batch(jnp.ones((4, 1, 1, 1)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> int(state.g.step)
+        1
     """
 
     def along(values: Range) -> Schedule:
