@@ -100,7 +100,7 @@ def differentiable(policy: tuple[str, ...] = POLICY) -> Augmentation:
     Example:
         >>> augmentation = augment.differentiable(("color", "cutout"))
         >>> x = jnp.zeros((2, 8, 8, 3))
-        >>> augmentation.apply(augmentation.init(), jax.random.key(0), x).shape
+        >>> jax.jit(augmentation.apply)(augmentation.init(), jax.random.key(0), x).shape
         (2, 8, 8, 3)
     """
     if unknown := [name for name in policy if name not in POLICY]:
@@ -180,9 +180,11 @@ def scheduled(probability: float | Schedule, distort: Distortion | None = None) 
         The augmentation, whose state is D's step, int32.
 
     Example:
-        >>> half = augment.scheduled(schedules.linear(0.0, 0.5, 1000, batch_size=10))
+        >>> probability = schedules.linear(0.0, 0.5, 1000, batch_size=10)
+        >>> rising = augment.scheduled(probability, distortions.pipeline(geometry=0.0, color=0.0))
         >>> x = jnp.ones((1, 8, 8, 1))
-        >>> bool((half.apply(half.init(), jax.random.key(0), x) == x).all())  # p is 0 in step 0
+        >>> changed = jax.jit(rising.apply)(rising.init(), jax.random.key(0), x)
+        >>> bool((changed == x).all())  # p is 0 in step 0
         True
     """
     distort = distortions.pipeline() if distort is None else distort

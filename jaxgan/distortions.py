@@ -66,7 +66,7 @@ def color() -> Change:
 
     Example:
         >>> x = jnp.zeros((2, 4, 4, 3))
-        >>> distortions.color()(jax.random.key(0), x).shape
+        >>> jax.jit(distortions.color())(jax.random.key(0), x).shape
         (2, 4, 4, 3)
     """
 
@@ -96,7 +96,7 @@ def translation(*, share: float = 1 / 8) -> Change:
 
     Example:
         >>> x = jnp.ones((1, 8, 8, 1))
-        >>> y = distortions.translation(share=0.25)(jax.random.key(0), x)
+        >>> y = jax.jit(distortions.translation(share=0.25))(jax.random.key(0), x)
         >>> y.shape, bool(jnp.isin(y, jnp.array([0, 1])).all())
         ((1, 8, 8, 1), True)
     """
@@ -129,7 +129,7 @@ def cutout(*, share: float = 1 / 2) -> Change:
 
     Example:
         >>> x = jnp.ones((1, 8, 8, 1))
-        >>> y = distortions.cutout(share=0.5)(jax.random.key(2), x)
+        >>> y = jax.jit(distortions.cutout(share=0.5))(jax.random.key(0), x)
         >>> y.shape, bool(jnp.isin(y, jnp.array([0, 1])).all())
         ((1, 8, 8, 1), True)
     """
@@ -171,7 +171,7 @@ def pipeline(
         ValueError: a factor is outside [0, 1].
 
     Example:
-        >>> distort = distortions.pipeline(geometry=0.0)
+        >>> distort = jax.jit(distortions.pipeline(geometry=0.0))
         >>> x = jnp.ones((2, 8, 8, 3))
         >>> bool((distort(jax.random.key(0), x, 0.0) == x).all())
         True

@@ -107,8 +107,8 @@ class Word(NamedTuple):
     """What a `Monitor` says.
 
     Attributes:
-        step: when.
-        state: about which state, one of `Monitor`'s.
+        step: the step of the line that caused it.
+        state: which of the states of `Monitor` it is about.
         level: "warning" or "good".
         text: one line, with the figures and what to try.
     """
@@ -121,7 +121,7 @@ class Word(NamedTuple):
 
 @dataclass
 class _Spell:
-    """A state that holds: since when, when to tell it again, and since when it does not."""
+    """A state that holds: since when, when to report it again, and since when it does not."""
 
     begin: int
     tell: int = 0
@@ -130,11 +130,11 @@ class _Spell:
 
 @dataclass(kw_only=True)
 class Monitor:
-    """Turns lines of metrics into words: when a state begins, grows old, and is over.
+    """Messages about the state of a run, made of lines of metrics.
 
     A state holds while the mean of the newest lines (at least `lines`, over at least `steps` steps)
-    is beyond its threshold. It is told when it begins, again each time it has lasted four times as
-    long, and when it has not held for `steps` steps. A healthy run hears no warning.
+    is beyond its threshold. It is reported when it begins, again each time it has lasted four times
+    as long, and once it has not held for `steps` steps. A healthy run gets no warning.
 
     | state | holds while |
     |---|---|
@@ -146,7 +146,7 @@ class Monitor:
     | generator_stalled, discriminator_stalled | an update is below `still` of the parameters |
     | near_equilibrium | accuracies are 0.5 and diversity is 1, up to `fair`, in each line (good) |
 
-    A signal that the lines do not have says nothing.
+    Signals that are missing from the lines are ignored.
 
     Args:
         critic: whether the logits have no threshold, as with `losses.wasserstein` and the
@@ -160,9 +160,9 @@ class Monitor:
         still: at 1e-5, ten thousand steps move the parameters by a tenth at most.
         swing: over 8 lines at least, in which the logit gap moves too. The bias lies in [-1, 1];
             the noise of small batches moves it by 0.2.
-        fair: how near is near; asked for over `2 * steps`.
-        steps: what is shorter is not worth a word.
-        lines: likewise.
+        fair: the tolerance of near_equilibrium, which has to hold over `2 * steps`.
+        steps: how long a state has to hold before it is reported.
+        lines: likewise, in lines.
     """
 
     critic: bool = False
@@ -180,18 +180,18 @@ class Monitor:
     _spells: dict[str, _Spell] = field(default_factory=dict, init=False, repr=False)
 
     def listen(self, step: int, values: Mapping[str, float]) -> list[Word]:
-        """Hear one more line.
+        """Take in one more line.
 
         Args:
             step: greater than that of the line before.
             values: means of the metrics over the steps since then, by name.
 
         Returns:
-            What is to be said now; nearly always nothing.
+            The messages that are due now; usually none.
         """
         self._heard.append((step, values))
         words = []
-        for state, (holds, what, advice) in self._judge().items():
+        for state, (holds, what, advice) in self._states().items():
             text = self._follow(state, holds, step)
             if text is not None:
                 level = "good" if not holds or state == "near_equilibrium" else "warning"
@@ -201,7 +201,7 @@ class Monitor:
         return words
 
     def _follow(self, state: str, holds: bool, step: int) -> str | None:
-        """How long a state has held, if that is to be told now."""
+        """How long a state has held, if that is due to be reported."""
         if not holds and state not in self._spells:
             return None
         # It has held for as long as that, or it would not hold now.
@@ -218,7 +218,7 @@ class Monitor:
         if step - spell.doubt < self.steps:
             return None
         del self._spells[state]
-        # Runs come and go about their equilibrium: only the end of what was wrong is told.
+        # Runs come and go about their equilibrium: only the end of what was wrong is reported.
         return None if state == "near_equilibrium" else f"over after {step - spell.begin:,} steps"
 
     def _newest(self, lines: int, steps: int) -> list[_Line]:
@@ -229,8 +229,8 @@ class Monitor:
                 return self._heard[i:]
         return []
 
-    def _judge(self) -> dict[str, tuple[bool, str, str]]:
-        """Of each state: whether it holds, what is the matter, what to try."""
+    def _states(self) -> dict[str, tuple[bool, str, str]]:
+        """For each state: whether it holds, what is wrong, what to try."""
         window = [values for _, values in self._newest(self.lines, self.steps)]
         real, fake, flat, diverse, g_update, d_update = (_mean(window, name) for name in _SIGNALS)
         if self.critic:

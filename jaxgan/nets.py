@@ -1,4 +1,4 @@
-"""Networks from elsewhere: each function returns a `Network`, a pair of pure functions.
+"""Networks from other libraries: each function returns a `Network`, a pair of pure functions.
 
 The libraries are imported where they are used, so that the engine needs none of them. In all of
 them a network is called with its inputs and a keyword `train`, if it takes one.

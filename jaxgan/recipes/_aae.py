@@ -38,8 +38,8 @@ def aae(
 
     D tells latents of the prior from codes; it never sees the data. So the decoder, which learns
     from the reconstructions alone, can be sampled from, and the prior need only be drawn from: it
-    has no density in the loss, as in a variational autoencoder's. The paper updates by either term
-    in turn; here one update goes along their sum. The encoder is the deterministic one of the
+    has no density in the loss, as in a variational autoencoder's. The paper alternates between
+    the two terms; here one update follows their sum. The encoder is the deterministic one of the
     paper's experiments (section 2).
 
     The variables of the two are dicts with the keys "generator" (the decoder) and "encoder". To
@@ -87,7 +87,7 @@ def aae(
 
     init, encode, decode = autoencoder(decoder, encoder, latent)
 
-    def judge(variables: Variables, key: jax.Array, z: jax.Array, code: jax.Array):
+    def discriminate(variables: Variables, key: jax.Array, z: jax.Array, code: jax.Array):
         """Logits of prior and codes, and D's state."""
         (params, state), (prior_key, code_key) = variables, jax.random.split(key)
         r, state = discriminator.apply(params, state, prior_key, z, train=True)
@@ -96,19 +96,19 @@ def aae(
 
     def d_loss(params, state, opponent, batch, key, step):
         del step
-        prior_key, encode_key, judge_key = jax.random.split(key, 3)
+        prior_key, encode_key, d_key = jax.random.split(key, 3)
         z = latent(prior_key, len(batch.x))
         code, _ = encode(opponent, encode_key, batch.x, train=True)
-        r, f, state = judge(Variables(params, state), judge_key, z, code)
+        r, f, state = discriminate(Variables(params, state), d_key, z, code)
         return jnp.mean(loss.discriminator(r, f)), (state, monitor.judgment(loss, r, f))
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        prior_key, encode_key, decode_key, judge_key = jax.random.split(key, 4)
+        prior_key, encode_key, decode_key, d_key = jax.random.split(key, 4)
         own, z = Variables(params, state), latent(prior_key, len(batch.x))
         code, e_state = encode(own, encode_key, batch.x, train=True)
         x, g_state = decode(own, decode_key, code, train=True)
-        r, f, _ = judge(opponent, judge_key, z, code)
+        r, f, _ = discriminate(opponent, d_key, z, code)
         error = jnp.mean(jnp.square(x - batch.x))
         value = jnp.mean(loss.generator(r, f)) + reconstruction_weight * error
         metrics = {"reconstruction_error": error}

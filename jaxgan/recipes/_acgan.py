@@ -22,13 +22,13 @@ def acgan(
     ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
-    """Make an ACGAN: G is told the class, D has to tell it.
+    """Make an ACGAN: G is given the class, and D has to predict it.
 
         D minimizes  that of `recipes.gan` - class_weight mean [log P(y | x) + log P(y | G(z, y))]
         G minimizes  that of `recipes.gan` - class_weight mean log P(y | G(z, y))
 
     where P is the softmax of D's class logits (section 4): both want the fake examples to be
-    recognized. Labels of -1 say nothing about the class, and G is given them as they are.
+    recognized. Labels of -1 are unknown; G is given them unchanged.
 
     Further metrics are `d_class_accuracy`, on real examples, and `g_class_accuracy`, on fake ones.
 

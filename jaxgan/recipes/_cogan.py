@@ -33,8 +33,8 @@ def cogan(
 
     in the mean over a batch.
 
-    Nothing in the losses asks for a and b to belong together: that they do comes from the layers
-    that are shared (section 3), so it is the networks that make it a CoGAN.
+    Nothing in the losses makes a and b correspond: that comes from the shared layers (section 3),
+    so it is the networks that make this a CoGAN.
 
     D's metrics are those of `monitor.judgment` over both domains together; G's is the mean of both
     domains' `monitor.diversity`.
@@ -79,30 +79,30 @@ def cogan(
         fake, state = generator.apply(*variables, network_key, z, train=train)
         return jax.tree.map(upcast, fake), state
 
-    def judge(variables: Variables, key: jax.Array, pair):
+    def discriminate(variables: Variables, key: jax.Array, pair):
         logits, state = discriminator.apply(*variables, key, *pair, train=True)
         return jax.tree.map(upcast, logits), state
 
-    def judge_both(variables: Variables, key: jax.Array, real, fake):
+    def discriminate_both(variables: Variables, key: jax.Array, real, fake):
         real_key, fake_key = jax.random.split(key)
-        of_real, state = judge(variables, real_key, real)
-        of_fake, state = judge(variables._replace(state=state), fake_key, fake)
+        of_real, state = discriminate(variables, real_key, real)
+        of_fake, state = discriminate(variables._replace(state=state), fake_key, fake)
         return of_real, of_fake, state
 
     def d_loss(params, state, opponent, batch: Batch, key, step):
         del step
-        fake_key, judge_key = jax.random.split(key)
+        fake_key, d_key = jax.random.split(key)
         fake, _ = generate(opponent, fake_key, len(batch.x), train=True)
-        of_real, of_fake, state = judge_both(Variables(params, state), judge_key, batch, fake)
+        of_real, of_fake, state = discriminate_both(Variables(params, state), d_key, batch, fake)
         value = _sum_of_means(loss.discriminator, of_real, of_fake)
         metrics = monitor.judgment(loss, jnp.concatenate(of_real), jnp.concatenate(of_fake))
         return value, (state, metrics)
 
     def g_loss(params, state, opponent, batch: Batch, key, step):
         del step
-        fake_key, judge_key = jax.random.split(key)
+        fake_key, d_key = jax.random.split(key)
         fake, state = generate(Variables(params, state), fake_key, len(batch.x), train=True)
-        of_real, of_fake, _ = judge_both(opponent, judge_key, batch, fake)
+        of_real, of_fake, _ = discriminate_both(opponent, d_key, batch, fake)
         diversity = _sum_of_means(monitor.diversity, batch, fake) / 2
         return _sum_of_means(loss.generator, of_real, of_fake), (state, {"diversity": diversity})
 

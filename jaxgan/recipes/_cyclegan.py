@@ -90,7 +90,7 @@ def cyclegan(
                      + identity_weight (|to_x(x) - x| + |to_y(y) - y|)
 
     where |.| is the distance, a mean over everything. `batch.x` and `batch.y` are examples of the
-    two domains; which of them share a row means nothing. Each D sees fakes of a pool of the past
+    two domains; their order has no meaning. Each D sees fakes of a pool of the past
     ones (Shrivastava et al. 2016, arXiv:1612.07828, section 2.3; see `exchange`); on several
     devices it is the first one's.
 
@@ -145,16 +145,16 @@ def cyclegan(
         raise ValueError(f"pool_size is {pool_size}; expected at least 0")
     loss = _least_squares() if loss is None else loss
     translators = _both(generator, ("to_x", "to_y"))
-    judges = _both(discriminator, ("x", "y"))
-    translate, judge = partial(_apply, translators), partial(_apply, judges)
+    discriminators = _both(discriminator, ("x", "y"))
+    translate, discriminate = partial(_apply, translators), partial(_apply, discriminators)
     # A traced weight, as in a population, has no value yet that could be looked at.
     keeps_identity = isinstance(identity_weight, jax.Array) or identity_weight != 0
 
-    def judge_both(which: str, variables: Variables, key: jax.Array, real, fake):
+    def discriminate_both(which: str, variables: Variables, key: jax.Array, real, fake):
         """Logits of either, and D's variables."""
         real_key, fake_key = jax.random.split(key)
-        real_logits, variables = judge(which, variables, real_key, real)
-        fake_logits, variables = judge(which, variables, fake_key, fake)
+        real_logits, variables = discriminate(which, variables, real_key, real)
+        fake_logits, variables = discriminate(which, variables, fake_key, fake)
         return real_logits, fake_logits, variables
 
     def g_loss(params, state, opponent, batch: Batch, key, step):
@@ -173,9 +173,9 @@ def cyclegan(
             metrics["identity"] = distance(same_x, x) + distance(same_y, y)
             value += identity_weight * metrics["identity"]
         opposed = opponent._replace(state=opponent.state["networks"])
-        for which, real, fake, judge_key in ("x", x, fake_x, keys[6]), ("y", y, fake_y, keys[7]):
+        for which, real, fake, d_key in ("x", x, fake_x, keys[6]), ("y", y, fake_y, keys[7]):
             # Where the loss does not look at the real logits, XLA removes their forward pass.
-            real_logits, fake_logits, _ = judge_both(which, opposed, judge_key, real, fake)
+            real_logits, fake_logits, _ = discriminate_both(which, opposed, d_key, real, fake)
             value += jnp.mean(loss.generator(real_logits, fake_logits))
         if len(x) > 1:  # a single example has no neighbor to differ from
             both = monitor.diversity(x, fake_x) + monitor.diversity(y, fake_y)
@@ -187,11 +187,11 @@ def cyclegan(
         own, pools = Variables(params, state["networks"]), dict(state["pools"])
         value, judgments = 0.0, []
         for which, real, source in ("x", batch.x, batch.y), ("y", batch.y, batch.x):
-            key, fake_key, pool_key, judge_key = jax.random.split(key, 4)
+            key, fake_key, pool_key, d_key = jax.random.split(key, 4)
             fake, _ = translate(f"to_{which}", opponent, fake_key, source)
             if pool_size:
                 fake, pools[which] = exchange(pools[which], pool_key, fake)
-            real_logits, fake_logits, own = judge_both(which, own, judge_key, real, fake)
+            real_logits, fake_logits, own = discriminate_both(which, own, d_key, real, fake)
             value += jnp.mean(loss.discriminator(real_logits, fake_logits))
             judgments.append(monitor.judgment(loss, real_logits, fake_logits))
         metrics = jax.tree.map(lambda a, b: (a + b) / 2, *judgments)
@@ -211,7 +211,7 @@ def cyclegan(
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
         domains = {"x": batch.x, "y": batch.y}
-        params, state = _init(judges, key, domains)
+        params, state = _init(discriminators, key, domains)
         pools = {which: _empty_pool(pool_size, domains[which]) for which in domains if pool_size}
         return Variables(params, {"networks": state, "pools": pools})
 

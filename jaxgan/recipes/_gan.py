@@ -205,21 +205,21 @@ def players(
         samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
         return upcast(samples), z[0] if z else (), state
 
-    def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
+    def discriminate(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         """Logits and heads, and D's state."""
         outputs, state = discriminator.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
         return (upcast(logits), heads), state
 
-    def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
+    def discriminate_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
         real_key, fake_key = jax.random.split(key)
-        of_real, state = judge(variables, real_key, real, y)
-        of_fake, state = judge(variables._replace(state=state), fake_key, fake, y)
+        of_real, state = discriminate(variables, real_key, real, y)
+        of_fake, state = discriminate(variables._replace(state=state), fake_key, fake, y)
         return of_real, of_fake, state
 
-    def judge_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
+    def discriminate_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
         both, both_y = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), (real, y), (fake, y))
-        of_both, state = judge(variables, key, both, both_y)
+        of_both, state = discriminate(variables, key, both, both_y)
         of_real = jax.tree.map(lambda leaf: leaf[: len(real)], of_both)
         return of_real, jax.tree.map(lambda leaf: leaf[len(real) :], of_both), state
 
@@ -231,21 +231,21 @@ def players(
         return (state, ()) if regularizer is None else state
 
     def d_loss(params, state, opponent, batch, key, step):
-        fake_key, judge_key, penalty_key = jax.random.split(key, 3)
+        fake_key, d_key, penalty_key = jax.random.split(key, 3)
         network_state, memory = unpack(state)
         own, y = Variables(params, network_state), condition(batch, d_conditional)
         fake, z, _ = generate(
             opponent, fake_key, len(batch.x), condition(batch, conditional), train=True
         )
-        judge_them = judge_together if one_batch else judge_both
-        of_real, of_fake, network_state = judge_them(own, judge_key, batch.x, fake, y)
+        discriminate_all = discriminate_together if one_batch else discriminate_both
+        of_real, of_fake, network_state = discriminate_all(own, d_key, batch.x, fake, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.discriminator(real_logits, fake_logits))
         metrics = monitor.judgment(loss, real_logits, fake_logits)
         if pay is not None:
 
             def critic(x):
-                return judge(own, judge_key, x, y)[0][0]
+                return discriminate(own, d_key, x, y)[0][0]
 
             weight = penalty_weight(step) if callable(penalty_weight) else penalty_weight
             per_example = pay(critic, batch.x, fake, penalty_key, step)
@@ -267,7 +267,7 @@ def players(
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        fake_key, judge_key = jax.random.split(key)
+        fake_key, d_key = jax.random.split(key)
         fake, z, state = generate(
             Variables(params, state),
             fake_key,
@@ -276,9 +276,9 @@ def players(
             train=True,
         )
         # Where the loss does not look at the real logits, XLA removes their forward pass.
-        judge_now = opponent._replace(state=unpack(opponent.state)[0])
+        opposed = opponent._replace(state=unpack(opponent.state)[0])
         y = condition(batch, d_conditional)
-        of_real, of_fake, _ = judge_both(judge_now, judge_key, batch.x, fake, y)
+        of_real, of_fake, _ = discriminate_both(opposed, d_key, batch.x, fake, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.generator(real_logits, fake_logits))
         # A single example has no neighbor to differ from.
@@ -306,7 +306,9 @@ def players(
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
         params, network_state = discriminator.init(key, batch.x, *condition(batch, d_conditional))
-        return Variables(params, pack(network_state, regularizer and regularizer.init()))
+        return Variables(
+            params, pack(network_state, () if regularizer is None else regularizer.init())
+        )
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
         samples, *_ = generate(

@@ -127,8 +127,8 @@ def ccgan(
     `batch.y` are labels, -1 where there is none: most of the data may be unlabeled.
     Where a batch is cut over devices, the mean is that of the devices' means.
 
-    The paper's G fills holes freely. With `class_wise`, which is ours, it is told a class to fill
-    in, and minimizes class_weight mean -log p_D(y | f) too.
+    The paper's G fills holes freely. With `class_wise`, an addition of ours, it is given a class to
+    fill in, and minimizes class_weight mean -log p_D(y | f) too.
 
     Further metrics are D's `class_accuracy` on the labeled x of the batch, and G's `content`, the
     mean square over the hole, unweighted.

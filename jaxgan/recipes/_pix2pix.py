@@ -25,8 +25,8 @@ def pix2pix(
         D minimizes  that of `recipes.gan`, of the pairs (x, y) and (G(y), y)
         G minimizes  that of `recipes.gan` + content_weight mean |x - G(y)|
 
-    Where several answers are right, the second term alone takes the median of each pixel, which is
-    blurred; D sees that no real picture is.
+    Where several answers are right, the second term alone yields the median of each pixel, which is
+    blurred; D penalizes that, because real pictures are not.
 
     `batch.x` is the picture to be made, `batch.y` the one it is made from, example by example. G's
     further metric is `content`, its mean |x - G(y)|. `sample(state, key, n, y)` translates y.
@@ -37,7 +37,7 @@ def pix2pix(
         discriminator: called with x and y, or with x alone; gives logits `[B, ...]`. The paper's is
             `models.patch`.
         content_weight: the paper's lambda; 0 for the adversarial loss alone.
-        d_conditional: whether D sees y. If not, it cannot tell whether G(y) has to do with y.
+        d_conditional: whether D sees y. If not, it cannot tell whether G(y) is related to y.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`. The paper has the default loss and

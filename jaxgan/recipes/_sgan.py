@@ -33,9 +33,10 @@ def sgan(
         D minimizes  that of `recipes.gan` - class_weight mean over the labeled of log P(y | x)
         G minimizes  that of `recipes.gan`, or with feature matching |mean f(x) - mean f(G(z))|^2
 
-    where P is the softmax of the K class logits. By the fixed logit, the sigmoid of the logit above
-    is what a softmax over K + 1 classes gives to the K real ones (arXiv:1606.03498, section 5).
-    Only `batch.y` of -1 makes an example unlabeled; the adversarial losses look at all of them.
+    where P is the softmax of the K class logits. Because the logit of "fake" is fixed, the sigmoid
+    of the logit above is what a softmax over K + 1 classes gives to the K real ones
+    (arXiv:1606.03498, section 5). Examples whose `batch.y` is -1 are unlabeled; the adversarial
+    losses look at all of them.
 
     D's further metric is `d_class_accuracy`, the accuracy on the labeled examples; G's, with
     feature matching, is `g_feature_distance`. D is the classifier: it is applied to new examples
