@@ -19,10 +19,9 @@ import optax
 from absl import app, flags
 
 import jaxgan
-from jaxgan import Batch, latents, nets, recipes
+from jaxgan import Batch, latents, nets, population, recipes
 from jaxgan.data import gather, load, order
 from jaxgan.models import dcgan, mlp
-from jaxgan.population import population
 
 _BATCH = 64
 

@@ -1,9 +1,19 @@
 """Generative adversarial networks in JAX.
 
-`two_player` makes a GAN of two players, `jaxgan.recipes` has GANs ready-made, and `jit`, `pmap`,
-`shard_map` and `scan` say how to run them, `population` trains many in one program. These need JAX
-and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are imported
-when they are first used.
+`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
+`shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
+JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are
+imported when they are first used.
+
+Examples in docstrings assume these imports:
+
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    import optax
+
+    import jaxgan
+    from jaxgan import *
 """
 
 import importlib
@@ -11,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from jaxgan import (
     augment,
+    convolution,
     distortions,
     latents,
     losses,
@@ -19,23 +30,23 @@ from jaxgan import (
     nets,
     parallel,
     penalties,
-    population,
     recipes,
     regularizers,
     resample,
     schedules,
     types,
 )
+from jaxgan._population import population
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, convolution, data, metrics, models
+    from jaxgan import checkpoint, data, metrics, models
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "convolution", "data", "metrics", "models")
+_WHEN_USED = ("checkpoint", "data", "metrics", "models")
 
 __all__ = [
     "GAN",

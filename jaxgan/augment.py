@@ -4,7 +4,7 @@ Augmented data teach a generator the augmentations. Here the discriminator never
 picture, real or fake, and G's gradient comes back through the augmentation: so G has to match the
 data before it, as long as the augmentation can be undone in distribution.
 
-Pictures are `[B, H, W, C]` in [-1, 1], where 0 is the grey that fills gaps.
+Pictures are `[B, H, W, C]` in [-1, 1], where 0 is the gray that fills gaps.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from jax import lax
 
 from jaxgan import distortions
 from jaxgan.distortions import Distortion
+from jaxgan.schedules import Schedule
 from jaxgan.types import Network, State
 
 __all__ = [
@@ -57,6 +58,16 @@ def before(discriminator: Network, augmentation: Augmentation) -> Network:
         The network, with the same params and the state `{"network": ..., "augment": ...}`. It uses
         the state of the augmentation and leaves it as it is: `Augmentation.update` is for the
         training loop, which knows the logits of both sides.
+
+    Example:
+        >>> mean = nets.stateless(lambda key, x: (), lambda params, x: jnp.mean(x, axis=(1, 2, 3)))
+        >>> network = augment.before(mean, augment.differentiable(("color",)))
+        >>> x = jnp.zeros((1, 4, 4, 1))
+        >>> params, state = network.init(jax.random.key(0), x)
+        >>> training, _ = network.apply(params, state, jax.random.key(1), x, train=True)
+        >>> sampling, _ = network.apply(params, state, jax.random.key(1), x, train=False)
+        >>> bool(training[0] == 0), bool(sampling[0] == 0)
+        (False, True)
     """
 
     def init(key, x, *inputs):
@@ -85,10 +96,16 @@ def differentiable(policy: tuple[str, ...] = POLICY) -> Augmentation:
 
     Raises:
         ValueError: there is no such policy; when applied, x is not `[B, H, W, C]`.
+
+    Example:
+        >>> augmentation = augment.differentiable(("color", "cutout"))
+        >>> x = jnp.zeros((2, 8, 8, 3))
+        >>> jax.jit(augmentation.apply)(augmentation.init(), jax.random.key(0), x).shape
+        (2, 8, 8, 3)
     """
     if unknown := [name for name in policy if name not in POLICY]:
         raise ValueError(f"there is no augmentation {unknown[0]!r}; expected some of {POLICY}")
-    changes = [getattr(distortions, name) for name in policy]
+    changes = [getattr(distortions, name)() for name in policy]
 
     def apply(state, key, x):
         del state
@@ -129,6 +146,12 @@ def adaptive(
 
     Raises:
         ValueError: `target`, `initial`, `images` or `batch_size` is out of range.
+
+    Example:
+        >>> augmentation = augment.adaptive(batch_size=64, images=640)
+        >>> sure = jnp.ones(64)  # D takes all real pictures for real
+        >>> print(augmentation.update(augmentation.init(), sure, -sure))
+        0.1
     """
     distort = distortions.pipeline() if distort is None else distort
     if not (-1 < target < 1 and 0 <= initial <= 1 and images > 0 and batch_size > 0):
@@ -146,9 +169,7 @@ def adaptive(
     return Augmentation(lambda: jnp.float32(initial), lambda p, key, x: distort(key, x, p), update)
 
 
-def scheduled(
-    probability: float | Callable[[jax.Array], jax.Array], distort: Distortion | None = None
-) -> Augmentation:
+def scheduled(probability: float | Schedule, distort: Distortion | None = None) -> Augmentation:
     """Augment by plan instead of by what D does, as R3GAN does (arXiv:2501.05441).
 
     Args:
@@ -157,6 +178,14 @@ def scheduled(
 
     Returns:
         The augmentation, whose state is D's step, int32.
+
+    Example:
+        >>> probability = schedules.linear(0.0, 0.5, 1000, batch_size=10)
+        >>> rising = augment.scheduled(probability, distortions.pipeline(geometry=0.0, color=0.0))
+        >>> x = jnp.ones((1, 8, 8, 1))
+        >>> changed = jax.jit(rising.apply)(rising.init(), jax.random.key(0), x)
+        >>> bool((changed == x).all())  # p is 0 in step 0
+        True
     """
     distort = distortions.pipeline() if distort is None else distort
 

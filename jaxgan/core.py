@@ -1,6 +1,6 @@
 """The engine: one update rule for both players of every GAN in this package."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,23 +9,27 @@ import optax
 from jax import lax
 from jax.core import Tracer
 
-from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, TrainState, Variables
+from jaxgan._handed import refuse_factories
+from jaxgan.schedules import Schedule
+from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, Sample, TrainState, Variables
 
-__all__ = ["mean_over_devices", "of_first_device", "two_player"]
+__all__ = ["NORMS", "mean_over_devices", "of_first_device", "two_player"]
 
 _G, _D = 0, 1  # folded into the run's key, so that the players never share noise
-_NORMS_EVERY = 20  # a divisor of the steps between two lines of metrics, as they usually are
+_NORMS = ("grad_norm", "update_ratio")
+NORMS = tuple(f"{player}_{name}" for player in "gd" for name in _NORMS)
+"""The metrics that a step measures only where its `norms` is True."""
 
 
 def two_player(
     generator: Player,
     discriminator: Player,
     *,
-    sample: Callable[..., Any],
+    sample: Sample,
     d_steps: int = 1,
-    ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] | None = None,
+    ema_decay: float | jax.Array | Schedule | None = None,
 ) -> GAN:
-    """Make a GAN of two players, each of which minimises its own loss over its own parameters.
+    """Make a GAN of two players, each of which minimizes its own loss over its own parameters.
 
     One update of player P against opponent Q, at P's step t, on a batch b:
 
@@ -46,13 +50,40 @@ def two_player(
     Returns:
         The GAN. Its steps average over `axis_name` if they are given one. Their metrics are those
         of the players' losses, and of each player `loss`, `grad_norm` (length of the gradient) and
-        `update_ratio` (of the update, as a share of the parameters'). The last two are measured in
-        every 20th of the player's steps, 20 times as much, and are 0 in the others: read means.
+        `update_ratio` (length of the update, as a share of the parameters'). These two read all
+        parameters, which costs small dense networks a tenth of a step, so the steps take
+        `norms: bool | jax.Array = True`: where it is False, the two are not measured and are NaN.
+        `jaxgan.scan` measures them once in each call.
 
     Raises:
+        TypeError: `ema_decay` is a factory of schedules instead of a schedule.
         ValueError: `d_steps` or `ema_decay` is out of range; in `train_step`, the batch does not
             divide into `d_steps` minibatches.
+
+    Example:
+        >>> # G moves g to wherever d points; D's d is the distance of g from the data.
+        >>> init = lambda key, batch: Variables(jnp.zeros(()))
+        >>> def g_loss(params, state, opponent, batch, key, step):
+        ...     return -params * opponent.params, (state, {})
+        ...
+        >>> def d_loss(params, state, opponent, batch, key, step):
+        ...     gap = jnp.mean(batch.x) - opponent.params
+        ...     return (params - gap) ** 2, (state, {"gap": gap})
+        ...
+        >>> gan = jaxgan.two_player(
+        ...     Player(init, g_loss, optax.sgd(0.1)),
+        ...     Player(init, d_loss, optax.sgd(0.5)),
+        ...     sample=lambda variables, key, n, y: jnp.full(n, variables.params),
+        ... )
+        >>> batches = Batch(jnp.full((100, 8), 3.0))
+        >>> state = gan.init(jax.random.key(0), Batch(jnp.zeros(8)))
+        >>> state, metrics = jaxgan.scan(gan).train_step(state, batches)
+        >>> print(gan.sample(state, jax.random.key(1), 2).round(2))
+        [3. 3.]
+        >>> metrics["d_gap"].shape
+        (100,)
     """
+    refuse_factories(ema_decay=ema_decay)
     if d_steps < 1:
         raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
     # A traced decay, as in a population, has no value yet that could be looked at.
@@ -68,32 +99,33 @@ def two_player(
         ema = () if ema_decay is None else jax.tree.map(jnp.copy, _variables(g))
         return TrainState(run_key, g, d, ema)
 
-    def d_step(state: TrainState, batch: Batch, *, axis_name=None):
+    def d_step(state: TrainState, batch: Batch, *, axis_name=None, norms: bool | jax.Array = True):
         key = jax.random.fold_in(state.key, _D)
-        d, metrics = _update(discriminator, state.d, _variables(state.g), batch, key, axis_name)
+        opponent = _variables(state.g)
+        d, metrics = _update(discriminator, state.d, opponent, batch, key, axis_name, norms)
         return state._replace(d=d), _prefix("d_", metrics)
 
-    def g_step(state: TrainState, batch: Batch, *, axis_name=None):
+    def g_step(state: TrainState, batch: Batch, *, axis_name=None, norms: bool | jax.Array = True):
         key = jax.random.fold_in(state.key, _G)
-        g, metrics = _update(generator, state.g, _variables(state.d), batch, key, axis_name)
+        opponent = _variables(state.d)
+        g, metrics = _update(generator, state.g, opponent, batch, key, axis_name, norms)
         ema = state.ema
         if ema_decay is not None:
             ema = _average(ema, _variables(g), ema_decay, state.g.step)
         return state._replace(g=g, ema=ema), _prefix("g_", metrics)
 
-    def train_step(state: TrainState, batch: Batch, *, axis_name=None):
+    def train_step(
+        state: TrainState, batch: Batch, *, axis_name=None, norms: bool | jax.Array = True
+    ):
+        settings = {"axis_name": axis_name, "norms": norms}
         if d_steps == 1:
-            state, d_metrics = d_step(state, batch, axis_name=axis_name)
+            state, d_metrics = d_step(state, batch, **settings)
         else:
             minibatches = _split(batch, d_steps)
-            state, d_metrics = lax.scan(
-                lambda state, minibatch: d_step(state, minibatch, axis_name=axis_name),
-                state,
-                minibatches,
-            )
+            state, d_metrics = lax.scan(partial(d_step, **settings), state, minibatches)
             d_metrics = jax.tree.map(lambda metric: jnp.mean(metric, axis=0), d_metrics)
             batch = jax.tree.map(lambda leaf: leaf[-1], minibatches)
-        state, g_metrics = g_step(state, batch, axis_name=axis_name)
+        state, g_metrics = g_step(state, batch, **settings)
         return state, d_metrics | g_metrics
 
     def sample_average(state: TrainState, key: jax.Array, n: int, y=None):
@@ -112,8 +144,8 @@ def _init_player(player: Player, key: jax.Array, batch: Batch) -> PlayerState:
     return PlayerState(jnp.zeros((), jnp.int32), params, state, player.optimizer.init(params))
 
 
-def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, axis_name):
-    """The only gradient and the only optimiser update in this package."""
+def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, axis_name, norms):
+    """The only gradient and the only optimizer update in this package."""
     key = jax.random.fold_in(key, own.step)
     params = own.params
     if axis_name is not None:
@@ -132,23 +164,23 @@ def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, a
         grads, state, metrics = mean_over_devices((grads, state, metrics), axis_name)
     updates, opt_state = player.optimizer.update(grads, own.opt_state, own.params)
     params = optax.apply_updates(own.params, updates)
-    metrics |= _norms(own.step, grads, own.params, params)
+    metrics |= _measure(norms, grads, own.params, params)
     return PlayerState(own.step + 1, params, state, opt_state), metrics
 
 
-def _norms(step: jax.Array, grads, old, new) -> Metrics:
-    """What is measured in every 20th step, 20 times as much, so that its mean is what it should be.
-
-    In every step it would cost dense networks a tenth of their time, for it reads all parameters.
-    """
+def _measure(norms: bool | jax.Array, grads, old, new) -> Metrics:
+    """Lengths of the gradient and of the update, computed only where they are wanted."""
 
     def measure():
         update = jax.tree.map(jnp.subtract, new, old)
-        norms = jnp.stack([_norm(grads), _norm(update) / jnp.maximum(_norm(old), 1e-12)])
-        return _NORMS_EVERY * norms.astype(jnp.float32)
+        ratio = _norm(update) / jnp.maximum(_norm(old), 1e-12)
+        return jnp.stack([_norm(grads), ratio]).astype(jnp.float32)
 
-    norms = lax.cond(step % _NORMS_EVERY == 0, measure, lambda: jnp.zeros(2, jnp.float32))
-    return {"grad_norm": norms[0], "update_ratio": norms[1]}
+    # The barrier keeps XLA from folding a constant: whether the norms are measured would change how
+    # the rest of the step is fused, and with it the last bits of what a step alone and a scan give.
+    norms = lax.optimization_barrier(jnp.asarray(norms))
+    values = lax.cond(norms, measure, lambda: jnp.full(2, jnp.nan, jnp.float32))
+    return dict(zip(_NORMS, values, strict=True))
 
 
 def _norm(tree) -> jax.Array:
@@ -173,6 +205,14 @@ def mean_over_devices(tree, axis_name):
     Args:
         tree: any pytree of arrays.
         axis_name: the mapped axis.
+
+    Example:
+        >>> def average(tree):
+        ...     return jaxgan.core.mean_over_devices(tree, "devices")
+        ...
+        >>> losses_of_two = {"loss": jnp.array([1.0, 3.0])}
+        >>> print(jax.vmap(average, axis_name="devices")(losses_of_two)["loss"])
+        [2. 2.]
     """
     leaves, structure = jax.tree.flatten(tree)
     floats = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
@@ -187,6 +227,13 @@ def of_first_device(tree, axis_name):
     Args:
         tree: any pytree of arrays.
         axis_name: the mapped axis.
+
+    Example:
+        >>> def first(tree):
+        ...     return jaxgan.core.of_first_device(tree, "devices")
+        ...
+        >>> print(jax.vmap(first, axis_name="devices")(jnp.array([1.0, 3.0])))
+        [1. 1.]
     """
     is_first = lax.axis_index(axis_name) == 0
     return jax.tree.map(

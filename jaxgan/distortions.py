@@ -1,82 +1,145 @@
 """Random changes of pictures, drawn anew for each, differentiable, made in few operations.
 
-Pictures are `[B, H, W, C]` in [-1, 1], where 0 is the grey that fills gaps. `color`, `translation`
+Pictures are `[B, H, W, C]` in [-1, 1], where 0 is the gray that fills gaps. `color`, `translation`
 and `cutout` are those of DiffAugment (arXiv:2006.10738), `pipeline` is that of ADA
 (arXiv:2006.06676); `jaxgan.augment` puts them in front of a discriminator.
 """
 
-from collections.abc import Callable
 from functools import partial, reduce
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["Distortion", "color", "cutout", "pipeline", "translation"]
-
-Distortion = Callable[[Array, Array, Array | float], Array]
-"""`(key, x, p) -> x`: each of its changes is made to each picture with probability p."""
+__all__ = ["Change", "Distortion", "color", "cutout", "pipeline", "translation"]
 
 
-def color(key: Array, x: Array) -> Array:
+class Change(Protocol):
+    """A random change of every picture."""
+
+    def __call__(self, key: Array, x: Array, /) -> Array:
+        """Change pictures.
+
+        Args:
+            key: random key.
+            x: `[B, H, W, C]`.
+
+        Returns:
+            Pictures like x.
+
+        Raises:
+            ValueError: x is not `[B, H, W, C]`.
+        """
+        ...
+
+
+class Distortion(Protocol):
+    """Random changes of pictures, each of which is made with some probability."""
+
+    def __call__(self, key: Array, x: Array, p: Array | float, /) -> Array:
+        """Change pictures.
+
+        Args:
+            key: random key.
+            x: `[B, H, W, C]`.
+            p: the probability of each change of each picture, in [0, 1].
+
+        Returns:
+            Pictures like x.
+
+        Raises:
+            ValueError: x is not `[B, H, W, C]`.
+        """
+        ...
+
+
+def color() -> Change:
     """Change brightness, saturation and contrast, in this order.
 
-        x + U[-1/2, 1/2],    grey + U[0, 2] (x - grey),    mean + U[1/2, 3/2] (x - mean)
+        x + U[-1/2, 1/2],    gray + U[0, 2] (x - gray),    mean + U[1/2, 3/2] (x - mean)
 
-    Args:
-        key: random key.
-        x: `[B, H, W, C]`; grey is the mean of its channels, mean that of the picture.
+    where gray is the mean of a pixel's channels, and mean that of the picture.
 
     Returns:
-        Pictures like x; they may leave [-1, 1].
+        The change; its pictures may leave [-1, 1].
 
-    Raises:
-        ValueError: x is not `[B, H, W, C]`.
+    Example:
+        >>> x = jnp.zeros((2, 4, 4, 3))
+        >>> jax.jit(distortions.color())(jax.random.key(0), x).shape
+        (2, 4, 4, 3)
     """
-    _check(x)
-    brightness, saturation, contrast = jax.random.uniform(key, (3, len(x), 1, 1, 1), x.dtype)
-    x = x + (brightness - 0.5)
-    grey = jnp.mean(x, axis=3, keepdims=True)
-    x = grey + 2 * saturation * (x - grey)
-    mean = jnp.mean(x, axis=(1, 2, 3), keepdims=True)
-    return mean + (contrast + 0.5) * (x - mean)
+
+    def change(key: Array, x: Array) -> Array:
+        _check(x)
+        brightness, saturation, contrast = jax.random.uniform(key, (3, len(x), 1, 1, 1), x.dtype)
+        x = x + (brightness - 0.5)
+        gray = jnp.mean(x, axis=3, keepdims=True)
+        x = gray + 2 * saturation * (x - gray)
+        mean = jnp.mean(x, axis=(1, 2, 3), keepdims=True)
+        return mean + (contrast + 0.5) * (x - mean)
+
+    return change
 
 
-def translation(key: Array, x: Array) -> Array:
-    """Shift by whole pixels, by up to an eighth of each side; the gap is 0.
+def translation(*, share: float = 1 / 8) -> Change:
+    """Shift by whole pixels, by up to a share of each side; the gap is 0.
 
     Args:
-        key: random key.
-        x: `[B, H, W, C]`.
+        share: of the side, in [0, 1]; DiffAugment's is an eighth.
 
     Returns:
-        Pictures like x.
+        The change.
 
     Raises:
-        ValueError: x is not `[B, H, W, C]`.
+        ValueError: `share` is out of range.
+
+    Example:
+        >>> x = jnp.ones((1, 8, 8, 1))
+        >>> y = jax.jit(distortions.translation(share=0.25))(jax.random.key(0), x)
+        >>> y.shape, bool(jnp.isin(y, jnp.array([0, 1])).all())
+        ((1, 8, 8, 1), True)
     """
-    _check(x)
-    n, height, width, _ = x.shape
-    u, v = jax.random.uniform(key, (2, n))
-    x = jnp.einsum("bij,bjwc->biwc", _shift(u, height, x.dtype), x, precision="highest")
-    return jnp.einsum("bij,bhjc->bhic", _shift(v, width, x.dtype), x, precision="highest")
+    _check_share(share)
+
+    def change(key: Array, x: Array) -> Array:
+        _check(x)
+        n, *sides, _ = x.shape
+        down, right = (
+            _shift(u, side, round(share * side), x.dtype)
+            for u, side in zip(jax.random.uniform(key, (2, n)), sides, strict=True)
+        )
+        x = jnp.einsum("bij,bjwc->biwc", down, x, precision="highest")
+        return jnp.einsum("bij,bhjc->bhic", right, x, precision="highest")
+
+    return change
 
 
-def cutout(key: Array, x: Array) -> Array:
-    """Make a rectangle of half the sides 0; it may reach over the edge (arXiv:1708.04552).
+def cutout(*, share: float = 1 / 2) -> Change:
+    """Make a rectangle 0; it may reach over the edge (DeVries and Taylor 2017, arXiv:1708.04552).
 
     Args:
-        key: random key.
-        x: `[B, H, W, C]`.
+        share: of each side that the rectangle has, in [0, 1]; DiffAugment's is a half.
 
     Returns:
-        Pictures like x.
+        The change.
 
     Raises:
-        ValueError: x is not `[B, H, W, C]`.
+        ValueError: `share` is out of range.
+
+    Example:
+        >>> x = jnp.ones((1, 8, 8, 1))
+        >>> y = jax.jit(distortions.cutout(share=0.5))(jax.random.key(0), x)
+        >>> y.shape, bool(jnp.isin(y, jnp.array([0, 1])).all())
+        ((1, 8, 8, 1), True)
     """
-    _check(x)
-    return _cut(jax.random.uniform(key, (2, len(x))), x)
+    _check_share(share)
+
+    def change(key: Array, x: Array) -> Array:
+        _check(x)
+        return _cut(jax.random.uniform(key, (2, len(x))), x, share)
+
+    return change
 
 
 def pipeline(
@@ -87,7 +150,7 @@ def pipeline(
         blit      flip left to right, quarter turns, translation by whole pixels, U[-1/8, 1/8]
         geometry  scale 2^N(0, 0.2^2), rotation, one side against the other 2^N(0, 0.2^2),
                   rotation again, translation by N(0, (1/8)^2) of the side
-        color     brightness + N(0, 0.2^2), contrast 2^N(0, 0.5^2), the greys' negative; on three
+        color     brightness + N(0, 0.2^2), contrast 2^N(0, 0.5^2), the grays' negative; on three
                   channels also rotation of the hue, saturation 2^N(0, 1)
         cutout    a rectangle of half the sides becomes 0
 
@@ -102,11 +165,16 @@ def pipeline(
         cutout: likewise.
 
     Returns:
-        `(key, x, p) -> x` for p in [0, 1], a number or a scalar array. It raises ValueError where x
-        is not `[B, H, W, C]`.
+        The distortion.
 
     Raises:
         ValueError: a factor is outside [0, 1].
+
+    Example:
+        >>> distort = jax.jit(distortions.pipeline(geometry=0.0))
+        >>> x = jnp.ones((2, 8, 8, 3))
+        >>> bool((distort(jax.random.key(0), x, 0.0) == x).all())
+        True
     """
     for name, factor in {
         "blit": blit,
@@ -135,32 +203,32 @@ def pipeline(
     return distort
 
 
-def _shift(u: Array, side: int, dtype) -> Array:
-    """`[B]` in [0, 1) -> `[B, side, side]`: matrices that shift by up to an eighth of the side.
+def _shift(u: Array, side: int, most: int, dtype) -> Array:
+    """`[B]` in [0, 1) -> `[B, side, side]`: matrices that shift by up to `most` pixels.
 
     A product with them is cheaper than a gather, whose gradient is slow on CPU.
     """
-    most = round(side / 8)
     shift = jnp.floor(u * (2 * most + 1)).astype(jnp.int32) - most
     rows, columns = jnp.arange(side)[:, None], jnp.arange(side)
     return (rows - columns == shift[:, None, None]).astype(dtype)
 
 
-def _cut(centre: Array, x: Array) -> Array:
+def _cut(center: Array, x: Array, share: float = 1 / 2) -> Array:
     _, height, width, _ = x.shape
-    rows, columns = _stretch(centre[0], height), _stretch(centre[1], width)
+    rows, columns = _stretch(center[0], height, share), _stretch(center[1], width, share)
     return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0, x)
 
 
-def _stretch(u: Array, side: int) -> Array:
-    """`[B]` in [0, 1) -> `[B, side]`: half of the side, around a place in it."""
-    first = jnp.round(u * side).astype(jnp.int32) - side // 4
+def _stretch(u: Array, side: int, share: float) -> Array:
+    """`[B]` in [0, 1) -> `[B, side]`: a share of the side, around a place in it."""
+    length = int(share * side)
+    first = jnp.round(u * side).astype(jnp.int32) - length // 2
     place = jnp.arange(side) - first[:, None]
-    return (place >= 0) & (place < side // 2)
+    return (place >= 0) & (place < length)
 
 
 def _affine(uniform: Array, normal: Array, shape: tuple[int, ...], p_blit, p_geometry) -> Array:
-    """`[B, 3, 3]`: the place in the old picture of one in the new, as (column, row, 1), centred."""
+    """`[B, 3, 3]`: the place in the old picture of one in the new: (column, row, 1), centered."""
     _, height, width, _ = shape
     sides = jnp.array([width, height])[:, None]
     # Of two rotations each has the chance that leaves a share of 1 - p without any.
@@ -211,7 +279,7 @@ def _resample(x: Array, to_source: Array) -> Array:
     left, right_share = _mirror(source[:, 0] + (width - 1) / 2, width)
     top, bottom_share = _mirror(source[:, 1] + (height - 1) / 2, height)
 
-    # The four neighbours of a place side by side, to be gathered at once: a quarter of the indices
+    # The four neighbors of a place side by side, to be gathered at once: a quarter of the indices
     # in the gradient, which is slow on CPU.
     rows = jnp.concatenate([x[:, :-1], x[:, 1:]], axis=-1)
     corners = jnp.concatenate([rows[:, :, :-1], rows[:, :, 1:]], axis=-1)
@@ -225,7 +293,7 @@ def _resample(x: Array, to_source: Array) -> Array:
 
 
 def _mirror(place: Array, side: int) -> tuple[Array, Array]:
-    """The neighbour before a place on an axis mirrored at its ends, and the share of the next."""
+    """The neighbor before a place on an axis mirrored at its ends, and the share of the next."""
     last = side - 1
     place = last - jnp.abs(place % (2 * last) - last)
     first = jnp.minimum(jnp.floor(place), last - 1)
@@ -233,27 +301,32 @@ def _mirror(place: Array, side: int) -> tuple[Array, Array]:
 
 
 def _recolor(x: Array, uniform: Array, normal: Array, p) -> Array:
-    """All changes of colour as one affine map: a matrix `[B, C, C]` and one offset per picture."""
+    """All changes of color as one affine map: a matrix `[B, C, C]` and one offset per picture."""
     channels = x.shape[-1]
     chosen = (uniform[:5] < p)[..., None, None]
     uniform, normal = uniform[5:, :, None, None], normal[..., None, None]
-    identity, grey = jnp.eye(channels), jnp.full((channels, channels), 1 / channels)
+    identity, gray = jnp.eye(channels), jnp.full((channels, channels), 1 / channels)
 
     brightness = jnp.where(chosen[0], 0.2 * normal[0], 0)
     contrast = jnp.exp2(jnp.where(chosen[1], 0.5 * normal[1], 0))
-    # Only the greys are mirrored: what is above or below them keeps its hue.
+    # Only the grays are mirrored: what is above or below them keeps its hue.
     negative = jnp.where(chosen[2] & (uniform[0] < 0.5), 2, 0)
-    matrix = contrast * (identity - negative * grey)
+    matrix = contrast * (identity - negative * gray)
     offset = brightness * contrast * (1 - negative)
     if channels == 3:
         angle = jnp.where(chosen[3], 2 * jnp.pi * uniform[1], 0)
         saturation = jnp.exp2(jnp.where(chosen[4], normal[2], 0))
-        # Rodrigues' formula: a rotation about the axis of the greys.
+        # Rodrigues' formula: a rotation about the axis of the grays.
         cross = jnp.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / jnp.sqrt(3.0)
-        turned = jnp.cos(angle) * (identity - grey) + jnp.sin(angle) * cross
-        matrix = jnp.matmul(matrix, grey + saturation * turned, precision="highest")
+        turned = jnp.cos(angle) * (identity - gray) + jnp.sin(angle) * cross
+        matrix = jnp.matmul(matrix, gray + saturation * turned, precision="highest")
     recolored = jnp.einsum("bhwc,bcd->bhwd", x, matrix, precision="highest") + offset[..., None]
     return recolored.astype(x.dtype)
+
+
+def _check_share(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"share is {share}; expected 0 <= share <= 1")
 
 
 def _check(x: Array) -> None:

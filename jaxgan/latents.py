@@ -1,16 +1,32 @@
 """Where samples begin: distributions of the latent z, and ways to walk between its points.
 
-A sampler is `(key, n) -> z` with z of shape `[n, dim]`, float32.
+A sampler is a `Latent`: `(key, n) -> z` with z of shape `[n, dim]`, float32.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 
+from jaxgan._handed import refuse_factories
+
 __all__ = ["Latent", "categorical", "concatenate", "normal", "slerp", "truncated", "uniform"]
 
-Latent = Callable[[jax.Array, int], jax.Array]
+
+class Latent(Protocol):
+    """A sampler of latents."""
+
+    def __call__(self, key: jax.Array, n: int, /) -> jax.Array:
+        """Draw latents.
+
+        Args:
+            key: random key.
+            n: how many.
+
+        Returns:
+            `[n, dim]`, float32.
+        """
+        ...
 
 
 def normal(dim: int) -> Latent:
@@ -21,6 +37,10 @@ def normal(dim: int) -> Latent:
 
     Returns:
         `(key, n) -> [n, dim]`.
+
+    Example:
+        >>> latents.normal(16)(jax.random.key(0), 3).shape
+        (3, 16)
     """
     return lambda key, n: jax.random.normal(key, (n, dim))
 
@@ -33,6 +53,11 @@ def uniform(dim: int) -> Latent:
 
     Returns:
         `(key, n) -> [n, dim]`, in [-1, 1).
+
+    Example:
+        >>> z = latents.uniform(2)(jax.random.key(0), 1000)
+        >>> bool((jnp.abs(z) <= 1).all())
+        True
     """
     return lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0)
 
@@ -52,6 +77,11 @@ def truncated(dim: int, threshold: float) -> Latent:
 
     Raises:
         ValueError: `threshold` is not positive.
+
+    Example:
+        >>> z = latents.truncated(2, threshold=0.5)(jax.random.key(0), 1000)
+        >>> bool((jnp.abs(z) <= 0.5).all())
+        True
     """
     if not threshold > 0:
         raise ValueError(f"latents cannot be truncated at {threshold}; expected a positive number")
@@ -66,6 +96,10 @@ def categorical(categories: int) -> Latent:
 
     Returns:
         `(key, n) -> [n, categories]`, rows with a single 1.
+
+    Example:
+        >>> latents.categorical(3)(jax.random.key(0), 2).sum(axis=1).tolist()
+        [1.0, 1.0]
     """
     return lambda key, n: jax.nn.one_hot(jax.random.randint(key, (n,), 0, categories), categories)
 
@@ -78,7 +112,17 @@ def concatenate(*latents: Latent) -> Latent:
 
     Returns:
         `(key, n) -> [n, sum of dim_i]`.
+
+    Raises:
+        TypeError: one of them is a factory such as `normal` itself.
+
+    Example:
+        >>> latent = latents.concatenate(latents.normal(4), latents.categorical(10))
+        >>> latent(jax.random.key(0), 2).shape
+        (2, 14)
     """
+    for latent in latents:
+        refuse_factories(latent=latent)
 
     def sample(key: jax.Array, n: int) -> jax.Array:
         keys = jax.random.split(key, len(latents))
@@ -102,6 +146,11 @@ def slerp(start: jax.Array, end: jax.Array, t: jax.Array | float) -> jax.Array:
 
     Returns:
         `[..., dim]`; `start` at t = 0 and `end` at t = 1.
+
+    Example:
+        >>> start, end = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
+        >>> print(latents.slerp(start, end, 0.5).round(3))
+        [0.707 0.707]
     """
     lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
     cosine = jnp.sum(start * end, axis=-1) / jnp.maximum(lengths, 1e-12)

@@ -1,20 +1,20 @@
 """Adversarial losses, in pairs that cannot be mismatched.
 
-Each function returns an `AdversarialLoss`: what the generator and what the discriminator minimise,
+Each function returns an `AdversarialLoss`: what the generator and what the discriminator minimize,
 both as functions of the logits of the real and of the fake examples, both without reduction. Below,
 r and f are a pair of real and fake logits, and softplus(v) = log(1 + exp(v)), so that
 -log sigmoid(v) = softplus(-v).
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
 __all__ = [
     "AdversarialLoss",
+    "PerExample",
     "accuracy",
     "boundary_seeking",
     "hinge",
@@ -26,11 +26,25 @@ __all__ = [
     "wasserstein",
 ]
 
-_Loss = Callable[[jax.Array, jax.Array], jax.Array]
+
+class PerExample(Protocol):
+    """One player's loss for each example, as a function of logits."""
+
+    def __call__(self, real_logits: jax.Array, fake_logits: jax.Array, /) -> jax.Array:
+        """Compute the loss, without reduction.
+
+        Args:
+            real_logits: `[B, ...]`.
+            fake_logits: likewise.
+
+        Returns:
+            `[B, ...]`.
+        """
+        ...
 
 
 class AdversarialLoss(NamedTuple):
-    """What both players minimise.
+    """What both players minimize.
 
     Attributes:
         generator: `(real_logits, fake_logits) -> loss per example`, all of one shape `[B, ...]`.
@@ -39,8 +53,8 @@ class AdversarialLoss(NamedTuple):
             logits mean anything.
     """
 
-    generator: _Loss
-    discriminator: _Loss
+    generator: PerExample
+    discriminator: PerExample
     threshold: float | None = 0.0
 
 
@@ -59,6 +73,12 @@ def accuracy(
 
     Returns:
         Two scalars in [0, 1]: (accuracy on real, accuracy on fake).
+
+    Example:
+        >>> real, fake = jnp.array([2.0, 1.0, -1.0, 3.0]), jnp.array([-1.0, -2.0, 1.0, 1.0])
+        >>> on_real, on_fake = losses.accuracy(losses.hinge(), real, fake)
+        >>> float(on_real), float(on_fake)
+        (0.75, 0.5)
     """
     threshold = loss.threshold
     if threshold is None:
@@ -79,6 +99,12 @@ def minimax(*, label_smoothing: float = 0.0) -> AdversarialLoss:
 
     Raises:
         ValueError: `label_smoothing` is outside [0, 1).
+
+    Example:
+        >>> loss = losses.minimax(label_smoothing=0.1)
+        >>> value = loss.discriminator(jnp.array([2.0]), jnp.array([-1.0]))
+        >>> print(f"{value[0]:.3f}")
+        0.640
     """
     return AdversarialLoss(
         _checked(lambda r, f: -jax.nn.softplus(f)), *_cross_entropy(label_smoothing)
@@ -95,6 +121,12 @@ def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
 
     Raises:
         ValueError: `label_smoothing` is outside [0, 1).
+
+    Example:
+        >>> loss = losses.non_saturating()
+        >>> value = loss.generator(jnp.array([2.0]), jnp.array([-1.0]))
+        >>> print(f"{value[0]:.3f}")
+        1.313
     """
     return AdversarialLoss(
         _checked(lambda r, f: jax.nn.softplus(-f)), *_cross_entropy(label_smoothing)
@@ -111,6 +143,11 @@ def least_squares(*, label_smoothing: float = 0.0) -> AdversarialLoss:
 
     Raises:
         ValueError: `label_smoothing` is outside [0, 1).
+
+    Example:
+        >>> loss = losses.least_squares()
+        >>> print(loss.discriminator(jnp.array([1.0, 0.0]), jnp.array([0.0, 2.0])).round(3))
+        [0.  2.5]
     """
     target = 1 - _smoothing(label_smoothing)
     return AdversarialLoss(
@@ -124,6 +161,13 @@ def hinge() -> AdversarialLoss:
     """The hinge loss (Lim and Ye 2017, arXiv:1705.02894; as in SNGAN, SAGAN and BigGAN).
 
     D: max(0, 1 - r) + max(0, 1 + f)        G: -f
+
+    Example:
+        >>> loss = losses.hinge()
+        >>> print(loss.discriminator(jnp.array([1.5, 0.0]), jnp.array([-2.0, 0.5])).round(3))
+        [0.  2.5]
+        >>> print(loss.generator(jnp.array([1.5, 0.0]), jnp.array([-2.0, 0.5])).round(3))
+        [ 2.  -0.5]
     """
     return AdversarialLoss(
         _checked(lambda r, f: -f),
@@ -137,8 +181,12 @@ def boundary_seeking() -> AdversarialLoss:
         D: -log sigmoid(r) - log(1 - sigmoid(f))
         G: (log sigmoid(f) - log(1 - sigmoid(f)))^2 / 2
 
-    The two logarithms differ by the logit, so G minimises f^2 / 2: it draws samples to where D is
+    The two logarithms differ by the logit, so G minimizes f^2 / 2: it draws samples to where D is
     undecided instead of to where D is most certain that they are real.
+
+    Example:
+        >>> print(losses.boundary_seeking().generator(jnp.array([0.0]), jnp.array([2.0])).round(3))
+        [2.]
     """
     return AdversarialLoss(
         _checked(lambda r, f: jnp.square(f) / 2), *_cross_entropy(label_smoothing=0.0)
@@ -152,6 +200,11 @@ def wasserstein() -> AdversarialLoss:
 
     It bounds the Wasserstein distance only if the critic is Lipschitz: combine it with
     `penalties.gradient_penalty` or `penalties.clip_weights`.
+
+    Example:
+        >>> loss = losses.wasserstein()
+        >>> print(loss.discriminator(jnp.array([3.0]), jnp.array([1.0])).round(3))
+        [-2.]
     """
     return AdversarialLoss(
         _checked(lambda r, f: -f),
@@ -166,6 +219,12 @@ def relativistic_paired() -> AdversarialLoss:
         D: softplus(-(r - f))        G: softplus(-(f - r))
 
     Pairs are positional: example i of the real against example i of the fake ones.
+
+    Example:
+        >>> loss = losses.relativistic_paired()
+        >>> value = loss.discriminator(jnp.array([3.0]), jnp.array([1.0]))
+        >>> print(f"{value[0]:.3f}")
+        0.127
     """
     return AdversarialLoss(
         _checked(lambda r, f: jax.nn.softplus(r - f)),
@@ -181,6 +240,12 @@ def relativistic_average() -> AdversarialLoss:
         G: softplus(-(f - mean r)) + softplus(r - mean f)
 
     The means are over the batch at hand: over each device's part of it under data parallelism.
+
+    Example:
+        >>> loss = losses.relativistic_average()
+        >>> values = loss.generator(jnp.array([0.0, 2.0]), jnp.array([1.0, 1.0]))
+        >>> [f"{value:.3f}" for value in values]
+        ['1.006', '2.006']
     """
 
     def compare(winner, loser):
@@ -195,7 +260,7 @@ def relativistic_average() -> AdversarialLoss:
     )
 
 
-def _cross_entropy(label_smoothing: float) -> tuple[_Loss, float]:
+def _cross_entropy(label_smoothing: float) -> tuple[PerExample, float]:
     """D's loss, and the logit it gives to what it cannot tell apart: sigmoid = (1 - s) / 2."""
     smoothing = _smoothing(label_smoothing)
 
@@ -212,7 +277,7 @@ def _smoothing(label_smoothing: float) -> float:
     return label_smoothing
 
 
-def _checked(loss: _Loss) -> _Loss:
+def _checked(loss: PerExample) -> PerExample:
     """Refuse logits that would broadcast: `[B]` against `[B, 1]` gives `[B, B]` and no error."""
 
     def checked(real_logits, fake_logits):

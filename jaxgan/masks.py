@@ -1,10 +1,10 @@
 """Which part of a picture is missing: samplers of holes for inpainting.
 
-A sampler is `(key, n, height, width) -> mask` with masks `[n, H, W, 1]`, float32: 1 in the hole and
-0 where the picture is known.
+A sampler is a `Mask`, `(key, n, height, width) -> mask`. Masks are `[n, H, W, 1]`, float32: 1 in
+the hole and 0 where the picture is known.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,23 @@ import numpy as np
 
 __all__ = ["Mask", "center", "check", "random_blocks", "random_box"]
 
-Mask = Callable[[jax.Array, int, int, int], jax.Array]
+
+class Mask(Protocol):
+    """A sampler of masks."""
+
+    def __call__(self, key: jax.Array, n: int, height: int, width: int, /) -> jax.Array:
+        """Draw masks.
+
+        Args:
+            key: random key.
+            n: how many.
+            height: of the pictures.
+            width: likewise.
+
+        Returns:
+            `[n, H, W, 1]`, float32: 1 in the hole and 0 elsewhere.
+        """
+        ...
 
 
 def center(share: float = 0.5) -> Mask:
@@ -27,6 +43,13 @@ def center(share: float = 0.5) -> Mask:
 
     Raises:
         ValueError: `share` is not in (0, 1); when called, the picture is less than 2x2.
+
+    Example:
+        >>> print(masks.center(0.5)(jax.random.key(0), 1, 4, 4)[0, :, :, 0])
+        [[0. 0. 0. 0.]
+         [0. 1. 1. 0.]
+         [0. 1. 1. 0.]
+         [0. 0. 0. 0.]]
     """
     _check_share(share)
 
@@ -51,6 +74,11 @@ def random_box(share: float = 0.5) -> Mask:
 
     Raises:
         ValueError: as in `center`.
+
+    Example:
+        >>> mask = masks.random_box(0.25)(jax.random.key(0), 3, 8, 8)
+        >>> mask.shape, mask.sum(axis=(1, 2, 3)).tolist()
+        ((3, 8, 8, 1), [4.0, 4.0, 4.0])
     """
     return random_blocks(1, share)
 
@@ -69,6 +97,11 @@ def random_blocks(count: int = 4, share: float = 0.25) -> Mask:
 
     Raises:
         ValueError: as in `center`; or `count` is below 1, or so many boxes could cover all.
+
+    Example:
+        >>> mask = masks.random_blocks(4, 0.25)(jax.random.key(0), 3, 16, 16)
+        >>> bool((mask.mean(axis=(1, 2, 3)) <= 1 / 4).all())
+        True
     """
     _check_share(share)
     if count < 1:
@@ -100,6 +133,13 @@ def check(mask: np.ndarray, height: int, width: int) -> None:
     Raises:
         ValueError: the masks are not of this size, are not 0 or 1 everywhere, or one of them covers
             all of its picture or nothing.
+
+    Example:
+        >>> masks.check(np.asarray(masks.center(0.5)(jax.random.key(0), 2, 8, 8)), 8, 8)
+        >>> masks.check(np.ones((1, 8, 8, 1)), 8, 8)
+        Traceback (most recent call last):
+            ...
+        ValueError: mask 0 covers all of its picture; expected a hole with surroundings
     """
     if mask.ndim != 4 or mask.shape[3] != 1:
         raise ValueError(f"masks have shape {mask.shape}; expected [n, {height}, {width}, 1]")

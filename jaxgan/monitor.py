@@ -1,6 +1,6 @@
 """Is a run healthy? Signals that the compiled steps measure, and plain words made of them.
 
-`judgement` and `diversity` are measured by the recipes, the norms of gradients and updates by
+`judgment` and `diversity` are measured by the recipes, the norms of gradients and updates by
 `two_player`; a `Monitor` reads their means, on the host:
 
     monitor = Monitor()
@@ -22,7 +22,7 @@ from jax import lax
 
 from jaxgan import losses
 
-__all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgement"]
+__all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgment"]
 
 SATURATED = 10.0
 """The size of a logit from which on the sigmoid is flat: its derivative is below 5e-5."""
@@ -37,10 +37,11 @@ _SIGNALS = (
     "d_update_ratio",
 )
 _SOME = 0.1  # of a logit: what moves a probability by 2 %
+_R1 = "the R1 penalty with layer normalization in D"
 _SWINGS = 8  # lines that can tell an oscillation from a trend
 
 
-def judgement(
+def judgment(
     loss: losses.AdversarialLoss, real_logits: jax.Array, fake_logits: jax.Array
 ) -> dict[str, jax.Array]:
     """What a batch of logits says about the discriminator.
@@ -56,6 +57,12 @@ def judgement(
 
     Returns:
         Scalars by name. At equilibrium the accuracies are near 0.5 and the gap is near 0.
+
+    Example:
+        >>> real, fake = jnp.array([2.0, 12.0]), jnp.array([-1.0, 1.0])
+        >>> found = monitor.judgment(losses.hinge(), real, fake)
+        >>> {name: float(value) for name, value in found.items()}
+        {'accuracy_real': 1.0, 'accuracy_fake': 0.5, 'logit_gap': 7.0, 'saturated': 0.25}
     """
     on_real, on_fake = losses.accuracy(loss, real_logits, fake_logits)
     flat = [jnp.mean(jnp.abs(logits) > SATURATED) for logits in (real_logits, fake_logits)]
@@ -72,7 +79,7 @@ def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
 
         mean_i |fake_i - fake_{i+1}|  /  mean_i |real_i - real_{i+1}|,    i in 1 .. B, cyclic
 
-    Neighbours in a batch are independent, so their mean distance is that of all pairs, at 1/B of
+    Neighbors in a batch are independent, so their mean distance is that of all pairs, at 1/B of
     its price. Over several devices it is the mean of the devices' ratios.
 
     Args:
@@ -82,6 +89,11 @@ def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
     Returns:
         A scalar >= 0, without gradients: near 1 if the fake examples vary as the data do, near 0
         if they are all alike. Copies of a few examples that lie far apart can have 1 too.
+
+    Example:
+        >>> real = jax.random.normal(jax.random.key(0), (64, 2))
+        >>> print(monitor.diversity(real, 0.1 * real).round(3))
+        0.1
     """
 
     def apart(x):
@@ -95,8 +107,8 @@ class Word(NamedTuple):
     """What a `Monitor` says.
 
     Attributes:
-        step: when.
-        state: about which state, one of `Monitor`'s.
+        step: the step of the line that caused it.
+        state: which of the states of `Monitor` it is about.
         level: "warning" or "good".
         text: one line, with the figures and what to try.
     """
@@ -109,7 +121,7 @@ class Word(NamedTuple):
 
 @dataclass
 class _Spell:
-    """A state that holds: since when, when to tell it again, and since when it does not."""
+    """A state that holds: since when, when to report it again, and since when it does not."""
 
     begin: int
     tell: int = 0
@@ -118,11 +130,11 @@ class _Spell:
 
 @dataclass(kw_only=True)
 class Monitor:
-    """Turns lines of metrics into words: when a state begins, grows old, and is over.
+    """Messages about the state of a run, made of lines of metrics.
 
     A state holds while the mean of the newest lines (at least `lines`, over at least `steps` steps)
-    is beyond its threshold. It is told when it begins, again each time it has lasted four times as
-    long, and when it has not held for `steps` steps. A healthy run hears no warning.
+    is beyond its threshold. It is reported when it begins, again each time it has lasted four times
+    as long, and once it has not held for `steps` steps. A healthy run gets no warning.
 
     | state | holds while |
     |---|---|
@@ -134,7 +146,7 @@ class Monitor:
     | generator_stalled, discriminator_stalled | an update is below `still` of the parameters |
     | near_equilibrium | accuracies are 0.5 and diversity is 1, up to `fair`, in each line (good) |
 
-    A signal that the lines do not have says nothing.
+    Signals that are missing from the lines are ignored.
 
     Args:
         critic: whether the logits have no threshold, as with `losses.wasserstein` and the
@@ -148,9 +160,9 @@ class Monitor:
         still: at 1e-5, ten thousand steps move the parameters by a tenth at most.
         swing: over 8 lines at least, in which the logit gap moves too. The bias lies in [-1, 1];
             the noise of small batches moves it by 0.2.
-        fair: how near is near; asked for over `2 * steps`.
-        steps: what is shorter is not worth a word.
-        lines: likewise.
+        fair: the tolerance of near_equilibrium, which has to hold over `2 * steps`.
+        steps: how long a state has to hold before it is reported.
+        lines: likewise, in lines.
     """
 
     critic: bool = False
@@ -168,18 +180,18 @@ class Monitor:
     _spells: dict[str, _Spell] = field(default_factory=dict, init=False, repr=False)
 
     def listen(self, step: int, values: Mapping[str, float]) -> list[Word]:
-        """Hear one more line.
+        """Take in one more line.
 
         Args:
             step: greater than that of the line before.
             values: means of the metrics over the steps since then, by name.
 
         Returns:
-            What is to be said now; nearly always nothing.
+            The messages that are due now; usually none.
         """
         self._heard.append((step, values))
         words = []
-        for state, (holds, what, advice) in self._judge().items():
+        for state, (holds, what, advice) in self._states().items():
             text = self._follow(state, holds, step)
             if text is not None:
                 level = "good" if not holds or state == "near_equilibrium" else "warning"
@@ -189,7 +201,7 @@ class Monitor:
         return words
 
     def _follow(self, state: str, holds: bool, step: int) -> str | None:
-        """How long a state has held, if that is to be told now."""
+        """How long a state has held, if that is due to be reported."""
         if not holds and state not in self._spells:
             return None
         # It has held for as long as that, or it would not hold now.
@@ -206,7 +218,7 @@ class Monitor:
         if step - spell.doubt < self.steps:
             return None
         del self._spells[state]
-        # Runs come and go about their equilibrium: only the end of what was wrong is told.
+        # Runs come and go about their equilibrium: only the end of what was wrong is reported.
         return None if state == "near_equilibrium" else f"over after {step - spell.begin:,} steps"
 
     def _newest(self, lines: int, steps: int) -> list[_Line]:
@@ -217,8 +229,8 @@ class Monitor:
                 return self._heard[i:]
         return []
 
-    def _judge(self) -> dict[str, tuple[bool, str, str]]:
-        """Of each state: whether it holds, what is the matter, what to try."""
+    def _states(self) -> dict[str, tuple[bool, str, str]]:
+        """For each state: whether it holds, what is wrong, what to try."""
         window = [values for _, values in self._newest(self.lines, self.steps)]
         real, fake, flat, diverse, g_update, d_update = (_mean(window, name) for name in _SIGNALS)
         if self.critic:
@@ -232,38 +244,38 @@ class Monitor:
             "discriminator_wins": (
                 real >= self.certain and fake >= self.certain,
                 right,
-                "try a smaller --d_lr, --label_smoothing=0.1, or --penalty=r1 with --d_norm=layer",
+                f"try a smaller learning rate for D, label_smoothing=0.1, or {_R1}",
             ),
             "generator_wins": (
                 fake <= self.fooled,
                 right,
-                "try a smaller --g_lr, a larger --d_lr, or --d_steps=2",
+                "try a smaller learning rate for G, a larger one for D, or d_steps=2",
             ),
             "collapse": (
                 diverse < self.collapsed and window[-1]["g_diversity"] < 1.1 * diverse,
                 diversity_is,
-                "try a smaller --g_lr, --penalty=r1 with --d_norm=layer, or another --seed",
+                f"try a smaller learning rate for G, {_R1}, or another seed",
             ),
             "oscillating": (
                 # Where D is undecided about everything, its bias may go to and fro by itself.
                 not self.critic and bias_moves >= self.swing and gap_moves >= _SOME,
                 f"D's bias to real or to fake moves by {bias_moves:.2f} from line to line",
-                "try a smaller --g_lr and --d_lr, --beta1=0, or --penalty=r1 with --d_norm=layer",
+                f"try smaller learning rates, Adam with b1=0, or {_R1}",
             ),
             "saturated": (
                 self.sigmoid and not self.critic and flat >= self.flat,
                 f"{flat:.0%} of D's logits are beyond {SATURATED:.0f} in size",
-                "try --label_smoothing=0.1, --penalty=r1 with --d_norm=layer, or --loss=hinge",
+                f"try label_smoothing=0.1, {_R1}, or the hinge loss",
             ),
             "generator_stalled": (
                 g_update < self.still,
                 stands.format(g_update),
-                "try a larger --g_lr; if D wins too, a smaller --d_lr",
+                "try a larger learning rate for G; if D wins too, a smaller one for D",
             ),
             "discriminator_stalled": (
                 d_update < self.still,
                 stands.format(d_update),
-                "try a larger --d_lr; if logits are saturated, --label_smoothing=0.1",
+                "try a larger learning rate for D; if logits are saturated, label_smoothing=0.1",
             ),
             "near_equilibrium": (
                 not self.critic and self._is_fair(),

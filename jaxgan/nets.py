@@ -1,4 +1,4 @@
-"""Networks from elsewhere: each function returns a `Network`, a pair of pure functions.
+"""Networks from other libraries: each function returns a `Network`, a pair of pure functions.
 
 The libraries are imported where they are used, so that the engine needs none of them. In all of
 them a network is called with its inputs and a keyword `train`, if it takes one.
@@ -34,6 +34,13 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
     Args:
         init: `(key, *inputs) -> params`.
         apply: `(params, *inputs) -> outputs`.
+
+    Example:
+        >>> line = nets.stateless(lambda key, x: {"a": 2.0}, lambda params, x: params["a"] * x)
+        >>> params, state = line.init(jax.random.key(0), jnp.ones(3))
+        >>> y, state = line.apply(params, state, jax.random.key(1), jnp.ones(3), train=True)
+        >>> print(y)
+        [2. 2. 2.]
     """
     return Network(
         lambda key, *inputs: (init(key, *inputs), ()),
@@ -44,12 +51,19 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
 def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
     """Make a network of a `flax.linen` module.
 
-    Its collection "params" is what is learnt; all its other collections, such as "batch_stats", are
+    Its collection "params" is what is learned; all other collections, such as "batch_stats", are
     the state, which changes when `train` is True.
 
     Args:
         module: called as `module(*inputs, train=...)`, or without `train` if it takes none.
         rngs: names of the random streams that the module draws from when it is applied.
+
+    Example:
+        >>> from flax import linen
+        >>> network = nets.from_linen(linen.Dense(3))
+        >>> params, state = network.init(jax.random.key(0), jnp.ones((2, 5)))
+        >>> jax.tree.map(jnp.shape, params)
+        {'bias': (3,), 'kernel': (5, 3)}
     """
     takes_train = _takes(type(module).__call__, "train")
 
@@ -74,12 +88,19 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
 def from_nnx(make: Callable[..., Any]) -> Network:
     """Make a network of a `flax.nnx` module.
 
-    `nnx.Param` variables are what is learnt, all others (`nnx.BatchStat`, ...) are the state.
+    `nnx.Param` variables are what is learned, all others (`nnx.BatchStat`, ...) are the state.
     Random streams are seeded from the key of each call. `train` sets the module's train or eval
     mode.
 
     Args:
         make: `(nnx.Rngs) -> nnx.Module`; the module is called as `module(*inputs)`.
+
+    Example:
+        >>> from flax import nnx
+        >>> network = nets.from_nnx(lambda rngs: nnx.Linear(5, 3, rngs=rngs))
+        >>> params, state = network.init(jax.random.key(0), jnp.ones((2, 5)))
+        >>> jax.tree.map(jnp.shape, params)
+        {'bias': (3,), 'kernel': (5, 3)}
     """
     from flax import nnx
 
@@ -113,6 +134,13 @@ def from_haiku(transformed: Any) -> Network:
 
     Args:
         transformed: of a function `f(*inputs, train)`.
+
+    Example:
+        >>> import haiku as hk
+        >>> network = nets.from_haiku(hk.transform(lambda x, train: hk.Linear(3)(x)))
+        >>> params, state = network.init(jax.random.key(0), jnp.ones((2, 5)))
+        >>> jax.tree.map(jnp.shape, params)
+        {'linear': {'b': (3,), 'w': (5, 3)}}
     """
     import haiku as hk
 
@@ -133,13 +161,20 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
     """Make a network of an Equinox module.
 
     Equinox modules see one example; this network maps them over the batch, under the axis name
-    "batch", which is what `eqx.nn.BatchNorm` wants to be told. Floating arrays are what is learnt.
+    "batch", which is what `eqx.nn.BatchNorm` wants to be told. Floating arrays are what is learned.
     `train=False` is `eqx.nn.inference_mode`.
 
     Args:
         make: `(key) -> module`, or `(key) -> (module, eqx.nn.State)` as from
             `eqx.nn.make_with_state(Module)`. The module is called with one example of each input,
             then the state if there is one, and with `key=` if its `__call__` takes one.
+
+    Example:
+        >>> import equinox as eqx
+        >>> network = nets.from_equinox(lambda key: eqx.nn.Linear(5, 3, key=key))
+        >>> params, state = network.init(jax.random.key(0), jnp.ones((2, 5)))
+        >>> network.apply(params, state, jax.random.key(1), jnp.ones((2, 5)), train=True)[0].shape
+        (2, 3)
     """
     import equinox as eqx
 
@@ -199,6 +234,16 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
 
     Raises:
         ValueError: `iterations` is below 1.
+
+    Example:
+        >>> kernel = jnp.diag(jnp.array([4.0, 1.0]))
+        >>> linear = nets.stateless(lambda key, x: kernel, lambda kernel, x: x @ kernel)
+        >>> network = nets.spectral_norm(linear, iterations=20)
+        >>> params, state = network.init(jax.random.key(0), jnp.eye(2))
+        >>> y, state = network.apply(params, state, jax.random.key(1), jnp.eye(2), train=True)
+        >>> print(y.round(3))
+        [[1.   0.  ]
+         [0.   0.25]]
     """
     if iterations < 1:
         raise ValueError(f"spectral_norm needs at least 1 iteration, got {iterations}")
@@ -236,8 +281,8 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
             vectors = jax.tree.map(
                 lambda u, kernel: u if u is None else follow(u, kernel), vectors, params, **absent
             )
-        normalised = jax.tree.map(divide, vectors, params, **absent)
-        outputs, inner = network.apply(normalised, inner, key, *inputs, train=train)
+        normalized = jax.tree.map(divide, vectors, params, **absent)
+        outputs, inner = network.apply(normalized, inner, key, *inputs, train=train)
         return outputs, (inner, vectors)
 
     return Network(init, apply)
@@ -252,6 +297,13 @@ def part(network: Network, name: str) -> Network:
 
     Returns:
         A network of the player's whole variables, such as `state.ema`.
+
+    Example:
+        >>> scale = nets.stateless(lambda key, x: jnp.float32(2), lambda params, x: params * x)
+        >>> owned = nets.part(scale, "generator")
+        >>> params, state = {"generator": jnp.float32(3), "encoder": None}, {"generator": ()}
+        >>> float(owned.apply(params, state, jax.random.key(0), 1.0, train=False)[0])
+        3.0
     """
 
     def init(key, *inputs):
@@ -268,12 +320,22 @@ def part(network: Network, name: str) -> Network:
 def remat(network: Network) -> Network:
     """Keep less for the gradient: only what convolutions and matrix products give.
 
-    Normalisations and activations are computed again when the gradient needs them
+    Normalizations and activations are computed again when the gradient needs them
     (arXiv:1604.06174): less memory for little time. Outputs and gradients are the same. On CPU, XLA
     undoes it: there `microbatch` is what saves memory.
 
     Args:
         network: the network.
+
+    Example:
+        >>> square = nets.stateless(lambda key, x: jnp.float32(3), lambda w, x: jnp.tanh(w * x))
+        >>> network = nets.remat(square)
+        >>> params, state = network.init(jax.random.key(0), 1.0)
+        >>> def output(w):
+        ...     return network.apply(w, state, jax.random.key(0), 1.0, train=True)[0]
+        ...
+        >>> print(jax.grad(output)(params).round(4))
+        0.0099
     """
     policies = jax.checkpoint_policies
     keep = policies.save_from_both_policies(
@@ -306,6 +368,13 @@ def microbatch(network: Network, size: int) -> Network:
 
     Raises:
         ValueError: `size` is below 1.
+
+    Example:
+        >>> from flax import linen
+        >>> network = nets.microbatch(nets.from_linen(linen.Dense(3)), 4)
+        >>> params, state = network.init(jax.random.key(0), jnp.ones((16, 5)))
+        >>> network.apply(params, state, jax.random.key(1), jnp.ones((16, 5)), train=True)[0].shape
+        (16, 3)
     """
     if size < 1:
         raise ValueError(f"a part has at least 1 example, got size={size}")

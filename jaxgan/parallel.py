@@ -25,7 +25,8 @@ from jax import lax
 from jax.core import Tracer
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxgan.types import GAN, Batch
+from jaxgan.core import NORMS
+from jaxgan.types import GAN, Batch, Metrics
 
 __all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map"]
 
@@ -46,6 +47,18 @@ def jit(gan: GAN, *, donate: bool = True, compiler_options: dict[str, Any] | Non
 
     Returns:
         The GAN with every function compiled; the steps take no `axis_name`.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.gan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> compiled = jaxgan.jit(gan)
+        >>> state = compiled.init(jax.random.key(0), batch)
+        >>> state, metrics = compiled.train_step(state, batch)
+        >>> int(state.g.step)
+        1
     """
 
     def compiled(step):
@@ -80,6 +93,18 @@ def pmap(
 
     Returns:
         The GAN; its steps take whole batches and raise ValueError for a batch that does not divide.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.gan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> compiled = jaxgan.pmap(gan, devices=jax.devices()[:1])
+        >>> state = compiled.init(jax.random.key(0), batch)
+        >>> state, metrics = compiled.train_step(state, batch)  # the whole batch
+        >>> int(state.g.step)
+        1
     """
     chosen = list(devices) if devices is not None else _all_devices()
     local = [device for device in chosen if device.process_index == jax.process_index()]
@@ -129,6 +154,20 @@ def shard_map(
 
     Raises:
         ValueError: the mesh has no such axis.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.gan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> auto = (jax.sharding.AxisType.Auto,)
+        >>> mesh = jax.make_mesh((1,), ("devices",), axis_types=auto)
+        >>> compiled = jaxgan.shard_map(gan, mesh=mesh)
+        >>> state = compiled.init(jax.random.key(0), batch)
+        >>> state, metrics = compiled.train_step(state, batch)  # the whole batch
+        >>> int(state.g.step)
+        1
     """
     mesh = mesh if mesh is not None else row(_all_devices(), axis_name)
     if axis_name not in mesh.axis_names:
@@ -187,32 +226,62 @@ def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
     A third part, `(source, items, count)`, makes only the first `count` steps, so that a run whose
     last call is shorter compiles nothing anew; the metrics after them are 0.
 
+    The lengths of gradients and updates (`jaxgan.two_player`) are measured once in each call, in
+    its last step; all entries of these metrics have that value, so their mean has it too.
+
     Args:
         gan: the GAN, not yet compiled.
         load: `(source, item) -> Batch`.
 
     Returns:
         The GAN; metrics come stacked, `[K]` each.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.gan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> steps = jaxgan.jit(jaxgan.scan(gan, lambda x, index: Batch(x[index])))
+        >>> state = steps.init(jax.random.key(0), batch)
+        >>> data, order = jnp.ones((100, 2)), jnp.arange(40).reshape(10, 4)  # 4 a step
+        >>> state, metrics = steps.train_step(state, (data, order))
+        >>> int(state.g.step), metrics["d_loss"].shape
+        (10, (10,))
     """
 
     def many(step):
-        def steps(state, batch, *, axis_name=None):
+        def steps(state, batch, *, axis_name=None, norms=True):
             source, items, *count = (None, batch) if load is None else batch
+            length = len(jax.tree.leaves(items)[0])
+            last = (count[0] if count else length) - 1
 
-            def body(state, item):
+            def body(state, numbered):
+                i, item = numbered
                 one = item if load is None else load(source, item)
-                return step(state, one, axis_name=axis_name)
+                return step(state, one, axis_name=axis_name, norms=norms & (i == last))
 
-            if count:
-                return _scan_first(body, state, items, *count)
-            return lax.scan(body, state, items)
+            run = partial(_scan_first, *count) if count else lax.scan
+            state, metrics = run(body, state, (jnp.arange(length), items))
+            return state, _everywhere(metrics, last)
 
         return steps
 
     return _map_steps(gan, many)
 
 
-def _scan_first(body: Callable, state: Any, items: Any, count: jax.Array) -> tuple[Any, Any]:
+def _everywhere(metrics: Metrics, last: int | jax.Array) -> Metrics:
+    """Give the norms of the last step to all steps up to it."""
+
+    def spread(values):
+        made = jnp.arange(len(values)) <= last
+        made = made.reshape(-1, *[1] * (values.ndim - 1))
+        return jnp.where(made, values[last], 0)
+
+    return {name: spread(leaf) if name in NORMS else leaf for name, leaf in metrics.items()}
+
+
+def _scan_first(count: jax.Array, body: Callable, state: Any, items: Any) -> tuple[Any, Any]:
     """`lax.scan` over the first `count` items, a number that the program does not depend on."""
 
     def item(i):
@@ -235,6 +304,10 @@ def greatest(value: int) -> jax.Array:
 
     Returns:
         int32 `[]`, the same on all processes. It is not awaited: `int()` of it is what waits.
+
+    Example:
+        >>> int(parallel.greatest(7))
+        7
     """
     if jax.process_count() == 1:
         return jnp.asarray(value, jnp.int32)

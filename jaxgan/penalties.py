@@ -1,11 +1,12 @@
 """What keeps a discriminator smooth: gradient penalties, and a bound on its weights.
 
-Every penalty is `(critic, real, fake, key) -> [B]`, one value per example, unweighted. `critic`
-maps a batch `[B, ...]` to logits whose first axis is B and must treat examples independently: with
-batch norm the gradient of one example's logit is not defined by that example alone.
+Each factory returns a `Penalty`: one value per example, not weighted yet. The critic must treat
+examples independently: with batch norm, the gradient of one example's logit is not defined by that
+example alone.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,123 +14,304 @@ import optax
 from jax import lax
 from jax.core import Tracer
 
-__all__ = ["clip_weights", "dragan", "gradient_penalty", "lazy", "r1", "r1_r2", "r2"]
+from jaxgan._handed import refuse_factories
+from jaxgan.augment import Augmentation
+from jaxgan.distortions import Change
+
+__all__ = [
+    "Critic",
+    "LazyPenalty",
+    "Penalty",
+    "clip_weights",
+    "combine",
+    "consistency",
+    "dragan",
+    "gradient_penalty",
+    "lazy",
+    "r1",
+    "r1_r2",
+    "r2",
+]
 
 Critic = Callable[[jax.Array], jax.Array]
-Penalty = Callable[[Critic, jax.Array, jax.Array, jax.Array], jax.Array]
+"""`(x) -> logits`: examples `[B, ...]` to logits whose first axis is B."""
 
 
-def gradient_penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    """WGAN-GP: the critic's gradient has norm 1 between the data (arXiv:1704.00028, equation 3).
+class Penalty(Protocol):
+    """What a discriminator pays for its shape, one value per example."""
 
-        (||grad D(u real + (1 - u) fake)||_2 - 1)^2,    u ~ U[0, 1] per example
+    def __call__(
+        self, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, /
+    ) -> jax.Array:
+        """Compute the penalty.
+
+        Args:
+            critic: the discriminator.
+            real: `[B, ...]`.
+            fake: `[B, ...]`.
+            key: random key.
+
+        Returns:
+            `[B]`, without the weight.
+        """
+        ...
+
+
+class LazyPenalty(Protocol):
+    """A penalty that knows the step: that of `lazy`."""
+
+    def __call__(
+        self, critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, step: jax.Array, /
+    ) -> jax.Array:
+        """Compute the penalty in a step, int32; the rest is as in `Penalty`."""
+        ...
+
+
+def gradient_penalty(*, target: float | jax.Array = 1.0) -> Penalty:
+    """Keep the length of the critic's gradient at 1 between real and fake examples (WGAN-GP).
+
+        (||grad D(u real + (1 - u) fake)||_2 - target)^2,    u ~ U[0, 1] per example
+
+    Gulrajani et al. 2017, arXiv:1704.00028, equation 3.
 
     Args:
-        critic: `[B, ...] -> [B]`.
-        real: `[B, ...]`.
-        fake: `[B, ...]`.
-        key: random key.
+        target: the length that costs nothing, at least 0; the paper's is 1.
 
     Returns:
-        `[B]`, >= 0. The paper's weight is 10.
+        The penalty, >= 0. The paper's weight is 10.
+
+    Raises:
+        ValueError: `target` is negative.
+
+    Example:
+        >>> penalty = penalties.gradient_penalty()
+        >>> x = jnp.ones((3, 2))
+        >>> print(penalty(lambda x: x @ jnp.array([3.0, 4.0]), x, -x, jax.random.key(0)).round(3))
+        [16. 16. 16.]
     """
-    u = jax.random.uniform(key, _one_per_example(real), real.dtype)
-    return jnp.square(_norm(_gradient(critic, u * real + (1 - u) * fake)) - 1)
+    _check_not_negative(target=target)
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        u = jax.random.uniform(key, _one_per_example(real), real.dtype)
+        return jnp.square(_norm(_gradient(critic, u * real + (1 - u) * fake)) - target)
+
+    return penalty
 
 
-def dragan(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    """DRAGAN: the gradient has norm 1 around the real data (arXiv:1705.07215, section 2.3).
+def dragan(*, target: float | jax.Array = 1.0, scale: float | jax.Array = 0.5) -> Penalty:
+    """Keep the length of the critic's gradient at 1 around the real data (DRAGAN).
 
-        (||grad D(real + u noise)||_2 - 1)^2,    u ~ U[0, 1] per example,
-        noise = std(real) / 2 * U[0, 1] per element, as in the authors' code
+        (||grad D(real + u noise)||_2 - target)^2,    u ~ U[0, 1] per example,
+        noise = scale std(real) U[0, 1] per element, as in the authors' code
+
+    Kodali et al. 2017, arXiv:1705.07215, section 2.3. Fake examples are not used.
 
     Args:
-        critic: `[B, ...] -> [B]`.
-        real: `[B, ...]`.
-        fake: not used.
-        key: random key.
+        target: the length that costs nothing, at least 0; the paper's k, which is 1 there.
+        scale: largest perturbation, in standard deviations of the batch, at least 0.
 
     Returns:
-        `[B]`, >= 0. The paper's weight is 10.
+        The penalty, >= 0. The paper's weight is 10.
+
+    Raises:
+        ValueError: `target` or `scale` is negative.
+
+    Example:
+        >>> penalty = penalties.dragan(target=5.0)
+        >>> x = jnp.ones((3, 2))
+        >>> print(penalty(lambda x: x @ jnp.array([3.0, 4.0]), x, -x, jax.random.key(0)).round(3))
+        [0. 0. 0.]
     """
-    del fake
-    mix_key, noise_key = jax.random.split(key)
-    u = jax.random.uniform(mix_key, _one_per_example(real), real.dtype)
-    noise = jnp.std(real) / 2 * jax.random.uniform(noise_key, real.shape, real.dtype)
-    return jnp.square(_norm(_gradient(critic, real + u * noise)) - 1)
+    _check_not_negative(target=target, scale=scale)
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        del fake
+        mix_key, noise_key = jax.random.split(key)
+        u = jax.random.uniform(mix_key, _one_per_example(real), real.dtype)
+        noise = scale * jnp.std(real) * jax.random.uniform(noise_key, real.shape, real.dtype)
+        return jnp.square(_norm(_gradient(critic, real + u * noise)) - target)
+
+    return penalty
 
 
-def r1(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    """Zero-centred penalty on real data (Mescheder et al. 2018, arXiv:1801.04406, equation 9).
+def r1() -> Penalty:
+    """Pull the critic's gradient on real data to zero.
 
         ||grad D(real)||_2^2 / 2
 
-    Args:
-        critic: `[B, ...] -> [B]`.
-        real: `[B, ...]`.
-        fake: not used.
-        key: not used.
+    Mescheder et al. 2018, arXiv:1801.04406, equation 9.
 
     Returns:
-        `[B]`, >= 0. The weight is the paper's gamma (10 there).
+        The penalty, >= 0. The weight is the paper's gamma (10 there).
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalties.r1()(lambda x: x[:, 0] ** 2, x, 0 * x, jax.random.key(0)).round(3))
+        [ 2. 18.]
     """
-    del fake, key
-    return _squared_norm(_gradient(critic, real)) / 2
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        del fake, key
+        return _squared_norm(_gradient(critic, real)) / 2
+
+    return penalty
 
 
-def r2(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    """Zero-centred penalty on generated data (Mescheder et al. 2018, arXiv:1801.04406, eq. 10).
+def r2() -> Penalty:
+    """Pull the critic's gradient on generated data to zero.
 
         ||grad D(fake)||_2^2 / 2
 
-    Args:
-        critic: `[B, ...] -> [B]`.
-        real: not used.
-        fake: `[B, ...]`.
-        key: not used.
+    Mescheder et al. 2018, arXiv:1801.04406, equation 10.
 
     Returns:
-        `[B]`, >= 0. The weight is the paper's gamma.
+        The penalty, >= 0. The weight is the paper's gamma.
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalties.r2()(lambda x: x[:, 0] ** 2, x, 2 * x, jax.random.key(0)).round(3))
+        [ 8. 72.]
     """
-    del real, key
-    return _squared_norm(_gradient(critic, fake)) / 2
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        del real, key
+        return _squared_norm(_gradient(critic, fake)) / 2
+
+    return penalty
 
 
-def r1_r2(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-    """R1 + R2, the regulariser of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 2.2).
+def r1_r2() -> Penalty:
+    """Pull the critic's gradient to zero on real and on generated data: R1 + R2, as in R3GAN.
 
         (||grad D(real)||_2^2 + ||grad D(fake)||_2^2) / 2
 
-    Args:
-        critic: `[B, ...] -> [B]`.
-        real: `[B, ...]`.
-        fake: `[B, ...]`.
-        key: not used.
+    Huang et al. 2024, arXiv:2501.05441, section 2.2.
 
     Returns:
-        `[B]`, >= 0. The weight is the paper's gamma.
+        The penalty, >= 0. The weight is the paper's gamma.
+
+    Example:
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalties.r1_r2()(lambda x: x[:, 0] ** 2, x, 2 * x, jax.random.key(0)).round())
+        [10. 90.]
     """
-    return r1(critic, real, fake, key) + r2(critic, real, fake, key)
+    on_real, on_fake = r1(), r2()
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        return on_real(critic, real, fake, key) + on_fake(critic, real, fake, key)
+
+    return penalty
 
 
-def lazy(penalty: Penalty, *, every: int) -> Callable[..., jax.Array]:
+def consistency(change: Augmentation | Change, *, fake_weight: float = 0.0) -> Penalty:
+    """Make D judge a changed picture as it judges the picture itself (CR-GAN, arXiv:1910.12027).
+
+        (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2
+
+    With `fake_weight=1` this is balanced consistency (bCR, arXiv:2002.04724); without that term, G
+    may draw traces of the changes.
+
+    Args:
+        change: T, an augmentation in its first state or `(key, x) -> x`.
+        fake_weight: weight of the generated pictures beside the real ones, at least 0.
+
+    Returns:
+        The penalty, >= 0. The papers' weight is 10.
+
+    Raises:
+        TypeError: `change` is a factory of `jaxgan.augment` or `jaxgan.distortions` itself.
+        ValueError: `fake_weight` is negative.
+
+    Example:
+        >>> penalty = penalties.consistency(lambda key, x: -x)
+        >>> x = jnp.array([[1.0], [3.0]])
+        >>> print(penalty(lambda x: x[:, 0], x, x, jax.random.key(0)).round(3))
+        [ 4. 36.]
+    """
+    refuse_factories(change=change)
+    _check_not_negative(fake_weight=fake_weight)
+
+    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        def squared_change(key, x):
+            if isinstance(change, Augmentation):
+                changed = change.apply(change.init(), key, x)
+            else:
+                changed = change(key, x)
+            difference = jnp.square(critic(x) - critic(changed))
+            return jnp.mean(difference.reshape(len(x), -1), axis=1)
+
+        real_key, fake_key = jax.random.split(key)
+        value = squared_change(real_key, real)
+        return value + fake_weight * squared_change(fake_key, fake) if fake_weight else value
+
+    return penalty
+
+
+def combine(*terms: tuple[Penalty, float | jax.Array]) -> Penalty:
+    """Add up several penalties, each with its own weight and its own random key.
+
+        sum_i weight_i penalty_i
+
+    Args:
+        *terms: pairs of a penalty and its weight.
+
+    Returns:
+        The penalty, weighted already: `recipes.gan` takes it with `penalty_weight=1`.
+
+    Raises:
+        TypeError: a term is a factory such as `r1` itself.
+
+    Example:
+        >>> both = penalties.combine((penalties.r1(), 1.0), (penalties.gradient_penalty(), 10.0))
+        >>> x = jnp.ones((2, 1))
+        >>> value, _ = both(lambda x: 3 * x[:, 0], x, x, jax.random.key(0))
+        >>> print(f"{value:.2f}")
+        44.50
+    """
+    for penalty, _ in terms:
+        refuse_factories(penalty=penalty)
+
+    def combined(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        keys = jax.random.split(key, len(terms))
+        parts = [
+            weight * term(critic, real, fake, term_key)
+            for (term, weight), term_key in zip(terms, keys, strict=True)
+        ]
+        return jnp.sum(jnp.stack(parts), axis=0)
+
+    return combined
+
+
+def lazy(penalty: Penalty, *, every: int) -> LazyPenalty:
     """Pay a penalty in every k-th step only, k times as much (arXiv:1912.04958, appendix B).
 
         k penalty(...)  if step mod k = 0,  else 0
 
-    On average over the steps the gradient is that of `penalty`. It is computed only when it is due,
+    Averaged over the steps, the gradient is that of `penalty`. It is computed only when it is due,
     except where `step` differs between the members of a `vmap`: JAX computes both branches then.
 
     Args:
-        penalty: `(critic, real, fake, key) -> [B]`.
+        penalty: the penalty.
         every: k, at least 1.
 
     Returns:
         `(critic, real, fake, key, step) -> [B]`, where `step` (int32) counts D's updates.
 
     Raises:
+        TypeError: `penalty` is a factory such as `r1` itself.
         ValueError: `every` is below 1.
+
+    Example:
+        >>> penalty = penalties.lazy(penalties.r1(), every=16)
+        >>> x = jnp.ones((1, 1))
+        >>> for step in (0, 1, 16):
+        ...     print(step, penalty(lambda x: x[:, 0], x, x, jax.random.key(0), step))
+        ...
+        0 [8.]
+        1 [0.]
+        16 [8.]
     """
+    refuse_factories(penalty=penalty)
     if every < 1:
         raise ValueError(f"a penalty every {every} steps is not possible; expected at least 1")
 
@@ -153,14 +335,24 @@ def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
 
         updates <- clip(params + updates, -limit, limit) - params
 
-    Chain it after the optimiser: `optax.chain(optax.rmsprop(5e-5), clip_weights(0.01))`. The bound
+    Chain it after the optimizer: `optax.chain(optax.rmsprop(5e-5), clip_weights(0.01))`. The bound
     holds up to the rounding of `params + updates`.
 
     Args:
         limit: positive bound; the paper's is 0.01.
 
+    Returns:
+        The transformation. It raises ValueError where it is used without parameters.
+
     Raises:
-        ValueError: `limit` is not positive, or the transformation is used without parameters.
+        ValueError: `limit` is not positive.
+
+    Example:
+        >>> optimizer = optax.chain(optax.sgd(1.0), penalties.clip_weights(0.01))
+        >>> params = jnp.zeros(2)
+        >>> updates, _ = optimizer.update(jnp.array([-1.0, 0.005]), optimizer.init(params), params)
+        >>> print(optax.apply_updates(params, updates).round(3))
+        [ 0.01  -0.005]
     """
     if not isinstance(limit, Tracer) and not limit > 0:
         raise ValueError(f"the weights cannot be clipped to {limit}; expected a positive limit")
@@ -172,6 +364,13 @@ def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
         return clipped, state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def _check_not_negative(**knobs: float | jax.Array) -> None:
+    for name, value in knobs.items():
+        # A traced value, as in a population, cannot be looked at yet.
+        if not isinstance(value, Tracer) and not value >= 0:
+            raise ValueError(f"{name} is {value}; expected at least 0")
 
 
 def _gradient(critic: Critic, x: jax.Array) -> jax.Array:

@@ -1,7 +1,7 @@
-"""What keeps training steady beside penalties on slopes: of logits, of changes, of weights.
+"""What keeps training steady beside penalties: terms on D's logits, and on the weights.
 
-`lecam` looks at D's logits and remembers; `consistency` is a penalty like those of
-`jaxgan.penalties`, and `combine` adds several of them up; `orthogonal` works on the gradients.
+`lecam` returns a `Regularizer`, a term of D's loss that remembers; `orthogonal` is a transformation
+of the gradients.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,9 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxgan.augment import Augmentation
-from jaxgan.penalties import Critic, Penalty
 from jaxgan.types import State
 
-__all__ = ["Regularizer", "combine", "consistency", "lecam", "orthogonal"]
+__all__ = ["Regularizer", "lecam", "orthogonal"]
 
 
 class Regularizer(NamedTuple):
@@ -29,7 +27,7 @@ class Regularizer(NamedTuple):
     """
 
     init: Callable[[], State]
-    apply: Callable[..., tuple[jax.Array, State]]
+    apply: Callable[[State, jax.Array, jax.Array, jax.Array], tuple[jax.Array, State]]
 
 
 def lecam(*, decay: float = 0.99) -> Regularizer:
@@ -43,10 +41,17 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
         decay: of the running means, per update of D, in [0, 1). They start at the first batch's.
 
     Returns:
-        The regulariser, whose state is `{"real": a_r, "fake": a_f}`.
+        The regularizer, whose state is `{"real": a_r, "fake": a_f}`.
 
     Raises:
         ValueError: `decay` is out of range.
+
+    Example:
+        >>> lecam = regularizers.lecam()
+        >>> real, fake = jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0])
+        >>> values, anchors = lecam.apply(lecam.init(), real, fake, jnp.int32(0))
+        >>> print(values, anchors["real"])
+        [ 5. 13.] 2.0
     """
     if not 0 <= decay < 1:
         raise ValueError(f"lecam's decay is {decay}; expected 0 <= decay < 1")
@@ -65,67 +70,6 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
     return Regularizer(lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())}, apply)
 
 
-def consistency(
-    change: Augmentation | Callable[[jax.Array, jax.Array], jax.Array], *, fake_weight: float = 0.0
-) -> Penalty:
-    """CR-GAN: D judges a picture as it does the picture changed (arXiv:1910.12027).
-
-        (D(x) - D(T(x)))^2 + fake_weight (D(G(z)) - D(T(G(z))))^2
-
-    With `fake_weight=1` it is balanced, bCR of arXiv:2002.04724, without which G may draw traces of
-    the changes.
-
-    Args:
-        change: T, an augmentation in its first state or `(key, x) -> x`.
-        fake_weight: weight of the generated pictures beside the real ones, >= 0.
-
-    Returns:
-        `(critic, real, fake, key) -> [B]`, >= 0, a penalty for `recipes.gan`. The papers' weight
-        is 10.
-
-    Raises:
-        ValueError: `fake_weight` is negative.
-    """
-    if fake_weight < 0:
-        raise ValueError(f"fake_weight is {fake_weight}; expected at least 0")
-
-    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        def squared_change(key, x):
-            if isinstance(change, Augmentation):
-                changed = change.apply(change.init(), key, x)
-            else:
-                changed = change(key, x)
-            difference = jnp.square(critic(x) - critic(changed))
-            return jnp.mean(difference.reshape(len(x), -1), axis=1)
-
-        real_key, fake_key = jax.random.split(key)
-        value = squared_change(real_key, real)
-        return value + fake_weight * squared_change(fake_key, fake) if fake_weight else value
-
-    return penalty
-
-
-def combine(*terms: tuple[Penalty, float]) -> Penalty:
-    """Several penalties as one: the sum of weight * penalty, each with a key of its own.
-
-    Args:
-        *terms: pairs of a penalty and its weight.
-
-    Returns:
-        `(critic, real, fake, key) -> [B]`. In `recipes.gan` its `penalty_weight` is 1, then.
-    """
-
-    def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
-        keys = jax.random.split(key, len(terms))
-        parts = [
-            weight * term(critic, real, fake, term_key)
-            for (term, weight), term_key in zip(terms, keys, strict=True)
-        ]
-        return jnp.sum(jnp.stack(parts), axis=0)
-
-    return penalty
-
-
 def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformation:
     """Keep the filters of each layer orthogonal (BigGAN, arXiv:1809.11096, equation 3).
 
@@ -133,7 +77,7 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
 
     Their lengths are left free. W is a kernel taken as the matrix of its last axis (flax's outputs)
     against all others; embeddings (`nn.Embed`) and parameters of one axis are left alone. Chain it
-    before the optimiser: `optax.chain(orthogonal(1e-4), optax.adam(2e-4))`.
+    before the optimizer: `optax.chain(orthogonal(1e-4), optax.adam(2e-4))`.
 
     Args:
         strength: what the term is multiplied with; the paper's is 1e-4.
@@ -141,6 +85,14 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
     Returns:
         A transformation that adds `strength` times that gradient to the gradients. It raises
         ValueError where it is used without parameters.
+
+    Example:
+        >>> optimizer = optax.chain(regularizers.orthogonal(0.1), optax.sgd(1.0))
+        >>> kernel = jnp.array([[1.0, 0.5], [0.0, 1.0]])  # two filters that are not orthogonal
+        >>> updates, _ = optimizer.update(jnp.zeros((2, 2)), optimizer.init(kernel), kernel)
+        >>> print(updates.round(2))
+        [[-0.09999999 -0.19999999]
+         [-0.19999999 -0.        ]]
     """
 
     def add(path, update, kernel):

@@ -14,7 +14,14 @@ __all__ = ["box_downsample", "downsample", "nearest_upsample", "upsample"]
 
 
 def nearest_upsample(x: Array, factor: int = 2) -> Array:
-    """Every pixel becomes a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`."""
+    """Every pixel becomes a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`.
+
+    Example:
+        >>> x = jnp.array([[1, 2]]).reshape(1, 1, 2, 1)
+        >>> print(resample.nearest_upsample(x)[0, :, :, 0].round(2))
+        [[1 1 2 2]
+         [1 1 2 2]]
+    """
     batch, height, width, channels = x.shape
     shape = (batch, height, factor, width, factor, channels)
     x = jnp.broadcast_to(x[:, :, None, :, None], shape)
@@ -22,7 +29,13 @@ def nearest_upsample(x: Array, factor: int = 2) -> Array:
 
 
 def box_downsample(x: Array, factor: int = 2) -> Array:
-    """Every square becomes its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`."""
+    """Every square becomes its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`.
+
+    Example:
+        >>> x = jnp.array([[1.0, 3.0], [5.0, 7.0]]).reshape(1, 2, 2, 1)
+        >>> float(resample.box_downsample(x).squeeze())
+        4.0
+    """
     batch, height, width, channels = x.shape
     return jnp.mean(
         x.reshape(batch, height // factor, factor, width // factor, factor, channels), axis=(2, 4)
@@ -34,7 +47,7 @@ def upsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
 
     A zero is set behind every row and every column, and the result is convolved with the outer
     product of `kernel` with itself, brought to a sum of 4 so that a flat image stays as bright.
-    Outside the image all is 0. (1, 3, 3, 1) is bilinear interpolation between centres of pixels.
+    Outside the image all is 0. (1, 3, 3, 1) is bilinear interpolation between centers of pixels.
 
     Args:
         x: images `[B, H, W, C]`.
@@ -42,6 +55,10 @@ def upsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
 
     Returns:
         `[B, 2H, 2W, C]`, of the type of `x`.
+
+    Example:
+        >>> print(resample.upsample(jnp.ones((1, 4, 4, 1)))[0, 4, :, 0].round(2))
+        [0.75 1.   1.   1.   1.   1.   1.   0.75]
     """
     taps = [2 * tap / sum(kernel) for tap in reversed(kernel)]
     for axis in (1, 2):
@@ -61,6 +78,10 @@ def downsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
 
     Returns:
         `[B, H // 2, W // 2, C]`, of the type of `x`.
+
+    Example:
+        >>> print(resample.downsample(jnp.ones((1, 8, 8, 1)))[0, 2, :, 0].round(2))
+        [0.88 1.   1.   0.88]
     """
     taps = [tap / sum(kernel) for tap in reversed(kernel)]
     for axis in (1, 2):

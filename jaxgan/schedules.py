@@ -29,6 +29,11 @@ def linear(start: float, end: float, images: float, *, batch_size: int) -> Sched
 
     Raises:
         ValueError: `images` is negative, or `batch_size` is below 1.
+
+    Example:
+        >>> rate = schedules.linear(1.0, 0.0, images=1000, batch_size=100)
+        >>> [round(float(rate(step)), 3) for step in (0, 5, 10, 20)]
+        [1.0, 0.5, 0.0, 0.0]
     """
     progress = _progress(images, batch_size)
     return lambda step: start + progress(step) * (end - start)
@@ -47,6 +52,11 @@ def cosine(start: float, end: float, images: float, *, batch_size: int) -> Sched
 
     Raises:
         ValueError: `images` is negative, or `batch_size` is below 1.
+
+    Example:
+        >>> rate = schedules.cosine(1.0, 0.0, images=1000, batch_size=100)
+        >>> [round(float(rate(step)), 3) for step in (0, 2, 5, 10)]
+        [1.0, 0.905, 0.5, 0.0]
     """
     progress = _progress(images, batch_size)
     return lambda step: start + (1 - jnp.cos(jnp.pi * progress(step))) / 2 * (end - start)
@@ -66,6 +76,11 @@ def ema_decay(half_life: float | Schedule, *, batch_size: int) -> Schedule:
 
     Raises:
         ValueError: `half_life` is negative, or `batch_size` is below 1.
+
+    Example:
+        >>> decay = schedules.ema_decay(1000, batch_size=100)
+        >>> round(float(decay(0)) ** 10, 3)  # after 1000 images
+        0.5
     """
     _check(0 if callable(half_life) else half_life, batch_size)
 

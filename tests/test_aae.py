@@ -14,7 +14,7 @@ from jaxgan import Batch, latents, losses, nets
 from jaxgan.metrics import frechet_distance, moments
 from jaxgan.models.mlp import Discriminator
 from jaxgan.nets import stateless
-from jaxgan.recipes.aae import aae
+from jaxgan.recipes import aae
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def test_d_judges_latents_and_g_wants_both():
     error = np.square(6 * X - X).mean()
     np.testing.assert_allclose(metrics["g_reconstruction_error"], error, rtol=1e-4)
     np.testing.assert_allclose(metrics["g_loss"], -3 * X.mean() + 7 * error, rtol=1e-4)
-    # D's judgement reaches the encoder alone, the reconstruction both.
+    # D's judgment reaches the encoder alone, the reconstruction both.
     square = 7 * 2 * np.mean(5 * X * X)
     np.testing.assert_allclose(after.g.params["generator"], 2 - 0.1 * 3 * square, rtol=1e-4)
     np.testing.assert_allclose(

@@ -12,7 +12,7 @@ from networks import compilation, mlp
 import jaxgan
 from jaxgan import Batch, latents, nets
 from jaxgan.data.toys import RING_SD, ring_modes
-from jaxgan.recipes.acgan import acgan, classification
+from jaxgan.recipes import acgan, classification
 
 KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled quickly
 STEPS, SIZE, SEEDS = 200, 64, 4

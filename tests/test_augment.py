@@ -61,7 +61,7 @@ def test_at_probability_0_every_picture_stays_as_it_is_to_the_last_bit(shape):
 
 def test_translation_moves_by_whole_pixels_up_to_an_eighth_and_fills_with_0():
     picture = pictures(1)[0]
-    outputs = jax.jit(distortions.translation)(KEY, copies(picture))
+    outputs = jax.jit(distortions.translation())(KEY, copies(picture))
     moves = itertools.product(range(-2, 3), repeat=2)
     candidates = {move: shifted(picture, *move, mode="constant") for move in moves}
     found = find(candidates, outputs)
@@ -72,7 +72,7 @@ def test_translation_moves_by_whole_pixels_up_to_an_eighth_and_fills_with_0():
 def test_cutout_takes_a_rectangle_of_half_the_sides_anywhere():
     height, width = 12, 16
     x = pictures(MANY, height=height, width=width, channels=3)
-    outputs = np.asarray(jax.jit(distortions.cutout)(KEY, x))
+    outputs = np.asarray(jax.jit(distortions.cutout())(KEY, x))
     gone = (outputs == 0).all(axis=-1)
     np.testing.assert_array_equal(outputs, np.where(gone[..., None], 0, x))
     rows, columns = gone.any(axis=2), gone.any(axis=1)
@@ -87,7 +87,7 @@ def test_cutout_takes_a_rectangle_of_half_the_sides_anywhere():
 
 def test_color_is_brightness_then_saturation_then_contrast():
     x = pictures(MANY, height=4, width=4, channels=3)
-    y = np.asarray(jax.jit(distortions.color)(KEY, x))
+    y = np.asarray(jax.jit(distortions.color())(KEY, x))
 
     def parts(x):
         """Of each picture the mean, what its greys differ from it, what its colours differ."""
@@ -298,7 +298,7 @@ def test_gradient_penalties_are_taken_at_the_picture_before_augmentation():
     wrapped = augment.before(linear, twice())
     x = pictures(3, height=2, width=2)
     params, state = wrapped.init(KEY, x)
-    value = penalties.r1(lambda x: wrapped.apply(params, state, KEY, x, train=True)[0], x, x, KEY)
+    value = penalties.r1()(lambda x: wrapped.apply(params, state, KEY, x, train=True)[0], x, x, KEY)
     np.testing.assert_allclose(value, 4 * np.sum(slope**2) / 2, rtol=1e-5)
 
 

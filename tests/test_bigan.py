@@ -11,7 +11,7 @@ import jaxgan
 from jaxgan import Batch, Network, latents, losses, nets, penalties
 from jaxgan.models import joint
 from jaxgan.nets import stateless
-from jaxgan.recipes.bigan import bigan
+from jaxgan.recipes import bigan
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def test_a_stochastic_encoder_gives_means_and_logarithms_of_deviations():
 
 def test_a_penalty_is_of_both_parts_of_a_pair():
     gan = game(
-        judge=lambda v, x, z: v * (3 * x + 4 * z)[:, 0], penalty=penalties.r1, penalty_weight=2.0
+        judge=lambda v, x, z: v * (3 * x + 4 * z)[:, 0], penalty=penalties.r1(), penalty_weight=2.0
     )
     assert metrics_of(gan)["d_penalty"] == pytest.approx(3**2 + 4**2)
 
@@ -140,7 +140,7 @@ def trained(key, sees):
         g_optimizer=optax.adam(5e-3, b1=0.5),
         d_optimizer=optax.adam(5e-3, b1=0.5),
         loss=losses.least_squares(),
-        penalty=penalties.r1,
+        penalty=penalties.r1(),
         penalty_weight=0.1,
         ema_decay=0.99,
     )

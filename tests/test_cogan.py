@@ -12,7 +12,7 @@ from networks import compilation
 import jaxgan
 from jaxgan import Batch, latents, nets
 from jaxgan.models.cogan import DenseDiscriminator, DenseGenerator
-from jaxgan.recipes.cogan import cogan
+from jaxgan.recipes import cogan
 
 KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled quickly
 STEPS, SIZE, SEEDS = 450, 32, 3

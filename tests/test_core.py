@@ -54,7 +54,7 @@ def compiled(d_steps=1):
     gan = make(
         d_steps=d_steps,
         ema_decay=0.3,
-        penalty=penalties.gradient_penalty,
+        penalty=penalties.gradient_penalty(),
         loss=losses.relativistic_paired(),  # G's loss looks at the real examples too
     )
     return jaxgan.jit(gan, donate=False)
@@ -96,9 +96,9 @@ def test_d_step_writes_the_discriminator_only():
     state, metrics = compiled().d_step(start(), BATCH)
     assert_same_bits((state.g, state.ema), (start().g, start().ema))
     assert_all_changed(state.d, start().d)
-    judgement = {"d_accuracy_real", "d_accuracy_fake", "d_logit_gap", "d_saturated"}
+    judgment = {"d_accuracy_real", "d_accuracy_fake", "d_logit_gap", "d_saturated"}
     norms = {"d_grad_norm", "d_update_ratio"}
-    assert set(metrics) == {"d_loss", "d_penalty", *judgement, *norms}
+    assert set(metrics) == {"d_loss", "d_penalty", *judgment, *norms}
 
 
 def test_train_step_is_d_step_then_g_step_on_one_batch():
@@ -146,7 +146,7 @@ def test_the_players_do_not_start_alike():
 @pytest.mark.parametrize(("player", "opponent"), [("g", "d"), ("d", "g")])
 def test_no_gradient_reaches_the_opponent(player, opponent):
     # Neither through the loss nor through the update, of neither parameters nor statistics.
-    gan = make(penalty=penalties.r1_r2)
+    gan = make(penalty=penalties.r1_r2())
     step = {"g": gan.g_step, "d": gan.d_step}[player]
 
     def total(floats):
@@ -308,7 +308,7 @@ def test_the_loss_is_given_the_players_own_step():
         weights.append(step.dtype)
         return 1.0 * step
 
-    gan = jaxgan.jit(make(penalty=penalties.r1, penalty_weight=weight), donate=False)
+    gan = jaxgan.jit(make(penalty=penalties.r1(), penalty_weight=weight), donate=False)
     state = start()._replace(ema=())
     _, first = gan.d_step(state, BATCH)
     later = state._replace(d=state.d._replace(step=jnp.int32(3)))

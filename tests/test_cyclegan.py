@@ -14,7 +14,7 @@ import jaxgan
 from jaxgan import Batch, nets
 from jaxgan.models import patch, translator
 from jaxgan.nets import stateless
-from jaxgan.recipes.cyclegan import CYCLEGAN_SETTINGS, Pool, cyclegan, exchange
+from jaxgan.recipes import CYCLEGAN_SETTINGS, Pool, cyclegan, exchange
 
 KEY = jax.random.key(0)
 OPTIMIZERS: dict[str, Any] = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}

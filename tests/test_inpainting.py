@@ -13,7 +13,7 @@ import jaxgan
 from jaxgan import Batch, masks, nets
 from jaxgan.models.mlp import Discriminator
 from jaxgan.nets import stateless
-from jaxgan.recipes.inpainting import ccgan, context_encoder, masked
+from jaxgan.recipes import ccgan, context_encoder, masked
 
 KEY = jax.random.key(0)
 SIDE = 8

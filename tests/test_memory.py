@@ -41,7 +41,7 @@ SETTINGS = {
     "plain": {},
     "one batch": {"one_batch": True},
     "a loss that compares all examples": {"loss": losses.relativistic_average()},
-    "penalty": {"penalty": penalties.gradient_penalty, "loss": losses.wasserstein()},
+    "penalty": {"penalty": penalties.gradient_penalty(), "loss": losses.wasserstein()},
     "five steps of D": {"d_steps": 5},
 }
 

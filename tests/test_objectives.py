@@ -32,9 +32,9 @@ CLIP = 0.2
 CRITIC = mlp(width=16)
 OBJECTIVES = {
     "gan": {"loss": losses.minimax()},
-    "dragan": {"loss": losses.non_saturating(), "penalty": penalties.dragan},
+    "dragan": {"loss": losses.non_saturating(), "penalty": penalties.dragan()},
     "hinge": {"loss": losses.hinge()},
-    "wgan_gp": {"loss": losses.wasserstein(), "penalty": penalties.gradient_penalty},
+    "wgan_gp": {"loss": losses.wasserstein(), "penalty": penalties.gradient_penalty()},
     "wgan": {
         "loss": losses.wasserstein(),
         "d_optimizer": optax.chain(optax.rmsprop(0.01), penalties.clip_weights(CLIP)),
@@ -57,18 +57,17 @@ def critics(name, steps=400):
 
     def train(shift):
         shifted = stateless(lambda key, y: shift, lambda shift, y: y + shift * ACROSS)
-        gan = jaxgan.scan(
-            recipes.gan(
-                without_first(shifted),
-                first_only(critic),
-                latent=lambda key, n: jnp.zeros((n, 1)),
-                g_optimizer=optax.sgd(0.0),
-                conditional=True,
-                **objective,
-            )
+        gan = recipes.gan(
+            without_first(shifted),
+            first_only(critic),
+            latent=lambda key, n: jnp.zeros((n, 1)),
+            g_optimizer=optax.sgd(0.0),
+            conditional=True,
+            **objective,
         )
         state = gan.init(KEY, Batch(real[0], noise[0]))
-        state, trained = gan.d_step(state, Batch(real, noise))
+        # Not `jaxgan.scan`, which measures the norms in the last step only.
+        state, trained = jax.lax.scan(gan.d_step, state, Batch(real, noise))
 
         def judge(x):
             return critic.apply(state.d.params, (), KEY, x, train=True)[0]
@@ -140,8 +139,7 @@ def test_dragan_has_slope_1_around_the_data_whatever_the_distance():
 
 
 def test_hinge_stops_learning_beyond_its_margin():
-    # The gradient is measured in every 20th step.
-    still = {name: critics(name)["grad_norm"][-1, ::20] == 0 for name in ("hinge", "gan")}
+    still = {name: critics(name)["grad_norm"][-1] == 0 for name in ("hinge", "gan")}
     assert np.mean(still["hinge"]) > 0.2
     assert not still["gan"].any()
     assert critics("hinge")["gap"][-1] < 0.5 * critics("gan")["gap"][-1]
@@ -250,13 +248,13 @@ def test_r1_and_r2_let_the_game_converge_that_circles_without_them():
     ways = jax.jit(
         lambda: {
             "nothing": dirac(loss=plain),
-            "r1": dirac(loss=plain, penalty=penalties.r1),
-            "r2": dirac(loss=plain, penalty=penalties.r2),
+            "r1": dirac(loss=plain, penalty=penalties.r1()),
+            "r2": dirac(loss=plain, penalty=penalties.r2()),
             "paired": dirac(loss=paired),
-            "paired_r1_r2": dirac(loss=paired, penalty=penalties.r1_r2),
+            "paired_r1_r2": dirac(loss=paired, penalty=penalties.r1_r2()),
             "wgan": dirac(loss=losses.wasserstein()),
             # With a slope of 1 there is always a way to overshoot.
-            "wgan_gp": dirac(loss=losses.wasserstein(), penalty=penalties.gradient_penalty),
+            "wgan_gp": dirac(loss=losses.wasserstein(), penalty=penalties.gradient_penalty()),
         }
     )()
     last = {name: float(np.abs(way[-100:]).max()) for name, way in ways.items()}

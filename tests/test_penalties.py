@@ -42,11 +42,13 @@ def squared_slope_of_quadratic(x):
 @pytest.mark.parametrize(
     ("penalty", "expected"),
     [
-        (penalties.gradient_penalty, (LENGTH - 1) ** 2),
-        (penalties.dragan, (LENGTH - 1) ** 2),
-        (penalties.r1, LENGTH**2 / 2),
-        (penalties.r2, LENGTH**2 / 2),
-        (penalties.r1_r2, LENGTH**2),
+        (penalties.gradient_penalty(), (LENGTH - 1) ** 2),
+        (penalties.gradient_penalty(target=3.0), (LENGTH - 3) ** 2),
+        (penalties.dragan(), (LENGTH - 1) ** 2),
+        (penalties.dragan(target=0.5), (LENGTH - 0.5) ** 2),
+        (penalties.r1(), LENGTH**2 / 2),
+        (penalties.r2(), LENGTH**2 / 2),
+        (penalties.r1_r2(), LENGTH**2),
     ],
 )
 def test_a_linear_critic_pays_for_the_length_of_its_whole_gradient(penalty, expected):
@@ -58,13 +60,19 @@ def test_a_linear_critic_pays_for_the_length_of_its_whole_gradient(penalty, expe
 def test_r1_looks_at_real_examples_and_r2_at_fake_ones():
     on_real, on_fake = (squared_slope_of_quadratic(x) / 2 for x in (REAL, FAKE))
     for penalty, expected in [
-        (penalties.r1, on_real),
-        (penalties.r2, on_fake),
-        (penalties.r1_r2, on_real + on_fake),
+        (penalties.r1(), on_real),
+        (penalties.r2(), on_fake),
+        (penalties.r1_r2(), on_real + on_fake),
     ]:
         value = jax.jit(lambda penalty=penalty: penalty(quadratic, REAL, FAKE, KEY))()
         np.testing.assert_allclose(value, expected, rtol=1e-5)
 
+
+PENALTIES = {
+    name: getattr(penalties, name)() for name in ("gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+}
+GRADIENT_PENALTY, DRAGAN = PENALTIES["gradient_penalty"], PENALTIES["dragan"]
+each_penalty = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
 
 seen = []
 
@@ -87,7 +95,7 @@ def points_and_value(penalty, real=REAL, fake=FAKE, key=KEY):
     return np.asarray(points), value
 
 
-@pytest.mark.parametrize("penalty", [penalties.gradient_penalty, penalties.dragan])
+@pytest.mark.parametrize("penalty", [GRADIENT_PENALTY, DRAGAN])
 def test_one_centred_penalties_are_taken_where_they_evaluate_the_critic(penalty):
     points, value = points_and_value(penalty)
     expected = (np.sqrt(squared_slope_of_quadratic(points)) - 1) ** 2
@@ -95,31 +103,32 @@ def test_one_centred_penalties_are_taken_where_they_evaluate_the_critic(penalty)
 
 
 def test_gradient_penalty_is_taken_on_lines_between_real_and_fake():
-    points, _ = points_and_value(penalties.gradient_penalty)
+    points, _ = points_and_value(GRADIENT_PENALTY)
     way = (REAL - FAKE).reshape(4, -1)
     u = ((points - FAKE).reshape(4, -1) * way).sum(axis=1) / (way**2).sum(axis=1)
     np.testing.assert_allclose((points - FAKE).reshape(4, -1), u[:, None] * way, atol=1e-5)
     assert (u > 0).all()
     assert (u < 1).all()
     assert np.ptp(u) > 0.05  # each example has its own u
-    other, _ = points_and_value(penalties.gradient_penalty, key=jax.random.key(1))
+    other, _ = points_and_value(GRADIENT_PENALTY, key=jax.random.key(1))
     assert (points != other).any()
 
 
 def test_dragan_is_taken_around_the_real_data_only():
-    points, _ = points_and_value(penalties.dragan)
+    points, _ = points_and_value(DRAGAN)
     noise = points - REAL
     assert (noise >= 0).all()
     assert noise.max() <= REAL.std() / 2
     assert np.ptp(noise[0]) > 0  # noise per element, not one shift per example
-    elsewhere, _ = points_and_value(penalties.dragan, fake=FAKE + 100)
+    elsewhere, _ = points_and_value(DRAGAN, fake=FAKE + 100)
     np.testing.assert_array_equal(points, elsewhere)
 
 
-PENALTIES = {
-    name: getattr(penalties, name) for name in ("gradient_penalty", "dragan", "r1", "r2", "r1_r2")
-}
-each_penalty = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+def test_dragans_noise_is_as_large_as_its_scale_says(scale):
+    points, _ = points_and_value(penalties.dragan(scale=scale))
+    largest = (points - REAL).max()
+    assert 0.5 * scale * REAL.std() <= largest <= scale * REAL.std()
 
 
 @each_penalty
@@ -159,7 +168,7 @@ def test_a_dead_critic_gets_finite_gradients(penalty):
 
 def lazily_r1(params, step, *, every, critic=None):
     critic = critic or (lambda x: quadratic(params * x))
-    return penalties.lazy(penalties.r1, every=every)(critic, REAL, FAKE, KEY, step)
+    return penalties.lazy(penalties.r1(), every=every)(critic, REAL, FAKE, KEY, step)
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -167,7 +176,7 @@ def test_a_lazy_penalty_averages_to_the_eager_one(every):
     loss = jax.jit(jax.value_and_grad(lambda p, step: jnp.mean(lazily_r1(p, step, every=every))))
     eager = jax.jit(
         jax.value_and_grad(
-            lambda p: jnp.mean(penalties.r1(lambda x: quadratic(p * x), REAL, FAKE, KEY))
+            lambda p: jnp.mean(penalties.r1()(lambda x: quadratic(p * x), REAL, FAKE, KEY))
         )
     )
     values, grads = zip(*(loss(1.3, jnp.int32(step)) for step in range(6)), strict=True)
@@ -208,7 +217,14 @@ def test_a_lazy_penalty_works_on_shards_of_the_batch(penalty):
 
 def test_a_penalty_cannot_be_paid_every_zero_steps():
     with pytest.raises(ValueError, match="every 0 steps"):
-        penalties.lazy(penalties.r1, every=0)
+        penalties.lazy(penalties.r1(), every=0)
+
+
+def test_knobs_out_of_range_are_refused():
+    with pytest.raises(ValueError, match=r"target is -1; expected at least 0"):
+        penalties.gradient_penalty(target=-1)
+    with pytest.raises(ValueError, match=r"scale is -0\.5; expected at least 0"):
+        penalties.dragan(scale=-0.5)
 
 
 def test_clipping_bounds_every_weight_after_many_steps():
@@ -243,5 +259,7 @@ def test_clipping_errors_say_what_was_expected():
 
 
 def test_every_public_penalty_is_tested_here():
-    assert set(penalties.__all__) == {*PENALTIES, "lazy", "clip_weights"}
+    types = {"Critic", "LazyPenalty", "Penalty"}
+    elsewhere = {"consistency", "combine"}  # test_regularizers
+    assert set(penalties.__all__) == {*PENALTIES, "lazy", "clip_weights", *elsewhere, *types}
     assert jaxgan.penalties is penalties

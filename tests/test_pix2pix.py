@@ -14,7 +14,7 @@ import jaxgan
 from jaxgan import Batch, losses, nets
 from jaxgan.models import patch, unet
 from jaxgan.nets import stateless
-from jaxgan.recipes.pix2pix import pix2pix
+from jaxgan.recipes import pix2pix
 
 KEY = jax.random.key(0)
 

@@ -11,9 +11,8 @@ import pytest
 from networks import compilation, counting, first_only, mlp, without_first
 
 import jaxgan
-from jaxgan import Batch, latents, penalties, recipes
+from jaxgan import Batch, latents, penalties, population, recipes
 from jaxgan.parallel import row
-from jaxgan.population import population
 
 MEMBERS, STEPS = 4, 3
 KEYS = jax.random.split(jax.random.key(0), MEMBERS)
@@ -57,7 +56,7 @@ def maker(optimizers):
             latent=latents.normal(2),
             g_optimizer=g_optimizer,
             d_optimizer=d_optimizer,
-            penalty=penalties.r1,
+            penalty=penalties.r1(),
             penalty_every=2,
             penalty_weight=setting["weight"],
             ema_decay=setting["ema_decay"],
@@ -112,9 +111,7 @@ def test_a_member_is_the_run_with_its_settings_alone(optimizers, i):
     alone_state, alone_metrics = alone.train_step(alone_start, SHARED)
     assert distance(member(state, i), alone_state) < 1e-5
     for name in metrics:
-        # The norms are 20 times themselves where they are measured, and so is their rounding.
-        bound = 1e-4 if name.endswith(("grad_norm", "update_ratio")) else 1e-5
-        assert distance(metrics[name][:, i], alone_metrics[name]) < bound, name
+        assert distance(metrics[name][:, i], alone_metrics[name]) < 1e-5, name
     assert distance(alone_start.d.params, alone_state.d.params) > 1e-2
     samples = population(maker(optimizers), SETTINGS).sample(state, KEYS, 5)
     assert distance(samples[i], alone.sample(alone_state, KEYS[i], 5)) < 1e-5
@@ -177,11 +174,14 @@ def test_collectives_would_be_found():
 def test_a_lazy_penalty_is_computed_only_when_it_is_due():
     gan = population(maker(adam), SETTINGS)
     state = jax.eval_shape(gan.init, KEYS, Batch(X[0, 0]))
+
+    def branches(step, batch):
+        return str(jax.make_jaxpr(step)(state, batch)).count(" cond[")
+
+    # Two for the penalty, whose gradient has one too, and one for the norms.
     for steps, batch in (gan, Batch(X[0, 0])), (jaxgan.scan(gan), SHARED):
-        assert " cond[" in str(jax.make_jaxpr(steps.d_step)(state, batch))
-    assert " cond[" not in str(
-        jax.make_jaxpr(jax.vmap(plain().d_step, (0, None)))(state, Batch(X[0, 0]))
-    )
+        assert branches(steps.d_step, batch) == 3
+    assert branches(jax.vmap(plain().d_step, (0, None)), Batch(X[0, 0])) == 1
 
 
 def test_batches_can_be_split_over_devices_at_the_same_time():

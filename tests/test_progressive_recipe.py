@@ -12,7 +12,7 @@ from networks import compilation, growing
 import jaxgan
 from jaxgan import Batch, latents, losses, penalties, recipes
 from jaxgan.checkpoint import Checkpoints, digest
-from jaxgan.recipes.progressive import Growth, grown, progressive, restarting
+from jaxgan.recipes import Growth, grown, progressive, restarting
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -109,7 +109,7 @@ def test_a_step_is_that_of_an_ordinary_gan_on_smaller_images(step):
         g_optimizer=optax.identity(),
         d_optimizer=optax.identity(),
         loss=losses.wasserstein(),
-        penalty=penalties.gradient_penalty,
+        penalty=penalties.gradient_penalty(),
     )
     states, metrics = trained()
     state = states[step]

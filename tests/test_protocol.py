@@ -72,14 +72,14 @@ TABLE = {
         UNLABELLED,
     ),
     "conditional": (
-        partial(gan, conditional=True, ema_decay=0.9, penalty=penalties.r2),
+        partial(gan, conditional=True, ema_decay=0.9, penalty=penalties.r2()),
         LABELLED,
     ),
     "conditional_one_batch": (
         partial(gan, loss=losses.least_squares(), conditional=True, one_batch=True),
         LABELLED,
     ),
-    "labels_ignored": (partial(gan, penalty=penalties.dragan), LABELLED),
+    "labels_ignored": (partial(gan, penalty=penalties.dragan()), LABELLED),
     "spectral_norm": (
         partial(
             recipes.gan,
@@ -103,7 +103,9 @@ TABLE = {
         UNLABELLED,
     ),
     "wgan_gp": (
-        partial(gan, loss=losses.wasserstein(), penalty=penalties.gradient_penalty, one_batch=True),
+        partial(
+            gan, loss=losses.wasserstein(), penalty=penalties.gradient_penalty(), one_batch=True
+        ),
         UNLABELLED,
     ),
     "r3gan": (
@@ -124,7 +126,7 @@ TABLE = {
         partial(
             gan,
             augment=augment.differentiable(),
-            penalty=regularizers.consistency(augment.differentiable(("translation",))),
+            penalty=penalties.consistency(augment.differentiable(("translation",))),
             one_batch=True,
         ),
         UNLABELLED,
@@ -172,7 +174,7 @@ TABLE = {
         partial(
             gan,
             loss=losses.relativistic_average(),
-            penalty=penalties.r1,
+            penalty=penalties.r1(),
             penalty_every=2,
             ema_decay=0.99,
         ),
@@ -228,7 +230,7 @@ TABLE = {
             counting(mlp()),
             **players,
             loss=losses.least_squares(),
-            penalty=penalties.gradient_penalty,
+            penalty=penalties.gradient_penalty(),
             ema_decay=0.9,
         ),
         UNLABELLED,
@@ -263,7 +265,7 @@ TABLE = {
             counting(mlp()),
             **optimizers,
             content_weight=1.0,
-            penalty=penalties.r1,
+            penalty=penalties.r1(),
             ema_decay=0.9,
         ),
         PAIRS,

@@ -11,13 +11,13 @@ from jaxgan import Batch, data, latents, losses, nets, penalties, recipes
 from jaxgan.data.toys import grid_modes
 from jaxgan.models import mlp
 from jaxgan.nets import stateless
-from jaxgan.recipes.r3gan import SETTINGS, r3gan
+from jaxgan.recipes import R3GAN_SETTINGS, r3gan
 
 KEY = jax.random.key(0)
 RANDOM = np.random.default_rng(0)
 BATCH, STEPS = 6, 5
 # Everything changes within the five steps, and keeps its last value before they end.
-TINY = SETTINGS["stacked_mnist"]._replace(
+TINY = R3GAN_SETTINGS["stacked_mnist"]._replace(
     batch_size=BATCH,
     burn_in=4 * BATCH,
     learning_rate=(0.05, 0.01),
@@ -162,7 +162,7 @@ def modes_of_grid(loss, penalty):
 @pytest.mark.slow
 def test_the_grid_is_covered_where_the_plain_loss_drops_modes():
     # Measured: 25, 24, 24, 24 against 21, 20, 24, 20.
-    ours = modes_of_grid(losses.relativistic_paired(), penalties.r1_r2)
+    ours = modes_of_grid(losses.relativistic_paired(), penalties.r1_r2())
     plain = modes_of_grid(losses.non_saturating(), None)
     assert min(ours) >= 23
     assert np.mean(ours) >= 23.5

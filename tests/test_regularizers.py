@@ -91,7 +91,7 @@ def slope(x):
 
 @pytest.mark.parametrize("fake_weight", [0.0, 0.5])
 def test_consistency_is_the_squared_change_of_the_logit(fake_weight):
-    penalty = regularizers.consistency(lambda key, x: x[:, :, ::-1], fake_weight=fake_weight)
+    penalty = penalties.consistency(lambda key, x: x[:, :, ::-1], fake_weight=fake_weight)
     value = jax.jit(lambda: penalty(slope, X, OTHER, KEY))()
     expected = (2 * slope(X)) ** 2 + fake_weight * (2 * slope(OTHER)) ** 2
     np.testing.assert_allclose(value, expected, rtol=1e-5)
@@ -111,7 +111,7 @@ def test_a_critic_that_the_changes_do_not_touch_pays_nothing():
 
     x = RNG.normal(size=(64, 2, 2, 1)).astype(np.float32)
     for change in (flip, augment.Augmentation(lambda: (), lambda state, key, x: flip(key, x), max)):
-        penalty = regularizers.consistency(change, fake_weight=1.0)
+        penalty = penalties.consistency(change, fake_weight=1.0)
         value = jax.jit(
             lambda penalty=penalty: jnp.stack([penalty(f, x, x, KEY) for f in (even, slope)])
         )()
@@ -124,7 +124,7 @@ def test_with_consistency_d_learns_to_overlook_the_changes():
     fake = x[:, :, ::-1] + 0.5  # darker, and the other way round
     sensitivity, accuracy = {}, {}
     for name, penalty in (
-        ("consistent", regularizers.consistency(flip, fake_weight=1.0)),
+        ("consistent", penalties.consistency(flip, fake_weight=1.0)),
         ("nothing", None),
     ):
         state, metrics = train_d(x, fake, steps=300, penalty=penalty)
@@ -141,12 +141,12 @@ def test_combined_penalties_are_their_weighted_sum_with_keys_of_their_own():
     def noise(critic, real, fake, key):
         return jax.random.normal(key, (len(real),))
 
-    both = regularizers.combine((penalties.r1, 3.0), (penalties.r2, 0.5))
+    both = penalties.combine((penalties.r1(), 3.0), (penalties.r2(), 0.5))
     critic = lambda x: jnp.sum(x**2, axis=(1, 2, 3)) / 2  # noqa: E731
     value = jax.jit(lambda: both(critic, X, OTHER, KEY))()
     expected = 3 * (X**2).sum((1, 2, 3)) / 2 + 0.5 * (OTHER**2).sum((1, 2, 3)) / 2
     np.testing.assert_allclose(value, expected, rtol=1e-5)
-    difference = regularizers.combine((noise, 1.0), (noise, -1.0))(critic, X, OTHER, KEY)
+    difference = penalties.combine((noise, 1.0), (noise, -1.0))(critic, X, OTHER, KEY)
     assert (difference != 0).all()
 
 
@@ -203,6 +203,6 @@ def test_settings_out_of_range_are_refused():
     with pytest.raises(ValueError, match=r"decay is 1\.0"):
         regularizers.lecam(decay=1.0)
     with pytest.raises(ValueError, match="fake_weight is -1"):
-        regularizers.consistency(flip, fake_weight=-1)
+        penalties.consistency(flip, fake_weight=-1)
     with pytest.raises(ValueError, match="needs the parameters"):
         regularizers.orthogonal().update(PARAMS, optax.EmptyState())

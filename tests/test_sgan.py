@@ -11,7 +11,7 @@ from networks import compilation, mlp
 
 import jaxgan
 from jaxgan import Batch, latents, nets
-from jaxgan.recipes.sgan import sgan
+from jaxgan.recipes import sgan
 
 KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled quickly
 STEPS, SIZE, SEEDS, WIDTH = 600, 32, 6, 32

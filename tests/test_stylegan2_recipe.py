@@ -12,7 +12,7 @@ from networks import compilation, mlp
 import jaxgan
 from jaxgan import Batch, Network, Variables, latents, losses, nets, recipes
 from jaxgan.models.stylegan2 import Generator
-from jaxgan.recipes.stylegan2 import path_lengths, stylegan2
+from jaxgan.recipes import path_lengths, stylegan2
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -130,7 +130,7 @@ def test_the_rest_of_its_losses_is_that_of_an_ordinary_gan_with_r1():
             g_optimizer=optax.sgd(1e-3),
             d_optimizer=optax.sgd(1e-3),
             loss=losses.non_saturating(),
-            penalty=jaxgan.penalties.r1,
+            penalty=jaxgan.penalties.r1(),
             penalty_weight=10.0,
         ),
         donate=False,

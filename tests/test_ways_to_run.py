@@ -14,8 +14,8 @@ from networks import compilation
 from test_protocol import TABLE, VARIANTS
 
 import jaxgan
+from jaxgan import population
 from jaxgan.parallel import AXIS, row
-from jaxgan.population import population
 
 KEY = jax.random.key(0)
 DEVICES = 4

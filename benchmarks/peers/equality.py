@@ -43,7 +43,7 @@ def _differences(name):
 
     def penalty(critic, real, fake, key):
         del key
-        return penalties.gradient_penalty(critic, real, fake, mix_key)
+        return penalties.gradient_penalty()(critic, real, fake, mix_key)
 
     maker = Maker(MODELS[shared.model], shared, config.own_of_model, cases.facts(shape))
     betas = {"b1": optimization.beta1, "b2": optimization.beta2}

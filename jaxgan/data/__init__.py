@@ -4,9 +4,9 @@
 `gather` picks them from an array on the device, inside a compiled step.
 """
 
+from jaxgan.data._load import load
 from jaxgan.data.batches import gather, order, to_uint8, to_unit
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.load import load
 
 __all__ = ["DataError", "Dataset", "gather", "load", "order", "to_uint8", "to_unit"]

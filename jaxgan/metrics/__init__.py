@@ -4,6 +4,7 @@ A number means little by itself. Report it with the number of samples, the value
 (the floor), and the value that noise gets.
 """
 
+from jaxgan.metrics._moments import Moments, merge, moments
 from jaxgan.metrics.checks import MetricError
 from jaxgan.metrics.coverage import (
     DensityCoverage,
@@ -14,7 +15,6 @@ from jaxgan.metrics.coverage import (
 from jaxgan.metrics.distances import Estimate, frechet_distance, kernel_distance
 from jaxgan.metrics.features import FeatureNetwork, pixels, points, stacked
 from jaxgan.metrics.modes import Modes, PointModes, mode_coverage, point_modes
-from jaxgan.metrics.moments import Moments, merge, moments
 from jaxgan.metrics.neighbors import Neighbors, nearest
 from jaxgan.metrics.paths import Path, path_length
 from jaxgan.metrics.scores import class_shares, classifier_score

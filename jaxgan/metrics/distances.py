@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxgan.metrics._moments import Moments
 from jaxgan.metrics.checks import MetricError, check_count, check_features
-from jaxgan.metrics.moments import Moments
 
 __all__ = ["Estimate", "frechet_distance", "kernel_distance"]
 

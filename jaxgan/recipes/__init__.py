@@ -1,43 +1,55 @@
-"""GANs by name: each function makes one, as two losses on top of `jaxgan.two_player`."""
+"""GANs by name: each function makes one, as two losses on top of `jaxgan.two_player`.
 
-from jaxgan.recipes.aae import aae
-from jaxgan.recipes.acgan import acgan
-from jaxgan.recipes.bigan import bigan
-from jaxgan.recipes.cogan import cogan
-from jaxgan.recipes.cyclegan import CYCLEGAN_SETTINGS, cyclegan
-from jaxgan.recipes.gan import Seen, Term, gan, players
-from jaxgan.recipes.infogan import Codes, infogan
-from jaxgan.recipes.inpainting import ccgan, context_encoder, masked
-from jaxgan.recipes.pix2pix import pix2pix
-from jaxgan.recipes.progressive import Growth, grown, progressive
-from jaxgan.recipes.r3gan import SETTINGS as R3GAN_SETTINGS
-from jaxgan.recipes.r3gan import r3gan
-from jaxgan.recipes.sgan import sgan
-from jaxgan.recipes.srgan import srgan
-from jaxgan.recipes.stylegan2 import stylegan2
+This is a flat namespace of functions and of the types that they take: `recipes.gan`,
+`recipes.Codes`, ... What is here is public; the modules behind it are not (`docs/adr/0012`).
+"""
+
+from jaxgan.recipes._aae import aae
+from jaxgan.recipes._acgan import acgan, classification
+from jaxgan.recipes._bigan import bigan
+from jaxgan.recipes._cogan import cogan
+from jaxgan.recipes._cyclegan import CYCLEGAN_SETTINGS, Distance, Pool, cyclegan, exchange
+from jaxgan.recipes._gan import Seen, Term, Weight, gan, players
+from jaxgan.recipes._infogan import Codes, infogan
+from jaxgan.recipes._inpainting import ccgan, context_encoder, masked
+from jaxgan.recipes._pix2pix import pix2pix
+from jaxgan.recipes._progressive import Grown, Growth, grown, progressive, restarting
+from jaxgan.recipes._r3gan import R3GAN_SETTINGS, R3GANSettings, r3gan
+from jaxgan.recipes._sgan import sgan
+from jaxgan.recipes._srgan import srgan
+from jaxgan.recipes._stylegan2 import path_lengths, stylegan2
 
 __all__ = [
     "CYCLEGAN_SETTINGS",
     "R3GAN_SETTINGS",
     "Codes",
+    "Distance",
+    "Grown",
     "Growth",
+    "Pool",
+    "R3GANSettings",
     "Seen",
     "Term",
+    "Weight",
     "aae",
     "acgan",
     "bigan",
     "ccgan",
+    "classification",
     "cogan",
     "context_encoder",
     "cyclegan",
+    "exchange",
     "gan",
     "grown",
     "infogan",
     "masked",
+    "path_lengths",
     "pix2pix",
     "players",
     "progressive",
     "r3gan",
+    "restarting",
     "sgan",
     "srgan",
     "stylegan2",

@@ -13,9 +13,9 @@ from absl import logging
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
+from jaxgan import population
 from jaxgan.data.cache import default_root
 from jaxgan.parallel import AXIS, PER_DEVICE
-from jaxgan.population import population
 from jaxgan.runs.feed import Feed, Share
 from jaxgan.runs.settings import ConfigError, Run
 

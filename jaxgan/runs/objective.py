@@ -39,12 +39,12 @@ def _loss(objective: Objective) -> losses.AdversarialLoss:
 
 
 def _penalty(objective: Objective, optimization: Optimization) -> dict[str, Any]:
-    penalty = None if objective.penalty == "none" else getattr(penalties, objective.penalty)
+    penalty = None if objective.penalty == "none" else getattr(penalties, objective.penalty)()
     weight = _moving(optimization, objective.penalty_weight, objective.penalty_weight_end)
     if objective.consistency:
-        shifted = regularizers.consistency(augment.differentiable(("translation",)), fake_weight=1)
+        shifted = penalties.consistency(augment.differentiable(("translation",)), fake_weight=1)
         terms = [(shifted, objective.consistency)] + ([(penalty, weight)] if penalty else [])
-        penalty, weight = regularizers.combine(*terms), 1.0
+        penalty, weight = penalties.combine(*terms), 1.0
     return {
         "penalty": penalty,
         "penalty_weight": weight,

@@ -11,7 +11,7 @@ from networks import compilation, count, shapes_of
 
 from jaxgan.models import r3gan
 from jaxgan.models.grouped import GroupedConv, grouped_conv
-from jaxgan.recipes.r3gan import SETTINGS
+from jaxgan.recipes import R3GAN_SETTINGS
 
 KEY = jax.random.key(0)
 SIZES = {28: 3, 32: 4, 56: 4, 64: 5, 112: 5, 128: 6}  # and their stages
@@ -52,7 +52,7 @@ def both(settings, channels, num_classes=None):
     ],
 )
 def test_parameter_counts_are_the_published_ones(name, classes, generator, discriminator):
-    settings = SETTINGS[name]
+    settings = R3GAN_SETTINGS[name]
     g, d = both(settings, 3, classes)
     y = () if classes is None else (jnp.zeros(2, int),)
     x, g_params = shapes_of(g, jnp.ones((2, 64)), *y, train=True)

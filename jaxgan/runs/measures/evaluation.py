@@ -16,7 +16,7 @@ from jaxgan.runs.show.grids import grid
 from jaxgan.runs.trained import Trained, walk
 from jaxgan.runs.variants import VARIANTS
 
-_QUERIES = 1000  # samples whose nearest neighbours are looked for
+_QUERIES = 1000  # samples whose nearest neighbors are looked for
 _WAYS, _STEPS = 50, 16  # of the interpolations
 _CURVE = 2000  # samples for each point of the truncation curve
 _PSI = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
@@ -168,7 +168,7 @@ class Evaluation:
         copied = np.mean(of_fake.distance < np.quantile(of_real.distance, 0.01))
         title = "share nearer to a training image than 99 % of real ones are"
         rows.append(Row("pixels/copied", title, float(copied), count, real=0.01, better="lower"))
-        self._show_neighbours(directory, fake, [pair[0].which for pair in found.values()], of_fake)
+        self._show_neighbors(directory, fake, [pair[0].which for pair in found.values()], of_fake)
         return {
             "rows": rows,
             "distances": {
@@ -179,11 +179,11 @@ class Evaluation:
             },
         }
 
-    def _show_neighbours(self, directory: Path, fake, which, by_pixels) -> None:
-        """The samples nearest to training images, and as many others, above their neighbours."""
+    def _show_neighbors(self, directory: Path, fake, which, by_pixels) -> None:
+        """The samples nearest to training images, and as many others, above their neighbors."""
         columns = np.r_[np.argsort(by_pixels.distance)[:_COLUMNS], :_COLUMNS]
-        neighbours = [self._dataset.x[index[columns]] for index in which]
-        shown = np.concatenate([fake[columns], *neighbours])
+        neighbors = [self._dataset.x[index[columns]] for index in which]
+        shown = np.concatenate([fake[columns], *neighbors])
         _save_grid(shown, directory / "nearest.png", columns=len(columns))
 
     def _classes(self, directory: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def curves(metrics: Path, path: Path) -> Path | None:
     figure.suptitle("Losses say who is ahead, not how good the samples are")
     for axes, (label, names) in zip(grid_of_axes.flat, panels.items(), strict=True):
         for name in names:
-            # Norms are 0 in lines of steps in which none was due, and have no logarithm there.
+            # A length of 0, of a player that stands still, has no logarithm.
             drawn = [line for line in lines if name in line and (line[name] or name not in norms)]
             _curve(axes, drawn, name)
         axes.set(ylabel=label)

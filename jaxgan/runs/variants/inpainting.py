@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgan import data, masks
 from jaxgan.data import Dataset
-from jaxgan.recipes.inpainting import masked
+from jaxgan.recipes import masked
 from jaxgan.runs.measures.answers import COUNT, Question, likeness, same_class, sharpness
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.networks import Facts

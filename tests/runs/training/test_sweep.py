@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 import jaxgan
-from jaxgan import Batch
+from jaxgan import Batch, population
 from jaxgan.checkpoint import digest
-from jaxgan.population import population
 from jaxgan.runs import hosts
 from jaxgan.runs.build import build
 from jaxgan.runs.config import ConfigError, catalog, make

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, at_least_float32, players
+from jaxgan.recipes._gan import Seen, Weight, players, upcast
 from jaxgan.types import GAN, Network
 
 __all__ = ["acgan", "classification"]
@@ -19,16 +19,16 @@ def acgan(
     *,
     class_weight: float | jax.Array = 1.0,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
-    """Make an ACGAN: G is told the class, D has to tell it.
+    """Make an ACGAN: G is given the class, and D has to predict it.
 
-        D minimises  that of `recipes.gan` - class_weight mean [log P(y | x) + log P(y | G(z, y))]
-        G minimises  that of `recipes.gan` - class_weight mean log P(y | G(z, y))
+        D minimizes  that of `recipes.gan` - class_weight mean [log P(y | x) + log P(y | G(z, y))]
+        G minimizes  that of `recipes.gan` - class_weight mean log P(y | G(z, y))
 
     where P is the softmax of D's class logits (section 4): both want the fake examples to be
-    recognised. Labels of -1 say nothing about the class, and G is given them as they are.
+    recognized. Labels of -1 are unknown; G is given them unchanged.
 
     Further metrics are `d_class_accuracy`, on real examples, and `g_class_accuracy`, on fake ones.
 
@@ -46,6 +46,21 @@ def acgan(
 
     Raises:
         ValueError: as in `recipes.gan`; in the first step, D gives no class logits.
+
+    Example:
+        >>> generator = nets.stateless(
+        ...     lambda key, z, y: jnp.zeros((3, 2)), lambda table, z, y: z + table[y]
+        ... )
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones((2, 4)), lambda w, x: ((x @ w)[:, 0], (x @ w)[:, 1:])
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.acgan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)), jnp.array([0, 1, 2, -1]))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> "d_class_accuracy" in metrics
+        True
     """
 
     def d_term(seen: Seen):
@@ -72,20 +87,26 @@ def acgan(
 def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Cross-entropy and accuracy over the examples that have a label.
 
-        -log softmax(class_logits)[y] / share of labelled examples,    0 where y = -1
+        -log softmax(class_logits)[y] / share of labeled examples,    0 where y = -1
 
-    so that the mean over the batch is the mean over the labelled examples.
+    so that the mean over the batch is the mean over the labeled examples.
 
     Args:
         class_logits: `[B, K]`.
         y: int32 `[B]`, in 0..K-1, or -1 where there is no label.
 
     Returns:
-        Values `[B]` >= 0, and the share of labelled examples whose highest logit is that of their
-        label; both 0 if no example is labelled.
+        Values `[B]` >= 0, and the share of labeled examples whose highest logit is that of their
+        label; both 0 if no example is labeled.
 
     Raises:
         ValueError: the class logits are not `[B, K]`.
+
+    Example:
+        >>> class_logits = jnp.array([[2.0, 0.0], [0.0, 2.0], [5.0, 5.0]])
+        >>> values, accuracy = recipes.classification(class_logits, jnp.array([0, 0, -1]))
+        >>> print(values.round(3), accuracy)
+        [0.19000001 3.19       0.        ] 0.5
     """
     shape = getattr(class_logits, "shape", None)
     if shape is None or shape[:-1] != y.shape:
@@ -93,9 +114,9 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
             f"class logits {'are missing' if shape is None else f'have shape {shape}'} for labels "
             f"of shape {y.shape}; expected [B, K], beside the logits that D gives"
         )
-    labelled = y >= 0
-    share = jnp.maximum(jnp.mean(labelled), 1 / len(y))
-    class_logits = at_least_float32(class_logits)
+    labeled = y >= 0
+    share = jnp.maximum(jnp.mean(labeled), 1 / len(y))
+    class_logits = upcast(class_logits)
     values = optax.softmax_cross_entropy_with_integer_labels(class_logits, jnp.maximum(y, 0))
     right = jnp.argmax(class_logits, axis=-1) == y
-    return jnp.where(labelled, values, 0) / share, jnp.mean(right) / share
+    return jnp.where(labeled, values, 0) / share, jnp.mean(right) / share

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 
 from jaxgan.latents import Latent
-from jaxgan.recipes.gan import at_least_float32
+from jaxgan.recipes._gan import upcast
 from jaxgan.types import Batch, Network, Variables
 
 __all__ = ["Autoencoder", "autoencoder"]
@@ -44,7 +44,7 @@ def autoencoder(
     def run(network: Network, name: str, variables: Variables, key, inputs, train: bool):
         params, state = variables.params[name], variables.state[name]
         outputs, state = network.apply(params, state, key, inputs, train=train)
-        return at_least_float32(outputs), state
+        return upcast(outputs), state
 
     def encode(variables: Variables, key: jax.Array, x: jax.Array, train: bool):
         return run(encoder, "encoder", variables, key, x, train)
@@ -61,7 +61,7 @@ def autoencoder(
             {"generator": g_params, "encoder": e_params},
             {"generator": g_state, "encoder": e_state},
         )
-        # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
+        # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         x, _ = jax.eval_shape(lambda v: decode(v, key, z, train=False), variables)
         code, _ = jax.eval_shape(lambda v: encode(v, key, batch.x, train=False), variables)
         if x.shape != batch.x.shape:

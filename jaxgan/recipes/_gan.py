@@ -4,22 +4,24 @@ Which of them it is depends on the networks, the pair of losses and the penalty.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor, penalties
+from jaxgan._handed import refuse_factories
 from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.regularizers import Regularizer
-from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
+from jaxgan.schedules import Schedule
+from jaxgan.types import GAN, Batch, Metrics, Network, Player, Sample, Variables
 
-__all__ = ["Seen", "Term", "gan", "players"]
+__all__ = ["Seen", "Term", "Weight", "gan", "players", "upcast"]
 
-Weight = float | jax.Array | Callable[[jax.Array], jax.Array]
+Weight = float | jax.Array | Schedule
 """A number, or a function of the player's step."""
 
 
@@ -41,8 +43,19 @@ class Seen(NamedTuple):
     fake_heads: Any
 
 
-Term = Callable[[Seen], tuple[jax.Array, Metrics]]
-"""`(seen) -> (values, metrics)`: the mean of the values, weighted already, is added to the loss."""
+class Term(Protocol):
+    """A further term of a player's loss."""
+
+    def __call__(self, seen: Seen, /) -> tuple[jax.Array, Metrics]:
+        """Compute the term.
+
+        Args:
+            seen: the batch, the fake examples, and D's heads.
+
+        Returns:
+            Values, weighted already, whose mean is added to the loss; and metrics.
+        """
+        ...
 
 
 def gan(
@@ -60,14 +73,32 @@ def gan(
         discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average, as in `jaxgan.two_player`; None for none.
-        **settings: what the two minimise and how they learn: the keywords of `players`.
+        **settings: what the two minimize and how they learn: the keywords of `players`.
 
     Returns:
         The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
 
     Raises:
-        ValueError: when it is initialised or first stepped: labels are missing, or G's output does
+        ValueError: when it is initialized or first stepped: labels are missing, or G's output does
             not look like the data.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> gan = recipes.gan(
+        ...     generator,
+        ...     discriminator,
+        ...     latent=latents.normal(2),
+        ...     g_optimizer=optax.adam(1e-3, b1=0.5),
+        ...     d_optimizer=optax.adam(1e-3, b1=0.5),
+        ...     loss=losses.hinge(),
+        ...     penalty=penalties.r1(),
+        ... )
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> gan.sample(state, jax.random.key(1), 5).shape
+        (5, 2)
     """
     g, d, sample = players(generator, discriminator, **settings)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
@@ -92,18 +123,18 @@ def players(
     one_batch: bool = False,
     g_term: Term | None = None,
     d_term: Term | None = None,
-) -> tuple[Player, Player, Callable[..., jax.Array]]:
+) -> tuple[Player, Player, Sample]:
     """Make the two players of `gan`, for recipes that add to what one of them wants.
 
-        D minimises  mean loss.discriminator(D(T(x)), D(T(G(z)))) + weight * mean penalty
+        D minimizes  mean loss.discriminator(D(T(x)), D(T(G(z)))) + weight * mean penalty
                      + regularizer_weight * mean regularizer + mean d_term
-        G minimises  mean loss.generator(D(T(x)), D(T(G(z)))) + mean g_term
+        G minimizes  mean loss.generator(D(T(x)), D(T(G(z)))) + mean g_term
 
     where T is the augmentation, if there is one. Networks may compute in bfloat16; samples, logits,
     losses and penalties are float32 (or float64, where the networks are).
 
-    D's metrics are those of `monitor.judgement` (its accuracy on real and on fake examples is near
-    0.5 each at equilibrium), the weighted penalty and regulariser, and the strength of an
+    D's metrics are those of `monitor.judgment` (its accuracy on real and on fake examples is near
+    0.5 each at equilibrium), the weighted penalty and regularizer, and the strength of an
     augmentation that has one; G's is `monitor.diversity`.
 
     Args:
@@ -111,8 +142,8 @@ def players(
         discriminator: called with x `[B, ...]`, and with y if conditional; gives logits `[B, ...]`,
             or a pair of them and of heads `[B, ...]` that the terms want.
         latent: sampler of z; None for a generator that is called with y alone.
-        g_optimizer: optimiser of G; its learning rate is often the smaller one.
-        d_optimizer: optimiser of D; chain `penalties.clip_weights` after it for the first WGAN.
+        g_optimizer: optimizer of G; its learning rate is often the smaller one.
+        d_optimizer: optimizer of D; chain `penalties.clip_weights` after it for the first WGAN.
         loss: the pair of losses; `losses.non_saturating()` if None.
         penalty: of `penalties`, or None.
         penalty_weight: its weight, or a function of D's step.
@@ -128,15 +159,34 @@ def players(
             it is trained. Without batch norm this is only a matter of speed; with it, the
             statistics of one batch mix both, while G's loss, which always takes two passes, is
             judged by those of the fake examples alone.
-        g_term: what else G minimises, a function of `Seen`.
-        d_term: what else D minimises.
+        g_term: what else G minimizes, a function of `Seen`.
+        d_term: what else D minimizes.
 
     Returns:
         Generator, discriminator, and `sample` for `jaxgan.two_player`.
 
     Raises:
+        TypeError: a factory such as `penalties.r1` is given instead of what it returns.
         ValueError: as in `gan`.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> def nearby(seen):
+        ...     return 0.1 * jnp.sum(seen.fake**2, axis=1), {}
+        ...
+        >>> g, d, sample = recipes.players(
+        ...     generator,
+        ...     discriminator,
+        ...     latent=latents.normal(2),
+        ...     g_optimizer=optax.sgd(0.1),
+        ...     d_optimizer=optax.sgd(0.1),
+        ...     g_term=nearby,
+        ... )
+        >>> gan = jaxgan.two_player(g, d, sample=sample)
     """
+    refuse_factories(latent=latent, loss=loss, penalty=penalty, penalty_weight=penalty_weight)
+    refuse_factories(regularizer=regularizer, augment=augment)
     if augment is not None:
         discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss
@@ -153,49 +203,49 @@ def players(
         latent_key, network_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, n),)
         samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
-        return at_least_float32(samples), z[0] if z else (), state
+        return upcast(samples), z[0] if z else (), state
 
-    def judge(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
+    def discriminate(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
         """Logits and heads, and D's state."""
         outputs, state = discriminator.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
-        return (at_least_float32(logits), heads), state
+        return (upcast(logits), heads), state
 
-    def judge_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
+    def discriminate_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
         real_key, fake_key = jax.random.split(key)
-        of_real, state = judge(variables, real_key, real, y)
-        of_fake, state = judge(variables._replace(state=state), fake_key, fake, y)
+        of_real, state = discriminate(variables, real_key, real, y)
+        of_fake, state = discriminate(variables._replace(state=state), fake_key, fake, y)
         return of_real, of_fake, state
 
-    def judge_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
+    def discriminate_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
         both, both_y = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), (real, y), (fake, y))
-        of_both, state = judge(variables, key, both, both_y)
+        of_both, state = discriminate(variables, key, both, both_y)
         of_real = jax.tree.map(lambda leaf: leaf[: len(real)], of_both)
         return of_real, jax.tree.map(lambda leaf: leaf[len(real) :], of_both), state
 
     def pack(network_state, memory):
-        """D's state: the network's alone, if no regulariser remembers anything beside it."""
+        """D's state: the network's alone, if no regularizer remembers anything beside it."""
         return network_state if regularizer is None else (network_state, memory)
 
     def unpack(state):
         return (state, ()) if regularizer is None else state
 
     def d_loss(params, state, opponent, batch, key, step):
-        fake_key, judge_key, penalty_key = jax.random.split(key, 3)
+        fake_key, d_key, penalty_key = jax.random.split(key, 3)
         network_state, memory = unpack(state)
         own, y = Variables(params, network_state), condition(batch, d_conditional)
         fake, z, _ = generate(
             opponent, fake_key, len(batch.x), condition(batch, conditional), train=True
         )
-        judge_them = judge_together if one_batch else judge_both
-        of_real, of_fake, network_state = judge_them(own, judge_key, batch.x, fake, y)
+        discriminate_all = discriminate_together if one_batch else discriminate_both
+        of_real, of_fake, network_state = discriminate_all(own, d_key, batch.x, fake, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.discriminator(real_logits, fake_logits))
-        metrics = monitor.judgement(loss, real_logits, fake_logits)
+        metrics = monitor.judgment(loss, real_logits, fake_logits)
         if pay is not None:
 
             def critic(x):
-                return judge(own, judge_key, x, y)[0][0]
+                return discriminate(own, d_key, x, y)[0][0]
 
             metrics["penalty"] = pay(critic, batch.x, fake, penalty_key, step)
             value += metrics["penalty"]
@@ -215,7 +265,7 @@ def players(
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        fake_key, judge_key = jax.random.split(key)
+        fake_key, d_key = jax.random.split(key)
         fake, z, state = generate(
             Variables(params, state),
             fake_key,
@@ -224,12 +274,12 @@ def players(
             train=True,
         )
         # Where the loss does not look at the real logits, XLA removes their forward pass.
-        judge_now = opponent._replace(state=unpack(opponent.state)[0])
+        opposed = opponent._replace(state=unpack(opponent.state)[0])
         y = condition(batch, d_conditional)
-        of_real, of_fake, _ = judge_both(judge_now, judge_key, batch.x, fake, y)
+        of_real, of_fake, _ = discriminate_both(opposed, d_key, batch.x, fake, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.generator(real_logits, fake_logits))
-        # A single example has no neighbour to differ from.
+        # A single example has no neighbor to differ from.
         metrics = {"diversity": monitor.diversity(batch.x, fake)} if len(fake) > 1 else {}
         if g_term is not None:
             more, found = g_term(Seen(batch, z, fake, real_heads, fake_heads))
@@ -241,7 +291,7 @@ def players(
         z = () if latent is None else (latent(latent_key, len(batch.x)),)
         y = condition(batch, conditional)
         variables = Variables(*generator.init(network_key, *z, *y))
-        # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
+        # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         fake, *_ = jax.eval_shape(
             lambda v: generate(v, key, len(batch.x), y, train=False), variables
         )
@@ -254,7 +304,9 @@ def players(
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
         params, network_state = discriminator.init(key, batch.x, *condition(batch, d_conditional))
-        return Variables(params, pack(network_state, regularizer and regularizer.init()))
+        return Variables(
+            params, pack(network_state, () if regularizer is None else regularizer.init())
+        )
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
         samples, *_ = generate(
@@ -276,6 +328,6 @@ def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[.
     return pay
 
 
-def at_least_float32(a: jax.Array) -> jax.Array:
-    """Samples, logits and codes as they go into losses, whatever the networks compute in."""
+def upcast(a: jax.Array) -> jax.Array:
+    """Bring samples, logits or codes to float32, or more, before they go into a loss."""
     return a.astype(jnp.promote_types(a.dtype, jnp.float32))

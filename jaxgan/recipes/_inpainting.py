@@ -1,14 +1,13 @@
 """From a picture with a hole to the whole picture: context encoders and CC-GAN."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.masks import Mask
-from jaxgan.recipes.acgan import classification
-from jaxgan.recipes.gan import Seen, Term, players
+from jaxgan.recipes._acgan import classification
+from jaxgan.recipes._gan import Seen, Term, Weight, players
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
 
 __all__ = ["ccgan", "context_encoder", "masked"]
@@ -24,10 +23,16 @@ def masked(x: jax.Array, mask: jax.Array) -> jax.Array:
         mask: `[B, H, W, 1]`, or one for all `[1, H, W, 1]`: 1 in the hole, 0 elsewhere.
 
     Returns:
-        `[B, H, W, C + 1]`; the hole is 0, which is grey.
+        `[B, H, W, C + 1]`; the hole is 0, which is gray.
 
     Raises:
         ValueError: x or the mask has another shape.
+
+    Example:
+        >>> x, hole = jnp.full((1, 2, 2, 1), 0.5), jnp.array([[1, 0], [0, 0]]).reshape(1, 2, 2, 1)
+        >>> print(recipes.masked(x, hole)[0, 0])
+        [[0.  1. ]
+         [0.5 0. ]]
     """
     _check_pictures(x)
     if mask.shape not in ((len(x), *x.shape[1:3], 1), (1, *x.shape[1:3], 1)):
@@ -45,14 +50,14 @@ def context_encoder(
     mask: Mask,
     content_weight: float = 999.0,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make a context encoder, which fills holes (Pathak et al. 2016, arXiv:1604.07379).
 
         f = x outside the hole, G(masked(x, m)) inside
-        D minimises  that of `recipes.gan`, on whole pictures x and f
-        G minimises  that of `recipes.gan` + content_weight mean (x - f)^2 over the hole
+        D minimizes  that of `recipes.gan`, on whole pictures x and f
+        G minimizes  that of `recipes.gan` + content_weight mean (x - f)^2 over the hole
 
     The weights are the paper's 0.001 and 0.999. Its D judges what G makes everywhere;
     here, as in CC-GAN, it judges the completed picture, so that what G fills in has to fit. Masks
@@ -68,7 +73,7 @@ def context_encoder(
         content_weight: of the square error, the adversarial loss having 1.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
-        **settings: further keywords of `recipes.players`. The paper's optimiser is Adam, with a
+        **settings: further keywords of `recipes.players`. The paper's optimizer is Adam, with a
             learning rate of 2e-3 for G and 2e-4 for D.
 
     Returns:
@@ -76,8 +81,23 @@ def context_encoder(
         which are x to the bit outside the hole.
 
     Raises:
-        ValueError: when it is initialised: the data are no pictures, or G's output has not their
+        ValueError: when it is initialized: the data are no pictures, or G's output has not their
             shape.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, y: jnp.zeros(()), lambda w, y: y[..., :-1] + w)
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones(()), lambda w, x: jnp.mean(w * x, axis=(1, 2, 3))
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.context_encoder(generator, discriminator, mask=masks.center(), **sgd)
+        >>> x = jnp.ones((2, 4, 4, 1))
+        >>> state = gan.init(jax.random.key(0), Batch(x))
+        >>> state, metrics = jax.jit(gan.train_step)(state, Batch(x))
+        >>> holes = recipes.masked(x, masks.center()(jax.random.key(1), 2, 4, 4))
+        >>> filled = gan.sample(state, jax.random.key(2), 2, holes)
+        >>> print(filled[0, 0].ravel())  # outside the hole
+        [1. 1. 1. 1.]
     """
     g, d, sample = _filling(
         generator, discriminator, mask=mask, g_term=_content(content_weight), **settings
@@ -94,23 +114,23 @@ def ccgan(
     content_weight: float = 0.0,
     class_wise: bool = False,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make a CC-GAN: filling holes teaches D to classify (Denton et al. 2016, arXiv:1611.06430).
 
         f = x outside the hole, G(masked(x, m)) inside
-        D minimises  that of `recipes.gan`, on whole pictures x and f
-                     + class_weight mean of -log p_D(y | x) over the labelled x
-        G minimises  that of `recipes.gan` + content_weight mean (x - f)^2 over the hole
+        D minimizes  that of `recipes.gan`, on whole pictures x and f
+                     + class_weight mean of -log p_D(y | x) over the labeled x
+        G minimizes  that of `recipes.gan` + content_weight mean (x - f)^2 over the hole
 
-    `batch.y` are labels, -1 where there is none: most of the data may be unlabelled.
+    `batch.y` are labels, -1 where there is none: most of the data may be unlabeled.
     Where a batch is cut over devices, the mean is that of the devices' means.
 
-    The paper's G fills holes freely. With `class_wise`, which is ours, it is told a class to fill
-    in, and minimises class_weight mean -log p_D(y | f) too.
+    The paper's G fills holes freely. With `class_wise`, an addition of ours, it is given a class to
+    fill in, and minimizes class_weight mean -log p_D(y | f) too.
 
-    Further metrics are D's `class_accuracy` on the labelled x of the batch, and G's `content`, the
+    Further metrics are D's `class_accuracy` on the labeled x of the batch, and G's `content`, the
     mean square over the hole, unweighted.
 
     Args:
@@ -122,7 +142,7 @@ def ccgan(
         class_weight: of the cross-entropy, the adversarial loss having 1.
         content_weight: of the square error; the paper has none.
         class_wise: whether G is told the class. Its network has to know what to do with -1 if there
-            are unlabelled examples; a one-hot code of it is 0.
+            are unlabeled examples; a one-hot code of it is 0.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`.
@@ -132,8 +152,22 @@ def ccgan(
         that and of labels, and gives completed pictures.
 
     Raises:
-        ValueError: when it is initialised: labels are missing or not one for each picture, or as in
+        ValueError: when it is initialized: labels are missing or not one for each picture, or as in
             `context_encoder`; in the first step, D gives no class logits.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, y: jnp.zeros(()), lambda w, y: y[..., :-1] + w)
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones(3),
+        ...     lambda w, x: (jnp.mean(x, axis=(1, 2, 3)), jnp.mean(x, axis=(1, 2)) * w),
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.ccgan(generator, discriminator, mask=masks.random_box(), **sgd)
+        >>> batch = Batch(jnp.ones((2, 4, 4, 1)), jnp.array([1, -1]))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> "d_class_accuracy" in metrics
+        True
     """
     content = _content(content_weight)
 
@@ -178,6 +212,7 @@ def _filling(
 
     What they take for the condition is a pair: the masked picture, and `batch.y` as it was.
     """
+    refuse_factories(mask=mask)
 
     def complete(params, state, key, y, train):
         inputs = y if class_wise else y[:1]

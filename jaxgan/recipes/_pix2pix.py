@@ -1,12 +1,10 @@
 """pix2pix (Isola et al. 2016, arXiv:1611.07004): pictures made from others."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._gan import Seen, Weight, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["pix2pix"]
@@ -19,16 +17,16 @@ def pix2pix(
     content_weight: float | jax.Array = 100.0,
     d_conditional: bool = True,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make a pix2pix: x is made from y so that it is near the right answer and looks like one.
 
-        D minimises  that of `recipes.gan`, of the pairs (x, y) and (G(y), y)
-        G minimises  that of `recipes.gan` + content_weight mean |x - G(y)|
+        D minimizes  that of `recipes.gan`, of the pairs (x, y) and (G(y), y)
+        G minimizes  that of `recipes.gan` + content_weight mean |x - G(y)|
 
-    Where several answers are right, the second term alone takes the median of each pixel, which is
-    blurred; D sees that no real picture is.
+    Where several answers are right, the second term alone yields the median of each pixel, which is
+    blurred; D penalizes that, because real pictures are not.
 
     `batch.x` is the picture to be made, `batch.y` the one it is made from, example by example. G's
     further metric is `content`, its mean |x - G(y)|. `sample(state, key, n, y)` translates y.
@@ -39,7 +37,7 @@ def pix2pix(
         discriminator: called with x and y, or with x alone; gives logits `[B, ...]`. The paper's is
             `models.patch`.
         content_weight: the paper's lambda; 0 for the adversarial loss alone.
-        d_conditional: whether D sees y. If not, it cannot tell whether G(y) has to do with y.
+        d_conditional: whether D sees y. If not, it cannot tell whether G(y) is related to y.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`. The paper has the default loss and
@@ -49,8 +47,23 @@ def pix2pix(
         The GAN.
 
     Raises:
-        ValueError: when it is initialised: y is missing or of another height or width than x; or as
+        ValueError: when it is initialized: y is missing or of another height or width than x; or as
             in `recipes.gan`.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, y: jnp.zeros(()), lambda w, y: y + w)
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x, y: jnp.ones(()), lambda w, x, y: jnp.mean(w * x * y, axis=(1, 2, 3))
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.pix2pix(generator, discriminator, **sgd)
+        >>> pairs = Batch(jnp.ones((2, 4, 4, 1)), jnp.zeros((2, 4, 4, 1)))
+        >>> state = gan.init(jax.random.key(0), pairs)
+        >>> state, metrics = jax.jit(gan.train_step)(state, pairs)
+        >>> float(metrics["g_content"])
+        1.0
+        >>> gan.sample(state, jax.random.key(1), 2, pairs.y).shape
+        (2, 4, 4, 1)
     """
 
     def content(seen: Seen):

@@ -1,16 +1,15 @@
 """SRGAN (Ledig et al. 2016, arXiv:1609.04802): from few pixels to many."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._gan import Seen, Weight, players
 from jaxgan.types import GAN, Batch, Metrics, Network, Variables
 
-__all__ = ["psnr", "srgan"]
+__all__ = ["srgan"]
 
 
 def srgan(
@@ -20,20 +19,21 @@ def srgan(
     features: Callable[[jax.Array], jax.Array] | None = None,
     content_weight: float = 1000.0,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make an SRGAN: G enlarges pictures so that D cannot tell them from large ones.
 
-        D minimises  that of `recipes.gan`, on x and G(y)
-        G minimises  that of `recipes.gan` + content_weight mean (features(x) - features(G(y)))^2
+        D minimizes  that of `recipes.gan`, on x and G(y)
+        G minimizes  that of `recipes.gan` + content_weight mean (features(x) - features(G(y)))^2
 
     `batch.x` are the pictures and `batch.y` the same ones, smaller. The paper weighs the
     adversarial loss with 0.001 (equation 3), and has two contents: the square error of pixels,
     which blurs what cannot be known, and that of the features of a VGG network (section 2.2.1). It
     starts from a G trained with the first alone; for that, pass a `loss` whose generator's is 0.
 
-    G's further metrics are `content`, unweighted, and `psnr`, which see.
+    G's further metrics are `content`, unweighted, and `psnr`, the peak signal-to-noise ratio
+    between x and G(y), in dB.
 
     Args:
         generator: called with y `[B, h, w, C]`; gives `[B, H, W, C]`, like x. The paper's is
@@ -44,20 +44,37 @@ def srgan(
         content_weight: of the content, the adversarial loss having 1.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
-        **settings: further keywords of `recipes.players`. The paper's optimisers are Adam(1e-4,
+        **settings: further keywords of `recipes.players`. The paper's optimizers are Adam(1e-4,
             b1=0.9), 1e-5 in the second half.
 
     Returns:
         The GAN; `sample(state, key, n, y)` takes y `[n, h, w, C]`.
 
     Raises:
-        ValueError: when it is initialised: small pictures are missing, are not smaller by a whole
+        ValueError: when it is initialized: small pictures are missing, are not smaller by a whole
             number, or have other channels than the large ones.
+
+    Example:
+        >>> generator = nets.stateless(
+        ...     lambda key, y: jnp.zeros(()), lambda shift, y: resample.nearest_upsample(y) + shift
+        ... )
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones(()), lambda w, x: jnp.mean(w * x, axis=(1, 2, 3))
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.srgan(generator, discriminator, **sgd)
+        >>> batch = Batch(jnp.ones((2, 8, 8, 1)), jnp.full((2, 4, 4, 1), 0.8))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> round(float(metrics["g_psnr"]), 2)
+        20.0
+        >>> gan.sample(state, jax.random.key(1), 2, batch.y).shape
+        (2, 8, 8, 1)
     """
 
     def content(seen: Seen) -> tuple[jax.Array, Metrics]:
         real, fake = seen.batch.x, seen.fake
-        metrics = {"psnr": jnp.mean(psnr(real, fake))}
+        metrics = {"psnr": jnp.mean(_psnr(real, fake))}
         if features is not None:
             real, fake = features(real), features(fake)
         error = jnp.mean(jnp.square(real - fake))
@@ -82,18 +99,8 @@ def srgan(
     )
 
 
-def psnr(x: jax.Array, other: jax.Array) -> jax.Array:
-    """Peak signal-to-noise ratio of pictures in [-1, 1], whose peak is 2 above their lowest value.
-
-        10 log10(2^2 / mean (x - other)^2)
-
-    Args:
-        x: `[B, H, W, C]`.
-        other: likewise.
-
-    Returns:
-        `[B]`, in dB, at most 126: where pictures are equal it would be infinite.
-    """
+def _psnr(x: jax.Array, other: jax.Array) -> jax.Array:
+    """`metrics.pictures.psnr` of pictures in [-1, 1], `[B]`; 126 dB where they are equal."""
     error = jnp.mean(jnp.square(x - other), axis=(1, 2, 3))
     return 10 * jnp.log10(4 / jnp.maximum(error, 1e-12))
 
@@ -112,6 +119,6 @@ def _check_sizes(batch: Batch) -> None:
         )
     if channels != low_channels:
         raise ValueError(
-            f"pictures have {channels} channels and small ones {low_channels}; expected both grey "
-            f"or both coloured"
+            f"pictures have {channels} channels and small ones {low_channels}; expected both gray "
+            f"or both colored"
         )

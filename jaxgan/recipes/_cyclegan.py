@@ -13,13 +13,15 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
+from jaxgan._handed import refuse_factories
 from jaxgan.core import mean_over_devices, of_first_device, two_player
-from jaxgan.recipes.gan import at_least_float32
+from jaxgan.recipes._gan import Weight, upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
-__all__ = ["CYCLEGAN_SETTINGS", "Pool", "cyclegan", "exchange"]
+__all__ = ["CYCLEGAN_SETTINGS", "Distance", "Pool", "cyclegan", "exchange"]
 
 Distance = Callable[[jax.Array, jax.Array], jax.Array]
+"""`(a, b) -> scalar`: how far examples `[B, ...]` are from others, in the mean."""
 
 
 def _l1(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -51,7 +53,7 @@ CYCLEGAN_SETTINGS: dict[str, dict[str, Any]] = {
     # `optax.chain(optax.rmsprop(5e-5), penalties.clip_weights(c))` with c from 0.01 to 0.1.
     "dualgan": {"loss": losses.wasserstein(), "distance": _l1, "cycle_weight": 500.0} | _NEITHER,
 }
-"""What the papers minimise, as keywords of `cyclegan`."""
+"""What the papers minimize, as keywords of `cyclegan`."""
 
 
 class Pool(NamedTuple):
@@ -78,22 +80,22 @@ def cyclegan(
     identity_weight: float | jax.Array = 5.0,
     pool_size: int = 50,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
 ) -> GAN:
     """Make a CycleGAN of two translators, to_x and to_y, and a discriminator for each domain.
 
-        D minimises  mean loss.discriminator(D_x(x), D_x(past to_x(y))) + the same in y
-        G minimises  mean loss.generator(D_x(x), D_x(to_x(y))) + the same in y
+        D minimizes  mean loss.discriminator(D_x(x), D_x(past to_x(y))) + the same in y
+        G minimizes  mean loss.generator(D_x(x), D_x(to_x(y))) + the same in y
                      + cycle_weight (|to_x(to_y(x)) - x| + |to_y(to_x(y)) - y|)
                      + identity_weight (|to_x(x) - x| + |to_y(y) - y|)
 
     where |.| is the distance, a mean over everything. `batch.x` and `batch.y` are examples of the
-    two domains; which of them share a row means nothing. Each D sees fakes of a pool of the past
+    two domains; their order has no meaning. Each D sees fakes of a pool of the past
     ones (Shrivastava et al. 2016, arXiv:1612.07828, section 2.3; see `exchange`); on several
     devices it is the first one's.
 
     G's further metrics are `cycle` and `identity`, unweighted sums over both directions, and
-    `diversity`; D's are those of `monitor.judgement`; the last two are means over both domains.
+    `diversity`; D's are those of `monitor.judgment`; the last two are means over both domains.
 
     `sample(state, key, n, y)` translates y to x. The other way is
 
@@ -106,8 +108,8 @@ def cyclegan(
             `models.translator`.
         discriminator: called with examples `[B, ...]`; gives logits `[B, ...]`. A dict
             `{"x", "y"}` likewise. The paper's is `models.patch`.
-        g_optimizer: optimiser of both translators; the paper's is Adam(2e-4, b1=0.5).
-        d_optimizer: optimiser of both discriminators, likewise.
+        g_optimizer: optimizer of both translators; the paper's is Adam(2e-4, b1=0.5).
+        d_optimizer: optimizer of both discriminators, likewise.
         loss: the pair of losses; by default least squares, G's twice `losses.least_squares`.
         distance: `(a, b) -> scalar`; see `CYCLEGAN_SETTINGS`.
         cycle_weight: weight of the way there and back.
@@ -121,24 +123,38 @@ def cyclegan(
         The GAN.
 
     Raises:
-        ValueError: `pool_size` is negative; when the GAN is initialised: y is missing, a translator
+        ValueError: `pool_size` is negative; when the GAN is initialized: y is missing, a translator
             makes other shapes than the domain has, or there is a weight on the identity of domains
             that differ in shape.
+
+    Example:
+        >>> translator = nets.stateless(lambda key, x: jnp.zeros(2), lambda w, x: x + w)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.cyclegan(translator, discriminator, pool_size=4, **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)), -jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> float(metrics["g_cycle"])
+        0.0
+        >>> gan.sample(state, jax.random.key(1), 4, batch.y).shape
+        (4, 2)
     """
+    refuse_factories(loss=loss)
     if pool_size < 0:
         raise ValueError(f"pool_size is {pool_size}; expected at least 0")
     loss = _least_squares() if loss is None else loss
     translators = _both(generator, ("to_x", "to_y"))
-    judges = _both(discriminator, ("x", "y"))
-    translate, judge = partial(_apply, translators), partial(_apply, judges)
+    discriminators = _both(discriminator, ("x", "y"))
+    translate, discriminate = partial(_apply, translators), partial(_apply, discriminators)
     # A traced weight, as in a population, has no value yet that could be looked at.
     keeps_identity = isinstance(identity_weight, jax.Array) or identity_weight != 0
 
-    def judge_both(which: str, variables: Variables, key: jax.Array, real, fake):
+    def discriminate_both(which: str, variables: Variables, key: jax.Array, real, fake):
         """Logits of either, and D's variables."""
         real_key, fake_key = jax.random.split(key)
-        real_logits, variables = judge(which, variables, real_key, real)
-        fake_logits, variables = judge(which, variables, fake_key, fake)
+        real_logits, variables = discriminate(which, variables, real_key, real)
+        fake_logits, variables = discriminate(which, variables, fake_key, fake)
         return real_logits, fake_logits, variables
 
     def g_loss(params, state, opponent, batch: Batch, key, step):
@@ -157,11 +173,11 @@ def cyclegan(
             metrics["identity"] = distance(same_x, x) + distance(same_y, y)
             value += identity_weight * metrics["identity"]
         opposed = opponent._replace(state=opponent.state["networks"])
-        for which, real, fake, judge_key in ("x", x, fake_x, keys[6]), ("y", y, fake_y, keys[7]):
+        for which, real, fake, d_key in ("x", x, fake_x, keys[6]), ("y", y, fake_y, keys[7]):
             # Where the loss does not look at the real logits, XLA removes their forward pass.
-            real_logits, fake_logits, _ = judge_both(which, opposed, judge_key, real, fake)
+            real_logits, fake_logits, _ = discriminate_both(which, opposed, d_key, real, fake)
             value += jnp.mean(loss.generator(real_logits, fake_logits))
-        if len(x) > 1:  # a single example has no neighbour to differ from
+        if len(x) > 1:  # a single example has no neighbor to differ from
             both = monitor.diversity(x, fake_x) + monitor.diversity(y, fake_y)
             metrics["diversity"] = both / 2
         return value, (own.state, metrics)
@@ -169,16 +185,16 @@ def cyclegan(
     def d_loss(params, state, opponent, batch: Batch, key, step):
         del step
         own, pools = Variables(params, state["networks"]), dict(state["pools"])
-        value, judgements = 0.0, []
+        value, judgments = 0.0, []
         for which, real, source in ("x", batch.x, batch.y), ("y", batch.y, batch.x):
-            key, fake_key, pool_key, judge_key = jax.random.split(key, 4)
+            key, fake_key, pool_key, d_key = jax.random.split(key, 4)
             fake, _ = translate(f"to_{which}", opponent, fake_key, source)
             if pool_size:
                 fake, pools[which] = exchange(pools[which], pool_key, fake)
-            real_logits, fake_logits, own = judge_both(which, own, judge_key, real, fake)
+            real_logits, fake_logits, own = discriminate_both(which, own, d_key, real, fake)
             value += jnp.mean(loss.discriminator(real_logits, fake_logits))
-            judgements.append(monitor.judgement(loss, real_logits, fake_logits))
-        metrics = jax.tree.map(lambda a, b: (a + b) / 2, *judgements)
+            judgments.append(monitor.judgment(loss, real_logits, fake_logits))
+        metrics = jax.tree.map(lambda a, b: (a + b) / 2, *judgments)
         return value, ({"networks": own.state, "pools": pools}, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
@@ -195,7 +211,7 @@ def cyclegan(
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
         domains = {"x": batch.x, "y": batch.y}
-        params, state = _init(judges, key, domains)
+        params, state = _init(discriminators, key, domains)
         pools = {which: _empty_pool(pool_size, domains[which]) for which in domains if pool_size}
         return Variables(params, {"networks": state, "pools": pools})
 
@@ -233,6 +249,12 @@ def exchange(pool: Pool, key: jax.Array, new: jax.Array) -> tuple[jax.Array, Poo
 
     Returns:
         What is shown, `[B, ...]`, and the pool after.
+
+    Example:
+        >>> pool = recipes.Pool(jnp.zeros((2, 1)), jnp.int32(0))
+        >>> shown, pool = recipes.exchange(pool, jax.random.key(0), jnp.array([[1.0], [2.0]]))
+        >>> print(shown.ravel(), pool.examples.ravel(), pool.filled)
+        [1. 2.] [1. 2.] 2
     """
     coin_key, place_key = jax.random.split(key)
     size, order = len(pool.examples), jnp.arange(len(new))
@@ -291,4 +313,4 @@ def _apply(networks, which: str, variables: Variables, key, inputs, *, train: bo
     """What one of the networks gives, and the variables of all with its new state."""
     params, state = variables
     outputs, new = networks[which].apply(params[which], state[which], key, inputs, train=train)
-    return at_least_float32(outputs), Variables(params, {**state, which: new})
+    return upcast(outputs), Variables(params, {**state, which: new})

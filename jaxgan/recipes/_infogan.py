@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from jaxgan import latents
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._gan import Seen, Weight, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
-__all__ = ["Codes", "infer", "infogan"]
+__all__ = ["Codes", "infogan"]
 
 
 class Codes(NamedTuple):
@@ -34,7 +34,7 @@ class Codes(NamedTuple):
 
     @property
     def features(self) -> int:
-        """Outputs of a recogniser: logits, then means and log standard deviations."""
+        """Outputs of a recognizer: logits, then means and log standard deviations."""
         return self.size + self.continuous
 
     def latent(self, key: jax.Array, n: int) -> jax.Array:
@@ -85,10 +85,10 @@ def infogan(
     code_weight: float | jax.Array = 1.0,
     continuous_weight: float | jax.Array = 0.1,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
-    """Make an InfoGAN: G maximises the information that its samples have about the code c.
+    """Make an InfoGAN: G maximizes the information that its samples have about the code c.
 
         D and Q minimize  that of `recipes.gan` - sum_i lambda_i mean L_I(c_i)
         G minimizes       that of `recipes.gan` - sum_i lambda_i mean L_I(c_i),
@@ -124,8 +124,26 @@ def infogan(
         `codes.place(z, ...)`.
 
     Raises:
-        ValueError: there is no code; or when it is initialised, Q has not `codes.features` outputs,
+        ValueError: there is no code; or when it is initialized, Q has not `codes.features` outputs,
             or as in `recipes.gan`.
+
+    Example:
+        >>> codes = recipes.Codes(categories=(3,), continuous=1)
+        >>> generator = nets.stateless(lambda key, z: jnp.ones((6, 2)), lambda w, z: z @ w)
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones((2, 1 + codes.features)),
+        ...     lambda w, x: ((x @ w)[:, 0], (x @ w)[:, 1:]),
+        ... )
+        >>> noise = latents.normal(2)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.infogan(generator, discriminator, codes=codes, latent=noise, **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> "g_information" in metrics
+        True
+        >>> print(codes.place(jnp.zeros((1, 6)), [2], [0.5]))
+        [[0.  0.  0.  0.  1.  0.5]]
     """
     if codes.size == 0:
         raise ValueError("infogan needs a code; expected categories or continuous codes")
@@ -163,28 +181,6 @@ def infogan(
     return two_player(
         g, d._replace(init=d_init), sample=sample, d_steps=d_steps, ema_decay=ema_decay
     )
-
-
-def infer(
-    discriminator: Network, codes: Codes, variables: Variables, x: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Read the codes off examples.
-
-    Args:
-        discriminator: of which Q is a part.
-        codes: which codes there are.
-        variables: of the trained D's player: `Variables(state.d.params, state.d.state)`.
-        x: `[B, ...]`, real or fake.
-
-    Returns:
-        The likeliest categories, int32 `[B, categorical codes]`, and the means of the continuous
-        codes, `[B, continuous]`.
-    """
-    (_, found), _ = discriminator.apply(*variables, jax.random.key(0), x, train=False)
-    *logits, normal = codes._split(found)
-    likeliest = [jnp.argmax(one, axis=-1) for one in logits]
-    categories = jnp.stack(likeliest, axis=-1) if logits else jnp.zeros((len(x), 0), jnp.int32)
-    return categories, normal[:, : codes.continuous]
 
 
 def _information(codes: Codes, z: jax.Array, found: jax.Array):

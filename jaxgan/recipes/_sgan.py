@@ -3,15 +3,13 @@
 Odena 2016, arXiv:1606.01583; Salimans et al. 2016, arXiv:1606.03498, section 5.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxgan import losses
 from jaxgan.core import two_player
-from jaxgan.recipes.acgan import classification
-from jaxgan.recipes.gan import Seen, players
+from jaxgan.recipes._acgan import classification
+from jaxgan.recipes._gan import Seen, Weight, players
 from jaxgan.types import GAN, Network
 
 __all__ = ["sgan"]
@@ -25,21 +23,22 @@ def sgan(
     feature_matching: bool = False,
     loss: losses.AdversarialLoss | None = None,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make a semi-supervised GAN: "fake" is one more class, whose logit is fixed to 0.
 
         logit that x is real = log sum_k exp(class_logits(x)_k)
 
-        D minimises  that of `recipes.gan` - class_weight mean over the labelled of log P(y | x)
-        G minimises  that of `recipes.gan`, or with feature matching |mean f(x) - mean f(G(z))|^2
+        D minimizes  that of `recipes.gan` - class_weight mean over the labeled of log P(y | x)
+        G minimizes  that of `recipes.gan`, or with feature matching |mean f(x) - mean f(G(z))|^2
 
-    where P is the softmax of the K class logits. By the fixed logit, the sigmoid of the logit above
-    is what a softmax over K + 1 classes gives to the K real ones (arXiv:1606.03498, section 5).
-    Only `batch.y` of -1 makes an example unlabelled; the adversarial losses look at all of them.
+    where P is the softmax of the K class logits. Because the logit of "fake" is fixed, the sigmoid
+    of the logit above is what a softmax over K + 1 classes gives to the K real ones
+    (arXiv:1606.03498, section 5). Examples whose `batch.y` is -1 are unlabeled; the adversarial
+    losses look at all of them.
 
-    D's further metric is `d_class_accuracy`, the accuracy on the labelled examples; G's, with
+    D's further metric is `d_class_accuracy`, the accuracy on the labeled examples; G's, with
     feature matching, is `g_feature_distance`. D is the classifier: it is applied to new examples
     with `state.d`'s params and state.
 
@@ -49,7 +48,7 @@ def sgan(
             `models.dcgan.Encoder(K)` do, or a pair of them and of features f(x) `[B, ...]`.
         class_weight: weight of the cross-entropy of the labels.
         feature_matching: whether G matches the mean features (arXiv:1606.03498, section 3.1)
-            instead of minimising its adversarial loss, which makes the better classifiers there.
+            instead of minimizing its adversarial loss, which makes the better classifiers there.
         loss: the pair of losses; `losses.non_saturating()` if None.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
@@ -61,6 +60,17 @@ def sgan(
     Raises:
         ValueError: as in `recipes.gan`; in the first step, labels are missing, D does not give
             class logits, or no features though they are to be matched.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> classifier = nets.stateless(lambda key, x: jnp.ones((2, 3)), lambda w, x: x @ w)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.sgan(generator, classifier, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)), jnp.array([0, 2, -1, -1]))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> "d_class_accuracy" in metrics
+        True
     """
     loss = losses.non_saturating() if loss is None else loss
     if feature_matching:

@@ -57,6 +57,25 @@ def population(
         The GAN, not yet compiled. Before anything is compiled, its functions raise ValueError where
         settings, keys, state and batch are not of one number of members, and for members that do
         not divide over the devices.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
+        >>> def make(learning_rate):
+        ...     return recipes.gan(
+        ...         generator,
+        ...         discriminator,
+        ...         latent=latents.normal(2),
+        ...         g_optimizer=optax.sgd(learning_rate),
+        ...         d_optimizer=optax.sgd(learning_rate),
+        ...     )
+        ...
+        >>> gan = jaxgan.population(make, jnp.array([0.01, 0.1, 1.0]))
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.split(jax.random.key(0), 3), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> metrics["d_loss"].shape
+        (3,)
     """
 
     def spread(function: Callable, *axes) -> Callable:
@@ -79,30 +98,32 @@ def population(
 
         return apply
 
-    def init(keys: jax.Array, batch: Batch) -> TrainState:
+    def init(key: jax.Array, batch: Batch) -> TrainState:
         def one(setting, key, batch):
             return make(setting).init(key, batch)
 
-        return spread(jax.vmap(one, in_axes=(0, 0, None)), 0, None)(keys, batch)
+        return spread(jax.vmap(one, in_axes=(0, 0, None)), 0, None)(key, batch)
 
     def stepping(name: str) -> Callable:
-        def step(state: TrainState, batch: Batch, *, axis_name=None):
-            def one(setting, state, batch):
-                return getattr(make(setting), name)(state, batch, axis_name=axis_name)
+        def step(state: TrainState, batch: Batch, *, axis_name=None, norms=True):
+            def one(setting, state, batch, norms):
+                advance = getattr(make(setting), name)
+                return advance(state, batch, axis_name=axis_name, norms=norms)
 
-            def together(settings, state, batch):
+            def together(settings, state, batch, norms):
                 state, state_axes = _count_once(state)
-                return jax.vmap(one, in_axes=(0, state_axes, batch_axis))(settings, state, batch)
+                mapped = jax.vmap(one, in_axes=(0, state_axes, batch_axis, None))
+                return mapped(settings, state, batch, norms)
 
-            return spread(together, 0, batch_axis)(state, batch)
+            return spread(together, 0, batch_axis, None)(state, batch, norms)
 
         return step
 
-    def sample(state: TrainState, keys: jax.Array, n: int, y=None):
+    def sample(state: TrainState, key: jax.Array, n: int, y=None):
         def one(setting, state, key, y):
             return make(setting).sample(state, key, n, y)
 
-        return spread(jax.vmap(one, in_axes=(0, 0, 0, None)), 0, 0, None)(state, keys, y)
+        return spread(jax.vmap(one, in_axes=(0, 0, 0, None)), 0, 0, None)(state, key, y)
 
     return GAN(init, stepping("d_step"), stepping("g_step"), stepping("train_step"), sample)
 

@@ -8,7 +8,8 @@ from jax import lax
 
 from jaxgan import penalties
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import players
+from jaxgan.latents import Latent
+from jaxgan.recipes._gan import Weight, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["path_lengths", "stylegan2"]
@@ -18,19 +19,19 @@ def stylegan2(
     generator: Network,
     discriminator: Network,
     *,
-    latent: Any,
+    latent: Latent,
     path_weight: float = 2.0,
     path_every: int = 4,
     path_decay: float = 0.01,
     conditional: bool = False,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make a StyleGAN2: non-saturating loss, R1 for D and path lengths for G, both lazily.
 
-        D minimises  that of `recipes.gan` + gamma R1, in every 16th step
-        G minimises  that of `recipes.gan` + path_weight mean (|J_w^T noise| - a)^2, in every 4th
+        D minimizes  that of `recipes.gan` + gamma R1, in every 16th step
+        G minimizes  that of `recipes.gan` + path_weight mean (|J_w^T noise| - a)^2, in every 4th
 
     where J_w is the Jacobian of an image with respect to its style w, and a the running mean of
     |J_w^T noise|: a step in w is to change the image by the same amount everywhere (section 3.2).
@@ -43,14 +44,14 @@ def stylegan2(
             without labels) and a shift of w, and has the same `averages` in its state.
         discriminator: called with x, and y if conditional; the paper's is in the same module.
         latent: sampler of z.
-        path_weight: the paper's gamma_pl; 0 for no regularisation.
-        path_every: regularise G in every k-th of its steps, k times as much.
+        path_weight: the paper's gamma_pl; 0 for no regularization.
+        path_every: regularize G in every k-th of its steps, k times as much.
         path_decay: share of the new lengths in their running mean, which starts at the first ones.
         conditional: whether both networks see `batch.y`.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`; by default the penalty is `r1` with
-            weight 10 in every 16th step. The paper's optimisers are Adam(2e-3, b1=0, b2=0.99), G's
+            weight 10 in every 16th step. The paper's optimizers are Adam(2e-3, b1=0, b2=0.99), G's
             with the learning rate times c and b2 to the power of c for c = 4/5, D's for c = 16/17,
             since they take more steps because of the lazy terms.
 
@@ -60,10 +61,30 @@ def stylegan2(
 
     Raises:
         ValueError: `path_every` is below 1; or as in `recipes.gan`.
+
+    Example:
+        >>> def init(key, z, y=None, shift=None):
+        ...     averages = {"w": jnp.zeros(3), "path_length": jnp.zeros(())}
+        ...     return jnp.ones((3, 4)), {"averages": averages}
+        ...
+        >>> def apply(params, state, key, z, y=None, shift=0.0, *, train):  # the style is z
+        ...     return ((z + shift) @ params).reshape(-1, 2, 2, 1), state
+        ...
+        >>> generator = Network(init, apply)
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones(()), lambda w, x: jnp.mean(w * x**2, axis=(1, 2, 3))
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.stylegan2(generator, discriminator, latent=latents.normal(3), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2, 2, 1)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> "g_path_length" in metrics
+        True
     """
     if path_every < 1:
         raise ValueError(f"path lengths every {path_every} steps; expected at least 1")
-    settings = {"penalty": penalties.r1, "penalty_every": 16} | settings
+    settings = {"penalty": penalties.r1(), "penalty_every": 16} | settings
     g, d, sample = players(
         generator, discriminator, latent=latent, conditional=conditional, **settings
     )
@@ -113,6 +134,20 @@ def path_lengths(
 
     Returns:
         `[B]`, >= 0.
+
+    Example:
+        >>> def init(key, z, y=None, shift=None):
+        ...     averages = {"w": jnp.zeros(3), "path_length": jnp.zeros(())}
+        ...     return jnp.ones((3, 4)), {"averages": averages}
+        ...
+        >>> def apply(params, state, key, z, y=None, shift=0.0, *, train):  # the style is z
+        ...     return ((z + shift) @ params).reshape(-1, 2, 2, 1), state
+        ...
+        >>> generator = Network(init, apply)
+        >>> z = jnp.zeros((5, 3))
+        >>> variables = Variables(*generator.init(jax.random.key(0), z))
+        >>> recipes.path_lengths(generator, variables, jax.random.key(1), z).shape
+        (5,)
     """
     network_key, noise_key = jax.random.split(key)
 

@@ -7,17 +7,17 @@ import optax
 
 from jaxgan import augment, distortions, latents, losses, penalties
 from jaxgan.latents import Latent
-from jaxgan.recipes.gan import gan
+from jaxgan.recipes._gan import gan
 from jaxgan.schedules import Schedule, cosine, ema_decay
 from jaxgan.types import GAN, Network
 
-__all__ = ["SETTINGS", "Settings", "r3gan"]
+__all__ = ["R3GAN_SETTINGS", "R3GANSettings", "r3gan"]
 
 Range = tuple[float, float]
 """The first and the last value of something that goes from one to the other in the burn-in."""
 
 
-class Settings(NamedTuple):
+class R3GANSettings(NamedTuple):
     """What R3GAN is trained with: a column of table 9.
 
     Attributes:
@@ -47,17 +47,17 @@ class Settings(NamedTuple):
     group_size: int = 16
 
 
-SETTINGS = {
-    "stacked_mnist": Settings(
+R3GAN_SETTINGS = {
+    "stacked_mnist": R3GANSettings(
         32, (768,) * 4, 10e6, 2e6, 512, (1.0, 0.1), (0, 0.5e6), learning_rate=(2e-4, 2e-4)
     ),
-    "cifar10": Settings(
+    "cifar10": R3GANSettings(
         32, (768,) * 4, 250e6, 20e6, 512, (0.05, 0.005), (0, 5e6), augmentation=(0, 0.55)
     ),
-    "ffhq_64": Settings(
+    "ffhq_64": R3GANSettings(
         64, (*(768,) * 4, 384), 100e6, 20e6, 256, (2.0, 0.2), (0, 0.5e6), augmentation=(0, 0.3)
     ),
-    "ffhq_256": Settings(
+    "ffhq_256": R3GANSettings(
         256,
         (*(768,) * 4, 384, 192, 96),
         200e6,
@@ -67,7 +67,7 @@ SETTINGS = {
         (0, 0.5e6),
         augmentation=(0, 0.3),
     ),
-    "imagenet_32": Settings(
+    "imagenet_32": R3GANSettings(
         32,
         (1536,) * 4,
         1000e6,
@@ -78,7 +78,7 @@ SETTINGS = {
         augmentation=(0, 0.5),
         group_size=32,
     ),
-    "imagenet_64": Settings(
+    "imagenet_64": R3GANSettings(
         64,
         (1536,) * 5,
         1000e6,
@@ -96,16 +96,16 @@ SETTINGS = {
 def r3gan(
     generator: Network,
     discriminator: Network,
-    settings: Settings,
+    settings: R3GANSettings,
     *,
     latent: Latent | None = None,
     conditional: bool = False,
 ) -> GAN:
-    """Make R3GAN: the paired relativistic loss, with both zero-centred penalties in every step.
+    """Make R3GAN: the paired relativistic loss, with both zero-centerd penalties in every step.
 
-        D minimises  mean softplus(D(G(z)) - D(x))
+        D minimizes  mean softplus(D(G(z)) - D(x))
                      + gamma / 2 mean (||grad D(x)||^2 + ||grad D(G(z))||^2)
-        G minimises  mean softplus(D(x) - D(G(z)))
+        G minimizes  mean softplus(D(x) - D(G(z)))
 
     Both learn by Adam with beta1 = 0, one step of D and one of G in turn. The learning rate, gamma,
     beta2, the half-life of the running average and the probability of augmentation each go along
@@ -116,8 +116,8 @@ def r3gan(
     Args:
         generator: called with z `[B, latent]`, and with y if conditional; gives `[B, H, W, C]`.
         discriminator: called with x `[B, H, W, C]`, and with y if conditional; gives logits `[B]`.
-        settings: one of `SETTINGS`, or what `_replace` makes of it; of the architecture, which is
-            the networks' matter, and of the number of images nothing is used.
+        settings: one of `R3GAN_SETTINGS`, or a variant made by its `_replace`. The fields of the
+            architecture and the number of images are not used here.
         latent: sampler of z; standard normal with 64 components if None.
         conditional: whether both networks see `batch.y`.
 
@@ -126,6 +126,21 @@ def r3gan(
 
     Raises:
         ValueError: as `recipes.gan`, and if the burn-in is negative or the batch size below 1.
+
+    Example:
+        >>> generator = nets.stateless(
+        ...     lambda key, z: jnp.ones((64, 1)), lambda w, z: (z @ w).reshape(-1, 1, 1, 1)
+        ... )
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x: jnp.ones(()), lambda w, x: jnp.mean(w * x, axis=(1, 2, 3))
+        ... )
+        >>> settings = recipes.R3GAN_SETTINGS["stacked_mnist"]._replace(batch_size=4, burn_in=1000)
+        >>> gan = recipes.r3gan(generator, discriminator, settings)
+        >>> batch = Batch(jnp.ones((4, 1, 1, 1)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> int(state.g.step)
+        1
     """
 
     def along(values: Range) -> Schedule:
@@ -145,7 +160,7 @@ def r3gan(
         g_optimizer=adam(),
         d_optimizer=adam(),
         loss=losses.relativistic_paired(),
-        penalty=penalties.r1_r2,
+        penalty=penalties.r1_r2(),
         penalty_weight=along(settings.gamma),
         augment=augmented if any(settings.augmentation) else None,
         conditional=conditional,

@@ -8,7 +8,7 @@ resolution is one branch of the same compiled program.
 from collections.abc import Callable, Collection
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,13 @@ from jax import lax
 
 from jaxgan import losses, penalties
 from jaxgan.core import two_player
-from jaxgan.recipes.gan import players
+from jaxgan.recipes._gan import Weight, players
 from jaxgan.resample import box_downsample, nearest_upsample
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
 
 __all__ = ["Grown", "Growth", "grown", "progressive", "restarting"]
+
+_GRADIENT_PENALTY = penalties.gradient_penalty()
 
 
 class Growth(NamedTuple):
@@ -65,10 +67,10 @@ def progressive(
     g_optimizer: optax.GradientTransformation,
     d_optimizer: optax.GradientTransformation,
     loss: losses.AdversarialLoss | None = None,
-    penalty: penalties.Penalty | None = penalties.gradient_penalty,
+    penalty: penalties.Penalty | None = _GRADIENT_PENALTY,
     drift: float = 0.001,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
     **settings,
 ) -> GAN:
     """Make a GAN that grows.
@@ -78,7 +80,7 @@ def progressive(
 
         x <- (1 - alpha) up(down(x)) + alpha x
 
-    The optimisers start afresh whenever layers are added (`restarting`), as in the authors' code.
+    The optimizers start afresh whenever layers are added (`restarting`), as in the authors' code.
     Samples have the full size at any time.
 
     Args:
@@ -87,8 +89,8 @@ def progressive(
             last. `models.progressive` has such networks.
         discriminator: `resolution -> Network` called with x `[B, R, R, C]`, y and alpha.
         growth: the resolutions, and when each begins.
-        g_optimizer: optimiser of G; the paper's is Adam(1e-3, b1=0, b2=0.99) for both.
-        d_optimizer: optimiser of D.
+        g_optimizer: optimizer of G; the paper's is Adam(1e-3, b1=0, b2=0.99) for both.
+        d_optimizer: optimizer of D.
         loss: the pair of losses; `losses.wasserstein()` if None, as in the paper.
         penalty: of `penalties`, or None; the paper's is `gradient_penalty` with the weight 10.
         drift: weight of the paper's term that keeps D's logits of real images near 0, mean D(x)^2.
@@ -100,7 +102,32 @@ def progressive(
         The GAN.
 
     Raises:
-        ValueError: the growth is impossible; or as `recipes.gan`, when it is initialised.
+        ValueError: the growth is impossible; or as `recipes.gan`, when it is initialized.
+
+    Example:
+        >>> def generator(resolution):  # one gray level for each picture
+        ...     return nets.stateless(
+        ...         lambda key, z, y=None, alpha=1.0: jnp.ones(2),
+        ...         lambda w, z, y, alpha: jnp.ones((1, resolution, resolution, 1))
+        ...         * (z @ w).reshape(-1, 1, 1, 1),
+        ...     )
+        ...
+        >>> def discriminator(resolution):
+        ...     return nets.stateless(
+        ...         lambda key, x, y=None, alpha=1.0: jnp.ones(()),
+        ...         lambda w, x, y, alpha: w * jnp.mean(x, axis=(1, 2, 3)),
+        ...     )
+        ...
+        >>> growth = recipes.Growth(resolutions=(4, 8), fade_steps=100, stable_steps=100)
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.progressive(
+        ...     generator, discriminator, growth=growth, latent=latents.normal(2), **sgd
+        ... )
+        >>> batch = Batch(jnp.ones((2, 8, 8, 1)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> gan.sample(state, jax.random.key(1), 3).shape
+        (3, 8, 8, 1)
     """
     _check(growth)
     settings |= {
@@ -141,9 +168,10 @@ def progressive(
     stages = [stage(k) for k in range(len(growth.resolutions))]
 
     def at_any(name: str) -> Callable[..., tuple[TrainState, Metrics]]:
-        def step(state: TrainState, batch: Batch, *, axis_name=None):
+        def step(state: TrainState, batch: Batch, *, axis_name=None, norms=True):
             # Around whole steps: a gradient through the choice would keep what all branches need.
-            steps = [partial(getattr(gan, name), axis_name=axis_name) for gan in stages]
+            settings = {"axis_name": axis_name, "norms": norms}
+            steps = [partial(getattr(gan, name), **settings) for gan in stages]
             return lax.switch(growth.stage(state.g.step), steps, state, batch)
 
         return step
@@ -170,6 +198,24 @@ def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
     Returns:
         Called with z `[B, latent]`, and y; gives `[B, H, W, C]`, with equal squares for pixels
         while the resolution is smaller. Its state is `Grown`.
+
+    Example:
+        >>> def generator(side):  # a picture whose pixels are its side
+        ...     return nets.stateless(
+        ...         lambda key, z, y=None, alpha=1.0: (),
+        ...         lambda params, z, y, alpha: jnp.full((1, side, side, 1), side),
+        ...     )
+        ...
+        >>> growth = recipes.Growth(resolutions=(4, 8), fade_steps=0, stable_steps=10)
+        >>> network, z = recipes.grown(generator, growth), jnp.zeros((1, 2))
+        >>> params, state = network.init(jax.random.key(0), z)
+        >>> for step in (0, 10):
+        ...     state = state._replace(step=jnp.int32(step))
+        ...     x, _ = network.apply(params, state, jax.random.key(1), z, train=False)
+        ...     print(step, x.shape, int(x.max()))
+        ...
+        0 (1, 8, 8, 1) 4
+        10 (1, 8, 8, 1) 8
     """
 
     def init(key, *inputs):
@@ -192,7 +238,7 @@ def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
 def restarting(
     optimizer: optax.GradientTransformation, at_steps: Collection[int]
 ) -> optax.GradientTransformation:
-    """Let an optimiser forget everything at certain steps: its state is made anew before them.
+    """Let an optimizer forget everything at certain steps: its state is made anew before them.
 
     Args:
         optimizer: any; its schedules begin anew too.
@@ -200,6 +246,17 @@ def restarting(
 
     Raises:
         ValueError: when it is used without parameters.
+
+    Example:
+        >>> optimizer = recipes.restarting(optax.sgd(1.0, momentum=0.5), at_steps=[2])
+        >>> params = jnp.zeros(())
+        >>> state, found = optimizer.init(params), []
+        >>> for _ in range(4):
+        ...     update, state = optimizer.update(jnp.ones(()), state, params)
+        ...     found.append(float(update))
+        ...
+        >>> found  # the momentum begins anew at step 2
+        [-1.0, -1.5, -1.0, -1.5]
     """
 
     def init(params):

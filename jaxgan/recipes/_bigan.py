@@ -8,10 +8,11 @@ import optax
 from jax import lax
 
 from jaxgan import losses, monitor, penalties
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes.autoencoder import autoencoder
-from jaxgan.recipes.gan import Weight, paying
+from jaxgan.recipes._autoencoder import autoencoder
+from jaxgan.recipes._gan import Weight, paying
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["bigan"]
@@ -31,7 +32,7 @@ def bigan(
     penalty_weight: Weight = 10.0,
     penalty_every: int = 1,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
 ) -> GAN:
     """Make a BiGAN: D tells pairs (x, E(x)) from pairs (G(z), z); G and E make them alike.
 
@@ -50,7 +51,7 @@ def bigan(
         params, network_state = state.ema
         z, _ = encoder.apply(params["encoder"], network_state["encoder"], key, x, train=False)
 
-    D's metrics are those of `monitor.judgement` and the weighted penalty; G's are
+    D's metrics are those of `monitor.judgment` and the weighted penalty; G's are
     `monitor.diversity` and `latent_error`, the mean of |E(G(z)) - z| by the networks as they are
     used after training.
 
@@ -76,7 +77,24 @@ def bigan(
 
     Raises:
         ValueError: when it is initialised: samples are not like the data, or codes not like z.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
+        >>> encoder = generator  # of points; both map two numbers to two
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x, z: jnp.ones(2), lambda w, x, z: (x + z) @ w
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.bigan(generator, encoder, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> params, network_state = state.g.params["encoder"], state.g.state["encoder"]
+        >>> z, _ = encoder.apply(params, network_state, jax.random.key(1), batch.x, train=False)
+        >>> z.shape
+        (4, 2)
     """
+    refuse_factories(latent=latent, loss=loss, penalty=penalty)
     loss = losses.non_saturating() if loss is None else loss
     middle = 2 * (loss.threshold or 0.0)
     pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
@@ -106,7 +124,7 @@ def bigan(
         own = Variables(params, state)
         real, fake, _ = make_pairs(opponent, pairs_key, batch.x)
         r, f, state = judge(own, judge_key, real, fake)
-        value, metrics = jnp.mean(loss.discriminator(r, f)), monitor.judgement(loss, r, f)
+        value, metrics = jnp.mean(loss.discriminator(r, f)), monitor.judgment(loss, r, f)
         if pay is not None:
 
             def critic(joined):

@@ -1,15 +1,14 @@
-"""CoGAN (Liu and Tuzel 2016, arXiv:1606.07536): pairs of two domains, learnt without any pair."""
-
-from typing import Any
+"""CoGAN (Liu and Tuzel 2016, arXiv:1606.07536): pairs of two domains, learned without any pair."""
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
+from jaxgan._handed import refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes.gan import at_least_float32
+from jaxgan.recipes._gan import Weight, upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["cogan"]
@@ -24,28 +23,28 @@ def cogan(
     d_optimizer: optax.GradientTransformation,
     loss: losses.AdversarialLoss | None = None,
     d_steps: int = 1,
-    ema_decay: Any = None,
+    ema_decay: Weight | None = None,
 ) -> GAN:
     """Make a coupled GAN: two GANs, one for each domain, whose networks share layers.
 
         (a, b) = G(z)
-        D minimises  loss.discriminator(D_a(x), D_a(a)) + loss.discriminator(D_b(y), D_b(b))
-        G minimises  loss.generator(D_a(x), D_a(a)) + loss.generator(D_b(y), D_b(b))
+        D minimizes  loss.discriminator(D_a(x), D_a(a)) + loss.discriminator(D_b(y), D_b(b))
+        G minimizes  loss.generator(D_a(x), D_a(a)) + loss.generator(D_b(y), D_b(b))
 
     in the mean over a batch.
 
-    Nothing in the losses asks for a and b to belong together: that they do comes from the layers
-    that are shared (section 3), so it is the networks that make it a CoGAN.
+    Nothing in the losses makes a and b correspond: that comes from the shared layers (section 3),
+    so it is the networks that make this a CoGAN.
 
-    D's metrics are those of `monitor.judgement` over both domains together; G's is the mean of both
+    D's metrics are those of `monitor.judgment` over both domains together; G's is the mean of both
     domains' `monitor.diversity`.
 
     Args:
         generator: called with z `[B, latent]`; gives a pair `[B, ...]`, `[B, ...]`, like x and y.
         discriminator: called with a pair of such examples; gives logits `[B, ...]` of each.
         latent: sampler of z.
-        g_optimizer: optimiser of G.
-        d_optimizer: optimiser of D.
+        g_optimizer: optimizer of G.
+        d_optimizer: optimizer of D.
         loss: the pair of losses; `losses.non_saturating()` if None.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average, as in `jaxgan.two_player`; None for none.
@@ -55,41 +54,55 @@ def cogan(
         `sample(state, key, n)` gives the pair (a, b), `[n, ...]` each.
 
     Raises:
-        ValueError: when it is initialised: a batch has no y, or the pairs do not look like the
+        ValueError: when it is initialized: a batch has no y, or the pairs do not look like the
             data.
+
+    Example:
+        >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda w, z: (z + w, z - w))
+        >>> discriminator = nets.stateless(
+        ...     lambda key, x, y: jnp.ones(2), lambda w, x, y: (x @ w, y @ w)
+        ... )
+        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
+        >>> gan = recipes.cogan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> batch = Batch(jnp.ones((4, 2)), -jnp.ones((4, 2)))
+        >>> state = gan.init(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(gan.train_step)(state, batch)
+        >>> [samples.shape for samples in gan.sample(state, jax.random.key(1), 5)]
+        [(5, 2), (5, 2)]
     """
+    refuse_factories(latent=latent, loss=loss)
     loss = losses.non_saturating() if loss is None else loss
 
     def generate(variables: Variables, key: jax.Array, n: int, *, train: bool):
         latent_key, network_key = jax.random.split(key)
         z = latent(latent_key, n)
         fake, state = generator.apply(*variables, network_key, z, train=train)
-        return jax.tree.map(at_least_float32, fake), state
+        return jax.tree.map(upcast, fake), state
 
-    def judge(variables: Variables, key: jax.Array, pair):
+    def discriminate(variables: Variables, key: jax.Array, pair):
         logits, state = discriminator.apply(*variables, key, *pair, train=True)
-        return jax.tree.map(at_least_float32, logits), state
+        return jax.tree.map(upcast, logits), state
 
-    def judge_both(variables: Variables, key: jax.Array, real, fake):
+    def discriminate_both(variables: Variables, key: jax.Array, real, fake):
         real_key, fake_key = jax.random.split(key)
-        of_real, state = judge(variables, real_key, real)
-        of_fake, state = judge(variables._replace(state=state), fake_key, fake)
+        of_real, state = discriminate(variables, real_key, real)
+        of_fake, state = discriminate(variables._replace(state=state), fake_key, fake)
         return of_real, of_fake, state
 
     def d_loss(params, state, opponent, batch: Batch, key, step):
         del step
-        fake_key, judge_key = jax.random.split(key)
+        fake_key, d_key = jax.random.split(key)
         fake, _ = generate(opponent, fake_key, len(batch.x), train=True)
-        of_real, of_fake, state = judge_both(Variables(params, state), judge_key, batch, fake)
+        of_real, of_fake, state = discriminate_both(Variables(params, state), d_key, batch, fake)
         value = _sum_of_means(loss.discriminator, of_real, of_fake)
-        metrics = monitor.judgement(loss, jnp.concatenate(of_real), jnp.concatenate(of_fake))
+        metrics = monitor.judgment(loss, jnp.concatenate(of_real), jnp.concatenate(of_fake))
         return value, (state, metrics)
 
     def g_loss(params, state, opponent, batch: Batch, key, step):
         del step
-        fake_key, judge_key = jax.random.split(key)
+        fake_key, d_key = jax.random.split(key)
         fake, state = generate(Variables(params, state), fake_key, len(batch.x), train=True)
-        of_real, of_fake, _ = judge_both(opponent, judge_key, batch, fake)
+        of_real, of_fake, _ = discriminate_both(opponent, d_key, batch, fake)
         diversity = _sum_of_means(monitor.diversity, batch, fake) / 2
         return _sum_of_means(loss.generator, of_real, of_fake), (state, {"diversity": diversity})
 
@@ -97,7 +110,7 @@ def cogan(
         if batch.y is None:
             raise ValueError("cogan needs examples of both domains, and this batch has y = None")
         variables = Variables(*generator.init(key, latent(key, len(batch.x))))
-        # Not in training mode: synchronised batch norm would ask for an axis, and none is mapped.
+        # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         fake, _ = jax.eval_shape(lambda v: generate(v, key, len(batch.x), train=False), variables)
         made, wanted = [part.shape for part in fake], [part.shape for part in batch]
         if made != wanted:
