@@ -52,6 +52,12 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
 
     Raises:
         ValueError: if `padding` is another word.
+
+    Example:
+        >>> from jaxgan.convolution import conv
+        >>> images, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((4, 4, 3, 16))
+        >>> conv(images, kernel, stride=2).shape
+        (2, 4, 4, 16)
     """
     window = kernel.shape[:-2]
     strides = (stride,) * len(window)
@@ -91,6 +97,12 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
 
     Raises:
         ValueError: if `padding` is another word.
+
+    Example:
+        >>> from jaxgan.convolution import conv_transpose
+        >>> images, kernel = jnp.ones((2, 4, 4, 16)), jnp.ones((4, 4, 16, 3))
+        >>> conv_transpose(images, kernel, stride=2).shape
+        (2, 8, 8, 3)
     """
     window = kernel.shape[:-2]
     if isinstance(padding, str):
@@ -112,7 +124,13 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
 
 
 def space_to_depth(x: Array, block: int) -> Array:
-    """Moves blocks of space into channels: `[B, *n block, C]` to `[B, *n, block^d C]`."""
+    """Move blocks of space into channels: `[B, *n block, C]` to `[B, *n, block^d C]`.
+
+    Example:
+        >>> from jaxgan.convolution import space_to_depth
+        >>> space_to_depth(jnp.arange(4).reshape(1, 2, 2, 1), 2).tolist()
+        [[[[0, 1, 2, 3]]]]
+    """
     batch, *space, channels = x.shape
     axes = range(1, 2 * len(space), 2)
     split = [size for n in space for size in (n // block, block)]
@@ -122,7 +140,13 @@ def space_to_depth(x: Array, block: int) -> Array:
 
 
 def depth_to_space(x: Array, block: int) -> Array:
-    """Inverse of `space_to_depth`: `[B, *n, block^d C]` to `[B, *n block, C]`."""
+    """Undo `space_to_depth`: `[B, *n, block^d C]` to `[B, *n block, C]`.
+
+    Example:
+        >>> from jaxgan.convolution import depth_to_space
+        >>> depth_to_space(jnp.arange(4).reshape(1, 1, 1, 4), 2)[0, ..., 0].tolist()
+        [[0, 1], [2, 3]]
+    """
     batch, *space, channels = x.shape
     d = len(space)
     x = x.reshape(batch, *space, *(block,) * d, channels // block**d)

@@ -2,7 +2,7 @@
 
 import os
 
-# Both must be set before jax initialises its backend.
+# Both must be set before jax initializes its backend.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax

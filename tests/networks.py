@@ -180,7 +180,7 @@ def shapes_of(module, *inputs, train=True):
 
 
 def drawn(shapes, deviation=0.3):
-    """Variables of these shapes, drawn by NumPy: quicker than to compile the initialisers."""
+    """Variables of these shapes, drawn by NumPy: quicker than to compile the initializers."""
     random = np.random.default_rng(0)
     params = jax.tree.map(lambda leaf: random.normal(0, deviation, leaf.shape), shapes["params"])
     statistics = jax.tree.map(
@@ -199,10 +199,10 @@ def count(tree):
 
 
 @contextlib.contextmanager
-def compilation(*, optimised):
+def compilation(*, optimized):
     """Small tests compile for longer than they run, and XLA can do it in two thirds of the time."""
     before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", not optimised)
+    jax.config.update("jax_disable_most_optimizations", not optimized)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ STEPS, SIZE, SEEDS = 200, 64, 4
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -20,7 +20,7 @@ MANY = 400
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -81,7 +81,7 @@ def test_cutout_takes_a_rectangle_of_half_the_sides_anywhere():
         assert (np.abs(np.diff(np.pad(stretch, ((0, 0), (1, 1))), axis=1)).sum(axis=1) == 2).all()
         assert stretch.sum(axis=1).max() == side // 2
         assert stretch.sum(axis=1).min() >= side // 4  # at most half of it over the edge
-        # Its centre is uniform, so the pixels in the middle are taken in half of all pictures.
+        # Its center is uniform, so the pixels in the middle are taken in half of all pictures.
         assert abs(stretch[:, side // 2].mean() - 0.5) < 0.1
 
 
@@ -90,7 +90,7 @@ def test_color_is_brightness_then_saturation_then_contrast():
     y = np.asarray(jax.jit(distortions.color())(KEY, x))
 
     def parts(x):
-        """Of each picture the mean, what its greys differ from it, what its colours differ."""
+        """Of each picture the mean, what its grays differ from it, what its colors differ."""
         mean, grey = x.mean(axis=(1, 2, 3), keepdims=True), x.mean(axis=3, keepdims=True)
         return mean, grey - mean, x - grey
 
@@ -182,7 +182,7 @@ def test_colors_of_the_pipeline_are_the_papers_affine_maps():
     ):
         augmented = np.concatenate([before, np.ones((len(before), 1))], axis=1)
         solution, residual, *_ = np.linalg.lstsq(augmented, after, rcond=None)
-        assert residual.max() < 1e-6  # affine in the colour
+        assert residual.max() < 1e-6  # affine in the color
         matrix, offset = solution[:3], solution[3]
         greys = axis @ matrix @ axis
         np.testing.assert_allclose(axis @ matrix, greys * axis, atol=1e-4)  # greys stay grey
@@ -321,7 +321,7 @@ def test_adaptive_p_rises_where_d_learns_100_pictures_by_heart_and_stays_low_on_
     digits = digits.reshape(-1, 7, 4, 7, 4, 1).mean((2, 4))
     known, other = digits[::2], jnp.asarray(digits[1::2])
     steps, size = 400, 32
-    # A perfect generator draws other digits: what D can tell apart, it has learnt by heart.
+    # A perfect generator draws other digits: what D can tell apart, it has learned by heart.
     perfect = stateless(
         lambda key, u: jnp.zeros(()),
         lambda params, u: other[(len(other) * u[:, 0]).astype(jnp.int32)] + params,
@@ -366,8 +366,8 @@ def test_scheduled_p_is_a_function_of_the_discriminators_step():
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(ValueError, match=r"'colour'.*'color', 'translation', 'cutout'"):
-        augment.differentiable(("colour",))
+    with pytest.raises(ValueError, match=r"'color'.*'color', 'translation', 'cutout'"):
+        augment.differentiable(("color",))
     with pytest.raises(ValueError, match=r"geometry=1\.5"):
         distortions.pipeline(geometry=1.5)
     for wrong in ({"target": 1.0}, {"initial": -0.1}, {"images": 0}, {"batch_size": 0}):

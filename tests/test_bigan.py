@@ -20,7 +20,7 @@ X, Z = RNG.normal(size=(2, 64, 1)).astype(np.float32)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -21,7 +21,7 @@ SIDE = np.arange(8)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -269,7 +269,7 @@ def test_operands_may_differ_between_devices_or_not(ours, theirs, channels, spli
     on_devices = jax.shard_map(
         on_a_device, mesh=mesh, in_specs=specs, out_specs=list(specs), check_vma=check_vma
     )
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         assert_close(jax.jit(on_devices)(*operands), jax.jit(on_one_device)(*operands))
 
 

@@ -22,7 +22,7 @@ OPTIMIZERS: dict[str, Any] = {"g_optimizer": optax.sgd(0.1), "d_optimizer": opta
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -169,7 +169,7 @@ def softplus(v):
     return np.log1p(np.exp(v))
 
 
-# What the papers minimise, of r and f, the logits of real and of fake examples, and of the
+# What the papers minimize, of r and f, the logits of real and of fake examples, and of the
 # differences of there and back again, and of what should have been left alone.
 PAPERS = {
     "cyclegan": (

@@ -50,7 +50,7 @@ def test_scan_over_batches_is_the_python_loop_to_1e_5(batches):
     assert_close(scanned.d, looped.d, 1e-5)
     assert_close(scanned.ema, looped.ema, 1e-5)
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), scanned.g.params, start.g.params)
-    assert max(jax.tree.leaves(moved)) > 1e-3, "nothing was learnt, so nothing was compared"
+    assert max(jax.tree.leaves(moved)) > 1e-3, "nothing was learned, so nothing was compared"
 
 
 @pytest.mark.parametrize("transform", [jaxgan.pmap, jaxgan.shard_map])

@@ -1,4 +1,4 @@
-"""Parameters and optimiser state exist once: a step writes the new ones over the old."""
+"""Parameters and optimizer state exist once: a step writes the new ones over the old."""
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ BATCH = Batch(np.zeros((8, 2), np.float32))
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_compilation():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -19,7 +19,7 @@ KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled qu
 STEPS, SIZE, SEEDS, HELD_OUT = 400, 64, 3, 1000
 CODES = Codes((4,), 1)
 NOISE = latents.normal(3)
-CENTRES = np.float32([[-0.6, -0.6], [-0.6, 0.6], [0.6, -0.6], [0.6, 0.6]])
+CENTERS = np.float32([[-0.6, -0.6], [-0.6, 0.6], [0.6, -0.6], [0.6, 0.6]])
 
 
 # Q has layers of its own here: on points it need not share those of D.
@@ -28,7 +28,7 @@ G, D = mlp(2, width=32), headed(mlp(width=32), mlp(CODES.features, width=32))
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -51,7 +51,7 @@ def bars(*shape):
     rng = np.random.default_rng(len(shape))
     which, where = rng.integers(0, 4, shape), rng.uniform(-1, 1, shape)
     noise = 0.04 * rng.normal(size=(*shape, 2))
-    return np.float32(CENTRES[which] + where[..., None] * [0.35, 0] + noise), which, where
+    return np.float32(CENTERS[which] + where[..., None] * [0.35, 0] + noise), which, where
 
 
 def read_categories(variables, x):
@@ -81,7 +81,7 @@ def trained():
     code, value = np.asarray(z[:, 3:7]).argmax(axis=1), np.asarray(z[:, 7])
 
     def judge(fake, of_fake, of_real, information):
-        bar = np.linalg.norm(fake[:, None] - CENTRES, axis=-1).argmin(axis=-1)
+        bar = np.linalg.norm(fake[:, None] - CENTERS, axis=-1).argmin(axis=-1)
         along = [abs(stats.pearsonr(fake[code == k, 0], value[code == k])[0]) for k in range(4)]
         return {
             "fake_purity": purity(code, bar),

@@ -23,7 +23,7 @@ SGD = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -162,7 +162,7 @@ SEEDS = 4
 
 @functools.cache
 def semi_supervised(labelled=24, steps=400, size=48):
-    """Of each seed, with unlabelled pictures and without: errors in the hole, and accuracies."""
+    """Of each seed, with unlabeled pictures and without: errors in the hole, and accuracies."""
     known, labels = stripes(np.random.default_rng(0), SEEDS, labelled)
     rng = np.random.default_rng(1)
     pick = rng.integers(0, labelled, (SEEDS, steps, size))
@@ -195,7 +195,7 @@ def semi_supervised(labelled=24, steps=400, size=48):
 
 
 @pytest.mark.slow  # trains eight GANs
-def test_unlabelled_pictures_help_to_classify():
+def test_unlabeled_pictures_help_to_classify():
     found = semi_supervised()
     assert (found["known"] == 1).all()
     # 0.86, 0.73, 0.68, 0.86 with them and 0.72, 0.69, 0.67, 0.79 without: a few points more.

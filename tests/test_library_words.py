@@ -15,7 +15,6 @@ FILES = sorted(
     for path in PACKAGE.rglob("*.py")
     if not path.is_relative_to(RUNS)
 )
-ADVICE = pytest.mark.xfail(reason="the monitor's advice still names flags", strict=True)
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
 # A message may say what to install; the options of these commands are not ours.
 OTHER_COMMANDS = re.compile(r"\b(pip|apt-get) install( --[a-z-]+)*")
@@ -37,8 +36,6 @@ def test_flags_are_found_wherever_they_stand():
     assert flags(source) == ["line 1: See --docs.", "line 2: (--split)"]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=ADVICE if name == "monitor.py" else ()) for name in FILES]
-)
+@pytest.mark.parametrize("name", FILES)
 def test_no_string_of_the_library_names_a_flag(name):
     assert flags((PACKAGE / name).read_text()) == []

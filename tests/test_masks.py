@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 8, 12
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -16,7 +16,7 @@ SIZE = 16
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_compilation():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -19,7 +19,7 @@ X = RNG.normal(size=(6, 3, 2)).astype(np.float32)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -54,7 +54,7 @@ def test_samples_that_vary_less_than_the_data_have_less_diversity(share):
     assert monitor.diversity(X, share * X + 5) == pytest.approx(share, abs=1e-5)
 
 
-def test_the_diversity_of_constant_data_is_a_number_and_nothing_is_learnt_from_it():
+def test_the_diversity_of_constant_data_is_a_number_and_nothing_is_learned_from_it():
     assert np.isfinite(monitor.diversity(jnp.ones((4, 2)), X[:4, 0]))
     assert (jax.grad(lambda fake: monitor.diversity(X, fake))(X) == 0).all()
 
@@ -331,7 +331,7 @@ def heard():
         return jaxgan.scan(gan._replace(train_step=train_step))
 
     gan = population(make, settings)
-    with compilation(optimised=True):
+    with compilation(optimized=True):
         state = gan.init(jax.random.split(KEY, len(g_lr)), Batch(x[0]))
         _, metrics = jaxgan.jit(gan).train_step(state, Batch(x))
     lines = {

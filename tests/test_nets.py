@@ -19,7 +19,7 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -282,14 +282,14 @@ def largest_singular_value(kernel):
 def test_spectral_norm_makes_the_largest_singular_value_of_every_kernel_1():
     network = nets.spectral_norm(echo(kernels), iterations=8)
     params, state = network.init(KEY, X)
-    normalised, state = jax.jit(network.apply, static_argnames="train")(
+    normalized, state = jax.jit(network.apply, static_argnames="train")(
         params, state, KEY, X, train=True
     )
     for name in ("dense", "conv"):
         sigma = largest_singular_value(params[name])
-        np.testing.assert_allclose(largest_singular_value(normalised[name]), 1, rtol=1e-4)
-        np.testing.assert_allclose(normalised[name] * sigma, params[name], rtol=1e-3)
-    np.testing.assert_array_equal(normalised["bias"], params["bias"])
+        np.testing.assert_allclose(largest_singular_value(normalized[name]), 1, rtol=1e-4)
+        np.testing.assert_allclose(normalized[name] * sigma, params[name], rtol=1e-3)
+    np.testing.assert_array_equal(normalized["bias"], params["bias"])
 
 
 def test_spectral_norm_follows_the_kernel_by_one_iteration_per_call_in_training():
@@ -299,9 +299,9 @@ def test_spectral_norm_follows_the_kernel_by_one_iteration_per_call_in_training(
     before = largest_singular_value(apply(params, state, KEY, X, train=False)[0]["conv"])
     for _ in range(8):
         _, state = apply(params, state, KEY, X, train=True)
-    normalised, same = apply(params, state, KEY, X, train=False)
+    normalized, same = apply(params, state, KEY, X, train=False)
     assert_equal(same, state)
-    after = largest_singular_value(normalised["conv"])
+    after = largest_singular_value(normalized["conv"])
     assert abs(after - 1) < 1e-3 < abs(before - 1)
     (_, vectors) = state
     right = np.linalg.svd(np.asarray(params["conv"]).reshape(-1, 6))[2][0]
@@ -314,11 +314,11 @@ def test_spectral_norm_takes_vectors_that_a_running_average_has_shortened():
     params, state = network.init(KEY, X)
     _, (inner, vectors) = network.apply(params, state, KEY, X, train=True)
     shortened = (inner, jax.tree.map(lambda u: 0.1 * u, vectors))
-    normalised, _ = jax.jit(network.apply, static_argnames="train")(
+    normalized, _ = jax.jit(network.apply, static_argnames="train")(
         params, shortened, KEY, X, train=False
     )
     for name in ("dense", "conv"):
-        np.testing.assert_allclose(largest_singular_value(normalised[name]), 1, rtol=1e-3)
+        np.testing.assert_allclose(largest_singular_value(normalized[name]), 1, rtol=1e-3)
 
 
 def test_the_gradient_goes_through_the_singular_value():
@@ -348,9 +348,9 @@ def test_spectral_norm_keeps_the_state_of_the_network_inside():
 def test_min_ndim_says_what_a_kernel_is():
     network = nets.spectral_norm(echo(kernels), min_ndim=3)
     params, state = network.init(KEY, X)
-    normalised, _ = network.apply(params, state, KEY, X, train=True)
-    np.testing.assert_array_equal(normalised["dense"], params["dense"])
-    assert (normalised["conv"] != params["conv"]).any()
+    normalized, _ = network.apply(params, state, KEY, X, train=True)
+    np.testing.assert_array_equal(normalized["dense"], params["dense"])
+    assert (normalized["conv"] != params["conv"]).any()
 
 
 def test_spectral_norm_without_iterations_is_refused():

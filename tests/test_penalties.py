@@ -21,7 +21,7 @@ LENGTH = np.sqrt((A.astype(float) ** 2).sum())
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -96,7 +96,7 @@ def points_and_value(penalty, real=REAL, fake=FAKE, key=KEY):
 
 
 @pytest.mark.parametrize("penalty", [GRADIENT_PENALTY, DRAGAN])
-def test_one_centred_penalties_are_taken_where_they_evaluate_the_critic(penalty):
+def test_one_centerd_penalties_are_taken_where_they_evaluate_the_critic(penalty):
     points, value = points_and_value(penalty)
     expected = (np.sqrt(squared_slope_of_quadratic(points)) - 1) ** 2
     np.testing.assert_allclose(value, expected, rtol=1e-4)

@@ -33,7 +33,7 @@ LOST = 3  # the member whose learning rate is no number
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -201,7 +201,7 @@ def test_batches_can_be_split_over_devices_at_the_same_time():
     expected = jaxgan.jit(gan, donate=False).train_step(start, batch)
     split = jaxgan.shard_map(gan, donate=False).train_step(start, batch)
     for _, metrics in split, expected:
-        del metrics["g_diversity"]  # on each device an example has another neighbour
+        del metrics["g_diversity"]  # on each device an example has another neighbor
     assert distance(split, expected) < 1e-6
 
 

@@ -27,7 +27,7 @@ each_player = pytest.mark.parametrize("player", ["d", "g"])
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -79,8 +79,8 @@ def test_a_convolutional_step_does_so_too(player):
 
 
 @each_player
-def test_synchronised_batch_norm_sends_two_numbers_for_each_channel_and_pass(player):
-    """G has 8 and 4 channels that are normalised, D has 8, in every pass.
+def test_synchronized_batch_norm_sends_two_numbers_for_each_channel_and_pass(player):
+    """G has 8 and 4 channels that are normalized, D has 8, in every pass.
 
     D's step passes forwards through G (fake examples) and through D twice (real and fake), and
     backwards through D twice: 12 + 2 * 8 + 2 * 8 channels. G's passes through G and D, forwards and

@@ -27,7 +27,7 @@ X = RNG.normal(size=(STEPS, 8, 4, 4, 1)).astype(np.float32)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

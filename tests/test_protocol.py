@@ -29,7 +29,7 @@ STEPS = 3
 SIZE = 8
 X = RNG.normal(size=(STEPS, SIZE, 2, 2, 1)).astype(np.float32)  # small images [B, H, W, C]
 LABELS = RNG.integers(0, 3, (STEPS, SIZE)).astype(np.int32)
-UNLABELLED, LABELLED = Batch(X), Batch(X, LABELS)
+UNLABELED, LABELLED = Batch(X), Batch(X, LABELS)
 FEW_LABELS = Batch(X, np.where(np.arange(SIZE) % 2, LABELS, -1).astype(np.int32))
 PAIRS = Batch(X, RNG.normal(size=X.shape).astype(np.float32))
 HALVED = Batch(X, X[:, :, :1, :1])
@@ -61,7 +61,7 @@ def of_pairs(network):
 # Of each GAN: how to make it, [STEPS, ...] batches for it, and where they are not the batches' y,
 # what its samples are drawn for.
 TABLE = {
-    "gan": (partial(gan, loss=losses.minimax()), UNLABELLED),
+    "gan": (partial(gan, loss=losses.minimax()), UNLABELED),
     "smoothed": (
         partial(
             gan,
@@ -69,7 +69,7 @@ TABLE = {
             g_optimizer=optax.adam(1e-3),
             d_optimizer=optax.adam(1e-3),
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "conditional": (
         partial(gan, conditional=True, ema_decay=0.9, penalty=penalties.r2()),
@@ -91,7 +91,7 @@ TABLE = {
             loss=losses.hinge(),
             d_steps=2,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "wgan": (
         partial(
@@ -100,13 +100,13 @@ TABLE = {
             d_optimizer=optax.chain(optax.rmsprop(5e-5), penalties.clip_weights(0.01)),
             d_steps=4,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "wgan_gp": (
         partial(
             gan, loss=losses.wasserstein(), penalty=penalties.gradient_penalty(), one_batch=True
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "r3gan": (
         partial(
@@ -120,7 +120,7 @@ TABLE = {
     ),
     "bgan": (
         partial(gan, loss=losses.boundary_seeking(), ema_decay=lambda step: 0.5 + 0.1 * step),
-        UNLABELLED,
+        UNLABELED,
     ),
     "diffaugment": (
         partial(
@@ -129,7 +129,7 @@ TABLE = {
             penalty=penalties.consistency(augment.differentiable(("translation",))),
             one_batch=True,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "ada_lecam": (
         partial(
@@ -141,7 +141,7 @@ TABLE = {
             regularizer_weight=0.3,
             d_optimizer=optax.chain(regularizers.orthogonal(), optax.sgd(0.1)),
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "progressive": (
         partial(
@@ -154,7 +154,7 @@ TABLE = {
             ema_decay=0.9,
             d_steps=2,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "stylegan2": (
         partial(
@@ -168,7 +168,7 @@ TABLE = {
             path_every=2,
             ema_decay=0.9,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "relativistic_average": (
         partial(
@@ -178,7 +178,7 @@ TABLE = {
             penalty_every=2,
             ema_decay=0.99,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "acgan": (
         partial(
@@ -200,7 +200,7 @@ TABLE = {
             **players,
             ema_decay=0.9,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "sgan": (
         partial(
@@ -233,7 +233,7 @@ TABLE = {
             penalty=penalties.gradient_penalty(),
             ema_decay=0.9,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "ali": (
         partial(
@@ -245,7 +245,7 @@ TABLE = {
             stochastic=True,
             d_steps=2,
         ),
-        UNLABELLED,
+        UNLABELED,
     ),
     "aae": (
         partial(
@@ -303,7 +303,7 @@ TABLE = {
             **optimizers,
             ema_decay=0.9,
         ),
-        UNLABELLED,
+        UNLABELED,
         HOLES,
     ),
     "ccgan": (
@@ -348,7 +348,7 @@ each_gan = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

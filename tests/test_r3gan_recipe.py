@@ -47,7 +47,7 @@ def test_five_steps_are_those_of_the_algorithm_written_out():
         TINY,
         latent=lambda key, n: Z,  # so that nothing is random
     )
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         state, metrics = jax.jit(
             lambda key: jax.lax.scan(
                 lambda state, _: gan.train_step(state, Batch(X)),
@@ -126,7 +126,7 @@ def modes_of_grid(loss, penalty):
     A mode is found if at least a quarter of its share of the samples lies nearer to it than a
     quarter of the way to the next. Settings are one for all losses.
     """
-    points, centres = 5 * data.load("grid").x, 5 * grid_modes()  # the units of the papers
+    points, centers = 5 * data.load("grid").x, 5 * grid_modes()  # the units of the papers
     adam = optax.adam(5e-3, b1=0.0, b2=0.99)
     gan = recipes.gan(
         nets.from_linen(mlp.Generator((2,), (64, 64), output="linear")),
@@ -152,7 +152,7 @@ def modes_of_grid(loss, penalty):
         return gan.sample(state, key, 5000)
 
     def found(samples):
-        distances = np.linalg.norm(samples[:, None] - centres, axis=-1)
+        distances = np.linalg.norm(samples[:, None] - centers, axis=-1)
         near = distances.argmin(axis=1)[distances.min(axis=1) < 0.5]
         return np.sum(np.bincount(near, minlength=25) >= 5000 / 25 / 4)
 

@@ -24,7 +24,7 @@ def test_the_loop_of_the_readme_runs_as_it_stands(tmp_path, capsys):
 def test_the_example_trains_one_seed_and_then_eight(capsys):
     modes = own_loop.main(steps=500)
     assert modes.shape == (8,)
-    # Untrained generators find none: their samples lie around the centre of the ring.
+    # Untrained generators find none: their samples lie around the center of the ring.
     assert modes.sum() >= 8, capsys.readouterr().out
 
 

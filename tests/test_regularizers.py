@@ -15,7 +15,7 @@ X, OTHER = RNG.normal(size=(2, 6, 2, 2, 1)).astype(np.float32)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -14,7 +14,7 @@ KERNELS = [(1, 3, 3, 1), (1, 2, 1), (1, 1), (1, 3, 5, 2), (1, 4, 6, 4, 1), (1,)]
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -20,7 +20,7 @@ ADAM = optax.adam(3e-3, b1=0.5)
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -109,7 +109,7 @@ def test_examples_without_labels_teach_the_classifier():
     np.testing.assert_array_equal(on_labelled, 1)
 
 
-def test_d_minimises_what_a_softmax_with_one_more_class_would():
+def test_d_minimizes_what_a_softmax_with_one_more_class_would():
     # Class logits 1 and 2 for all examples, against 0 for "fake"; one example of four is labelled.
     constant = nets.stateless(
         lambda key, x: jnp.float32([1, 2]), lambda params, x: jnp.tile(params, (len(x), 1))

@@ -99,7 +99,7 @@ def test_3d_gan_makes_solids_in_one_piece():
         return full.mean(), whole
 
     batches = batches_of(x, labels[rows], steps=200, size=16)
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         volume, whole = measure(train(KEY, batches, 2e-3))
         _, untaught = measure(train(KEY, batches, 0.0))
     wanted, _ = measure(x)

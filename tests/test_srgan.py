@@ -22,7 +22,7 @@ Y = np.asarray(box_downsample(X))
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -23,7 +23,7 @@ WIDTH = 3  # of w
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -151,7 +151,7 @@ def test_by_default_r1_is_due_in_every_sixteenth_step():
     np.testing.assert_array_equal(np.flatnonzero(metrics["d_penalty"]), [0, 16])
 
 
-def test_the_regulariser_pulls_path_lengths_together():
+def test_the_regularizer_pulls_path_lengths_together():
     z = latents.normal(2)(KEY, 256)
     batch = Batch(X[0])
 

@@ -1,6 +1,6 @@
 """A step means the same wherever it runs: under jit, vmap, scan, pmap and shard_map.
 
-The optimiser is SGD throughout: Adam divides by the length of the gradient, and so hides a gradient
+The optimizer is SGD throughout: Adam divides by the length of the gradient, and so hides a gradient
 that is too long by the number of devices.
 """
 
@@ -37,7 +37,7 @@ def batch(step=0):
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
@@ -69,8 +69,8 @@ def make(generator=None, discriminator=None, **settings):
     )
 
 
-def batch_normed(*, synchronised=True, **settings):
-    axis_name = AXIS if synchronised else None
+def batch_normed(*, synchronized=True, **settings):
+    axis_name = AXIS if synchronized else None
     return make(
         nets.from_linen(BatchNormed(2, axis_name)),
         nets.from_linen(BatchNormed(1, axis_name)),
@@ -99,8 +99,8 @@ def run(gan, state):
 @cache
 def expected(name):
     """State and metrics after some steps on a single device, and the state before."""
-    # One device sees the whole batch, and there is no axis for batch norm to be synchronised over.
-    settings = {"synchronised": False} if name.startswith("batch_norm") else {}
+    # One device sees the whole batch, and there is no axis for batch norm to be synchronized over.
+    settings = {"synchronized": False} if name.startswith("batch_norm") else {}
     gan = jaxgan.jit(GANS[name](**settings), donate=False)
     start = gan.init(KEY, batch())
     return start, run(gan, start)
@@ -174,9 +174,9 @@ def test_several_devices_do_what_one_does(name, ways):
     )  # steps this long do not hide a factor
 
 
-def test_batch_norm_sees_its_part_only_unless_it_is_synchronised():
+def test_batch_norm_sees_its_part_only_unless_it_is_synchronized():
     start, after = expected("batch_norm")
-    separate = jaxgan.shard_map(batch_normed(synchronised=False), donate=False)
+    separate = jaxgan.shard_map(batch_normed(synchronized=False), donate=False)
     assert distance(run(separate, start)[0].d.params, after[0].d.params) > 1e-4
 
 
@@ -288,7 +288,7 @@ def compiled_noisy():
 
 @cache
 def looped(seed=0):
-    with compilation(optimised=True):
+    with compilation(optimized=True):
         start = compiled_noisy().init(jax.random.key(seed), batch())
         state, history = run(compiled_noisy(), start)
     return start, state, stacked(history)
@@ -297,7 +297,7 @@ def looped(seed=0):
 def test_scan_is_the_loop_to_the_last_bit():
     start, state, history = looped()
     gan = jaxgan.jit(jaxgan.scan(noisy()), donate=False)
-    with compilation(optimised=True):  # equal bits are promised of what users run
+    with compilation(optimized=True):  # equal bits are promised of what users run
         assert distance(gan.train_step(start, BATCHES), (state, history)) == 0
 
 

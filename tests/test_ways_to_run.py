@@ -29,7 +29,7 @@ every_gan = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -36,8 +36,8 @@ def bigan(
 ) -> GAN:
     """Make a BiGAN: D tells pairs (x, E(x)) from pairs (G(z), z); G and E make them alike.
 
-        D minimises        mean loss.discriminator(r, f),    r = D(x, E(x)),  f = D(G(z), z)
-        G and E minimise   mean loss.generator(r, f) + mean loss.generator(2t - f, 2t - r)
+        D minimizes        mean loss.discriminator(r, f),    r = D(x, E(x)),  f = D(G(z), z)
+        G and E minimize   mean loss.generator(r, f) + mean loss.generator(2t - f, 2t - r)
 
     where t is the loss's threshold, or 0. The first term is G's, as in any GAN; the second is the
     same from the other side: with logits reflected about the threshold and roles exchanged, E wants
@@ -61,8 +61,8 @@ def bigan(
             stochastic.
         discriminator: called with x `[B, ...]` and z `[B, latent]`; gives logits `[B]`.
         latent: sampler of z.
-        g_optimizer: optimiser of G and E. The papers take Adam(2e-4, b1=0.5) for all three.
-        d_optimizer: optimiser of D.
+        g_optimizer: optimizer of G and E. The papers take Adam(2e-4, b1=0.5) for all three.
+        d_optimizer: optimizer of D.
         loss: the pair of losses; `losses.non_saturating()` if None.
         stochastic: whether E gives means and logarithms of standard deviations, side by side, of
             normal codes, as in ALI (arXiv:1606.00704, section 2.1).
@@ -76,7 +76,7 @@ def bigan(
         The GAN; `sample(state, key, n)` gives G(z).
 
     Raises:
-        ValueError: when it is initialised: samples are not like the data, or codes not like z.
+        ValueError: when it is initialized: samples are not like the data, or codes not like z.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -146,7 +146,7 @@ def bigan(
         x, z = lax.stop_gradient(fake)
         code, _ = encode(own, again_key, x, train=False)
         metrics = {"latent_error": jnp.mean(jnp.abs(code[:, : z.shape[1]] - z))}
-        if len(x) > 1:  # a single example has no neighbour to differ from
+        if len(x) > 1:  # a single example has no neighbor to differ from
             metrics["diversity"] = monitor.diversity(batch.x, x)
         return value, (state, metrics)
 

@@ -49,14 +49,24 @@ class Config:
         }
 
     def replace(self, **values: Any) -> "Config":
-        """The same settings but for these, which are named as their flags are."""
-        if values.keys() & {"recipe", "model"}:
-            return make(**self.flat() | values)
+        """The same settings but for these, which are named as their flags are.
+
+        Raises:
+            ConfigError: one is not used by this run, cannot be so, or would make another GAN or
+                other networks of it, for which `make` is.
+        """
         changed: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            (place,) = (
-                place for place in _PLACES if any(f.name == name for f in self._fields(place))
-            )
+            found = [
+                (place, field)
+                for place in _PLACES
+                for field in self._fields(place)
+                if field.name == name and name != "model"
+            ]
+            if not found:
+                raise ConfigError(f"--{name}={value}: it cannot be replaced in a run that has none")
+            ((place, field),) = found
+            check(field, value)
             changed.setdefault(place, {})[name] = value
         groups = {
             place: dataclasses.replace(getattr(self, place), **own)

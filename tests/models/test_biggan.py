@@ -15,7 +15,7 @@ Y = jnp.array([0, 2])
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -154,7 +154,7 @@ def test_bfloat16_computes_from_float32_parameters():
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves((g, d)))
 
 
-def test_synchronised_statistics_need_their_axis():
+def test_synchronized_statistics_need_their_axis():
     generator = dcgan.Generator(width=4, axis_name="devices")
     z = jax.random.normal(KEY, (8, 8))
     variables = variables_of(dcgan.Generator(width=4), z)

@@ -89,7 +89,7 @@ def test_batch_norm_statistics_are_float32_under_bfloat16():
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
 
 
-def test_batch_norm_synchronises_over_devices():
+def test_batch_norm_synchronizes_over_devices():
     x = jax.random.normal(KEY, (8, 3)) * jnp.arange(1.0, 9)[:, None]
     whole = layers.BatchNorm(train=True)
     variables = whole.init(jax.random.key(1), x)

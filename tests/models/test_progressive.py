@@ -16,7 +16,7 @@ SIZES = [28, 32, 56, 64, 112, 128]
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

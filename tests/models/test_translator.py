@@ -14,7 +14,7 @@ BLOCK, LAST = ("Conv_3", "Conv_4"), "Conv_5"  # of a network with one block
 
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 

@@ -4,13 +4,13 @@ import pytest
 from networks import compilation
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def quick_compilation():
-    with compilation(optimised=False):
+    with compilation(optimized=False):
         yield
 
 
 @pytest.fixture
 def as_users_run_it():
-    with compilation(optimised=True):
+    with compilation(optimized=True):
         yield

@@ -94,8 +94,20 @@ def test_settings_are_replaced_by_the_names_of_their_flags():
     assert (other.run.seed, other.networks.width, other.own.code_weight) == (3, 16, 0.5)
     expected = {**config.flat(), "seed": 3, "width": 16, "code_weight": 0.5}
     assert other.flat() == expected
-    mlp = make(recipe="infogan", model="mlp", width=8, workdir=config.run.workdir)
-    assert config.replace(model="mlp") == mlp
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model": "mlp"}, "--model=mlp: it cannot be replaced"),
+        ({"recipe": "gan"}, "--recipe=gan: it cannot be replaced"),
+        ({"pool_size": 3}, "--pool_size=3: it cannot be replaced"),
+        ({"g_lr": -1.0}, "--g_lr=-1.0: expected at least 0"),
+    ],
+)
+def test_what_cannot_be_replaced_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        make(recipe="infogan").replace(**values)
 
 
 def test_sweeps_may_be_given_in_one_flag_or_in_several(tmp_path):

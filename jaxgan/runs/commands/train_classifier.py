@@ -42,7 +42,7 @@ _TESTED_AT_ONCE = 500
 
 
 class Recipe(NamedTuple):
-    """How a data set is learnt.
+    """How a data set is learned.
 
     Attributes:
         epochs: times that every training image is seen.

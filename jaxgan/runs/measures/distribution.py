@@ -276,8 +276,8 @@ class Comparison:
     def _modes(self, x, features, logits):
         del features
         if self.dataset.name in _POINTS:
-            centres, sd = _POINTS[self.dataset.name]
-            found = metrics.point_modes(x, centres(), sd)
+            centers, sd = _POINTS[self.dataset.name]
+            found = metrics.point_modes(x, centers(), sd)
             return {"modes": found.found, "good": found.good}
         if not self.network.classes:
             return {}

@@ -56,7 +56,7 @@ class Evaluation:
         if self._is_images:
             parts |= {
                 "interpolation": self._interpolation,
-                "memorisation": self._memorisation,
+                "memorization": self._memorization,
                 "classes": self._classes,
                 "projection": self._projection,
             }
@@ -129,7 +129,7 @@ class Evaluation:
             ]
         }
 
-    def _memorisation(self, directory: Path) -> dict[str, Any]:
+    def _memorization(self, directory: Path) -> dict[str, Any]:
         """Nearest training images, for samples and for real images that were not trained on."""
         count = min(_QUERIES, self._comparison.samples)
         fake, train = self._samples[:count], self._dataset.x

@@ -1,6 +1,6 @@
 """Charts as SVG inside the page: lines over steps, bars of classes, histograms and scatters.
 
-Colours come from the page's style, by the number of the series.
+Colors come from the page's style, by the number of the series.
 """
 
 import math
@@ -21,10 +21,10 @@ _CLASSES = 30
 
 
 class Kind(NamedTuple):
-    """Values of one kind, as of real images, with the number of their colour."""
+    """Values of one kind, as of real images, with the number of their color."""
 
     name: str
-    colour: int
+    color: int
     values: list
 
 
@@ -33,25 +33,25 @@ class Series(NamedTuple):
 
     Attributes:
         name: as the legend has it.
-        colour: its number.
+        color: its number.
         x: finite, rising.
         y: of the same length; a curve has a gap where it is not finite.
         spread: half the height of a band around it, of the same length; none where it is NaN.
     """
 
     name: str
-    colour: int
+    color: int
     x: list[float]
     y: list[float]
     spread: list[float]
 
 
 class Mark(NamedTuple):
-    """A vertical line over a curve with a number; `colour` is None for that of the text."""
+    """A vertical line over a curve with a number; `color` is None for that of the text."""
 
     x: float
     number: int
-    colour: int | None = None
+    color: int | None = None
 
 
 def lines(title: str, over: str, series: list[Series], marks: list[Mark], share: bool) -> Html:
@@ -98,10 +98,10 @@ def bars(title: str, names: list[str], kinds: list[Kind]) -> Html:
         drawn.append(text(98, middle, label, "end", element("title", {}, words)))
         for k, (kind, value) in enumerate(zip(kinds, values, strict=True)):
             size = {"y": top + 12 * k, "width": max(axis(value) - 104, 0.5), "height": 11}
-            drawn.append(element("rect", {"class": f"bar s{kind.colour}", "x": 104, **size}))
+            drawn.append(element("rect", {"class": f"bar s{kind.color}", "x": 104, **size}))
             percent = f"{100 * value:.1f}%"
             drawn.append(text(axis(value) + 4, top + 12 * k + 9.5, percent, "start"))
-    legend = key([(kind.name, kind.colour) for kind in kinds])
+    legend = key([(kind.name, kind.color) for kind in kinds])
     if len(rows) > _CLASSES:
         title += f", the {_CLASSES} of {len(rows)} that differ most"
     return figure(title, svg(title, drawn, height=len(shown) * pitch + 4), legend)
@@ -120,7 +120,7 @@ def histogram(title: str, kinds: list[Kind]) -> Html:
         path = f"M{x(low)} {y(0)}"
         for i, value in enumerate(share):
             path += f"V{y(value)}H{x(edges[i + 1])}"
-        drawn.append(element("path", {"class": f"step s{kind.colour}", "d": f"{path}V{y(0)}"}))
+        drawn.append(element("path", {"class": f"step s{kind.color}", "d": f"{path}V{y(0)}"}))
     return figure(title, svg(f"{title}: a histogram", drawn), key(_counted(kinds)))
 
 
@@ -137,13 +137,13 @@ def scatter(title: str, kinds: list[Kind]) -> Html:
     drawn = [element("rect", square)]
     for kind in kinds:
         path = "".join(f"M{x(a)} {y(b)}h0" for a, b in kind.values)
-        drawn.append(element("path", {"class": f"dots s{kind.colour}", "d": path}))
+        drawn.append(element("path", {"class": f"dots s{kind.color}", "d": path}))
     drawing = svg(f"{title}: a scatter", drawn, height=WIDTH)
     return figure(title, drawing, key(_counted(kinds)))
 
 
 def _counted(kinds: list[Kind]) -> list[tuple[str, int]]:
-    return [(f"{kind.name} ({len(kind.values):,})", kind.colour) for kind in kinds]
+    return [(f"{kind.name} ({len(kind.values):,})", kind.color) for kind in kinds]
 
 
 def _span(values: Any) -> tuple[float, float]:
@@ -195,16 +195,16 @@ def _curve(x: Axis, y: Axis, one: Series) -> list[Html]:
     for a, b in zip(one.x, one.y, strict=True):
         path += f"{pen}{x(a)} {y(b)}" if math.isfinite(b) else ""
         pen = "L" if math.isfinite(b) else "M"
-    drawn = [element("path", {"class": f"line s{one.colour}", "d": path})]
+    drawn = [element("path", {"class": f"line s{one.color}", "d": path})]
     if len(one.x) <= 30:
         dots = path.replace("L", "M").replace("M", "h0M").removeprefix("h0") + "h0"
-        drawn.append(element("path", {"class": f"few s{one.colour}", "d": dots}))
+        drawn.append(element("path", {"class": f"few s{one.color}", "d": dots}))
     rows = zip(one.x, one.y, one.spread, strict=True)
     if banded := [row for row in rows if all(map(math.isfinite, row))]:
         outline = [f"{x(a)} {y(b + s)}" for a, b, s in banded]
         outline += [f"{x(a)} {y(b - s)}" for a, b, s in reversed(banded)]
         drawn.insert(
-            0, element("path", {"class": f"band s{one.colour}", "d": f"M{'L'.join(outline)}Z"})
+            0, element("path", {"class": f"band s{one.color}", "d": f"M{'L'.join(outline)}Z"})
         )
     return drawn
 
@@ -212,10 +212,10 @@ def _curve(x: Axis, y: Axis, one: Series) -> list[Html]:
 def _mark(x: Axis, mark: Mark, before: list[Mark]) -> list[Html]:
     """The line, and the number where the numbers before it leave room."""
     place = x(mark.x)
-    colour = "" if mark.colour is None else f" s{mark.colour}"
-    line = {"class": f"mark{colour}", "d": f"M{place} {_TOP}V{HEIGHT - _BOTTOM}"}
+    color = "" if mark.color is None else f" s{mark.color}"
+    line = {"class": f"mark{color}", "d": f"M{place} {_TOP}V{HEIGHT - _BOTTOM}"}
     # Two runs' marks at one step: the dashes of one lie in the gaps of the other.
-    drawn = [element("path", line | {"stroke-dashoffset": 3 * (mark.colour or 0)})]
+    drawn = [element("path", line | {"stroke-dashoffset": 3 * (mark.color or 0)})]
     if all(abs(x(other.x) - place) > 12 for other in before):
         drawn.append(text(place, _TOP - 5, str(mark.number), "middle"))
     return drawn
@@ -228,7 +228,7 @@ def _legend(series: list[Series], over: str, x: Axis, y: Axis) -> list[Html]:
         known = [row for row in zip(one.x, one.y, strict=True) if math.isfinite(row[1])]
         places = [[x(a), y(b), f"{over} {number(a)}", number(b)] for a, b in known]
         last.append(element("output", {}, places[-1][3]))
-        points.append({"colour": one.colour, "points": places})
+        points.append({"color": one.color, "points": places})
     ends = {one["points"][-1][2] for one in points}
     where = element("p", {"class": "where"}, ends.pop() if len(ends) == 1 else "last values")
-    return [key([(one.name, one.colour) for one in series], last), where, data(points)]
+    return [key([(one.name, one.color) for one in series], last), where, data(points)]

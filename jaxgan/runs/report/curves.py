@@ -7,7 +7,7 @@ from typing import Any
 from jaxgan.runs.report.charts import Mark, Series, lines
 from jaxgan.runs.report.html import Html, element
 from jaxgan.runs.report.runs import Run, is_number
-from jaxgan.runs.report.svg import COLOURS
+from jaxgan.runs.report.svg import COLORS
 
 _FIRST = ("loss", "accuracy")
 _SHARES = re.compile(r"accuracy|precision|recall|saturated|coverage")
@@ -39,7 +39,7 @@ def curves(runs: list[Run], tables: list[list[dict]], over: str, marks: list[Mar
             for i, (name, k) in enumerate(pairs)
             if (
                 one := _series(
-                    tables[k], over, name, runs[k].name if len(runs) > 1 else name, i % COLOURS
+                    tables[k], over, name, runs[k].name if len(runs) > 1 else name, i % COLORS
                 )
             )
         ]
@@ -62,7 +62,7 @@ def _kind(name: str) -> str:
     return re.sub(r"^[dg]_|_(real|fake)$", "", name) or name
 
 
-def _series(table: list[dict], over: str, name: str, label: str, colour: int) -> Series | None:
+def _series(table: list[dict], over: str, name: str, label: str, color: int) -> Series | None:
     """A curve; None where there is no number at all."""
     known = [line for line in table if name in line and is_number(line.get(over))]
     known.sort(key=lambda line: line[over])
@@ -70,7 +70,7 @@ def _series(table: list[dict], over: str, name: str, label: str, colour: int) ->
     if all(map(math.isnan, values)):
         return None
     band = [_finite(line.get(f"{name}_std")) for line in known]
-    return Series(label, colour, [line[over] for line in known], values, band)
+    return Series(label, color, [line[over] for line in known], values, band)
 
 
 def _finite(value: Any) -> float:

@@ -13,7 +13,7 @@ from jaxgan.runs.report.charts import Kind, Mark
 from jaxgan.runs.report.curves import curves
 from jaxgan.runs.report.html import Html, element, join
 from jaxgan.runs.report.runs import Picture, Run, is_number
-from jaxgan.runs.report.svg import COLOURS, REAL, number
+from jaxgan.runs.report.svg import COLORS, REAL, number
 from jaxgan.runs.report.tables import metrics, named, settings
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -93,7 +93,7 @@ def _columns(runs: list[Run], draw: Callable[[Run, int], Any]) -> Html:
     cells = []
     for i, run in enumerate(runs):
         heading = element("h3", {}, named(run, i)) if len(runs) > 1 else None
-        content = draw(run, i % COLOURS) or _note("none yet")
+        content = draw(run, i % COLORS) or _note("none yet")
         if isinstance(content, list) and len(runs) == 1:
             content = element("div", {"class": "pair"}, content)
         cells.append(element("div", {}, heading, content))
@@ -117,9 +117,9 @@ def _samples(runs: list[Run]) -> Html:
     return _section("Samples during training", content)
 
 
-def _player(run: Run, colour: int) -> Html | None:
+def _player(run: Run, color: int) -> Html | None:
     """All pictures on top of one another, and the slider that shows one of them."""
-    del colour
+    del color
     if not run.frames:
         return None
     last = len(run.frames) - 1
@@ -168,8 +168,8 @@ def _words(runs: list[Run]) -> Html:
     if all(run.monitor is None for run in runs):
         return _missing("Monitor", "no words; they are written during", runs, _train())
 
-    def words(run: Run, colour: int) -> Html | None:
-        del colour
+    def words(run: Run, color: int) -> Html | None:
+        del color
         if run.monitor is None:
             return None
         if not run.monitor:
@@ -192,7 +192,7 @@ def _said(line: dict[str, Any]) -> list[Any]:
 
 def _marks(runs: list[Run]) -> list[Mark]:
     return [
-        Mark(line["step"], i, k % COLOURS if len(runs) > 1 else None)
+        Mark(line["step"], i, k % COLORS if len(runs) > 1 else None)
         for k, run in enumerate(runs)
         for i, line in enumerate(run.monitor or [], 1)
     ]
@@ -207,12 +207,12 @@ def _evaluations(runs: list[Run]) -> Html:
 
 
 def _classes(runs: list[Run]) -> Html:
-    def classes(run: Run, colour: int) -> Any:
+    def classes(run: Run, color: int) -> Any:
         picture, found = run.pictures.get("classes"), run.evaluation.get("classes")
         shown = picture and _image(run, picture, "samples of each class, a row for each")
         if not found:
             return shown
-        pairs = ("real", REAL, found["real"]), ("generated", colour, found["fake"])
+        pairs = ("real", REAL, found["real"]), ("generated", color, found["fake"])
         kinds = [
             Kind(kind, k, [share if is_number(share) else 0.0 for share in shares])
             for kind, k, shares in pairs
@@ -225,8 +225,8 @@ def _classes(runs: list[Run]) -> Html:
 
 
 def _interpolation(runs: list[Run]) -> Html:
-    def interpolation(run: Run, colour: int) -> Any:
-        del colour
+    def interpolation(run: Run, color: int) -> Any:
+        del color
         picture = run.pictures.get("interpolation")
         return picture and _image(run, picture, "samples on the way from one latent to another")
 
@@ -236,11 +236,11 @@ def _interpolation(runs: list[Run]) -> Html:
 
 
 def _nearest(runs: list[Run]) -> Html:
-    def nearest(run: Run, colour: int) -> Any:
+    def nearest(run: Run, color: int) -> Any:
         picture, found = run.pictures.get("nearest"), run.evaluation.get("distances") or {}
         shown = picture and _image(run, picture, "samples beside their nearest training images")
         held_out = str(found.get("held_out_name") or "held out")
-        kinds = _kinds(found, (held_out, REAL, "held_out"), ("generated", colour, "fake"))
+        kinds = _kinds(found, (held_out, REAL, "held_out"), ("generated", color, "fake"))
         if not kinds:
             return shown
         unit = f" ({found['unit']})" if found.get("unit") else ""
@@ -257,10 +257,10 @@ def _nearest(runs: list[Run]) -> Html:
 
 
 def _kinds(found: dict[str, Any], *kinds: tuple[str, int, str]) -> list[Kind]:
-    """Name, colour and key of each kind -> those that there are values of, the finite ones."""
+    """Name, color and key of each kind -> those that there are values of, the finite ones."""
     kept = [
-        Kind(kind, colour, [v for v in found.get(key) or [] if np.isfinite(v).all()])
-        for kind, colour, key in kinds
+        Kind(kind, color, [v for v in found.get(key) or [] if np.isfinite(v).all()])
+        for kind, color, key in kinds
     ]
     return [kind for kind in kept if kind.values]
 
@@ -269,14 +269,14 @@ def _truncation(runs: list[Run]) -> Html:
     drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
     if drawn is None:
         return _missing("Truncation", "none;", runs, _evaluate())
-    said = "Samples of latents times psi: towards their mean, recall is what is given up."
+    said = "The smaller psi, the more typical the samples: recall is what is given up."
     return _section("Truncation", [_note(said), drawn])
 
 
 def _projection(runs: list[Run]) -> Html:
-    def projection(run: Run, colour: int) -> Any:
+    def projection(run: Run, color: int) -> Any:
         found = run.evaluation.get("projection") or {}
-        kinds = _kinds(found, ("real", REAL, "real"), ("generated", colour, "fake"))
+        kinds = _kinds(found, ("real", REAL, "real"), ("generated", color, "fake"))
         return kinds and charts.scatter(str(found.get("method") or "projection"), kinds)
 
     if not any(run.evaluation.get("projection") for run in runs):

@@ -26,9 +26,9 @@ for (const chart of document.querySelectorAll(".chart")) {
   const last = [...values].map((value) => value.textContent);
   const lastWhere = where.textContent;
 
-  const dot = (point, colour) => {
+  const dot = (point, color) => {
     const circle = document.createElementNS(svg.namespaceURI, "circle");
-    const given = { cx: point[0], cy: point[1], r: 3.5, class: `s${colour}` };
+    const given = { cx: point[0], cy: point[1], r: 3.5, class: `s${color}` };
     for (const [name, value] of Object.entries(given)) circle.setAttribute(name, value);
     return circle;
   };
@@ -40,7 +40,7 @@ for (const chart of document.querySelectorAll(".chart")) {
     const nearest = series.map((one) => one.points.reduce(closer));
     nearest.forEach((point, i) => { values[i].textContent = point[3]; });
     where.textContent = nearest.reduce(closer)[2];
-    here.replaceChildren(...nearest.map((point, i) => dot(point, series[i].colour)));
+    here.replaceChildren(...nearest.map((point, i) => dot(point, series[i].color)));
   });
   svg.addEventListener("pointerleave", () => {
     last.forEach((text, i) => { values[i].textContent = text; });

@@ -12,11 +12,11 @@ WIDTH, HEIGHT = 360, 210
 NOTHING = "\N{EN DASH}"
 """What stands where there is no value."""
 
-COLOURS = 7
-"""Series of one chart; their colours come from the page's style."""
+COLORS = 7
+"""Series of one chart; their colors come from the page's style."""
 
-REAL = COLOURS
-"""The number of the colour of what is real."""
+REAL = COLORS
+"""The number of the color of what is real."""
 
 
 class Axis(NamedTuple):
@@ -95,7 +95,7 @@ def figure(title: str, *content: Any) -> Html:
 
 
 def key(names: list[tuple[str, int]], values: list[Html] | None = None) -> Html:
-    """The legend: a swatch and a name for each colour."""
+    """The legend: a swatch and a name for each color."""
     items = [
         element("li", {}, element("i", {"class": f"swatch s{k}"}), name, values and values[i])
         for i, (name, k) in enumerate(names)

@@ -6,14 +6,14 @@ from typing import Any
 from jaxgan.runs.config import make
 from jaxgan.runs.report.html import Html, element
 from jaxgan.runs.report.runs import Run, is_number
-from jaxgan.runs.report.svg import COLOURS, NOTHING, number
+from jaxgan.runs.report.svg import COLORS, NOTHING, number
 
 _BETTER = {"lower": "lower ↓", "higher": "higher ↑"}
 
 
 def named(run: Run, i: int) -> list[Html]:
-    """The name of a run beside its colour."""
-    swatch = element("i", {"class": f"swatch s{i % COLOURS}"})
+    """The name of a run beside its color."""
+    swatch = element("i", {"class": f"swatch s{i % COLORS}"})
     return [swatch, element("b", {}, run.name), Html(" ")]
 
 

@@ -78,12 +78,12 @@ def _curve(axes, lines: list[dict], name: str) -> None:
     """A metric, and of a population its mean within one standard deviation."""
     if not lines:
         return
-    colours = {"saturated": "tab:purple", "real": "tab:green", "fake": "tab:red"}
+    colors = {"saturated": "tab:purple", "real": "tab:green", "fake": "tab:red"}
     of_player = "tab:blue" if name.startswith("d_") else "tab:orange"
-    colour = colours.get(name.rpartition("_")[2], of_player)
+    color = colors.get(name.rpartition("_")[2], of_player)
     steps = [line["step"] for line in lines]
     mean = np.array([line[name] for line in lines])
-    axes.plot(steps, mean, color=colour, label=name)
+    axes.plot(steps, mean, color=color, label=name)
     if f"{name}_std" in lines[0]:
         spread = np.array([line[f"{name}_std"] for line in lines])
-        axes.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(steps, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)

@@ -11,14 +11,14 @@ _SIDE = 96
 _LOOK = np.array([1.6, 1.2, -1.0])
 _UP = np.array([0.0, -1.0, 0.0])
 _LIGHT = np.array([0.2, -1.0, 0.9])  # towards it
-_COLOUR = np.array([255, 176, 96])
+_COLOR = np.array([255, 176, 96])
 _AMBIENT = 0.25
 
 
 def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Draw solids, all from the same side; what is empty, or NaN, is black.
 
-    The surface is where the values, taken linearly between the centres of voxels, cross the middle
+    The surface is where the values, taken linearly between the centers of voxels, cross the middle
     of their range, so that grey or uncertain voxels move it a little.
 
     Args:
@@ -67,4 +67,4 @@ def _tile(solid: np.ndarray, rays: np.ndarray) -> np.ndarray:
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
     light = _AMBIENT + (1 - _AMBIENT) * np.maximum(normal @ _LIGHT / np.linalg.norm(_LIGHT), 0)
     seen = np.any(full, axis=-1)
-    return np.round((light * seen)[..., None] * _COLOUR).astype(np.uint8)
+    return np.round((light * seen)[..., None] * _COLOR).astype(np.uint8)

@@ -70,7 +70,7 @@ def picture(
 
 
 def _spectrogram(note: np.ndarray, rate: int, highest: float) -> np.ndarray:
-    """Decibels below the loudest moment and frequency, in colours: uint8 `[96, 96, 3]`."""
+    """Decibels below the loudest moment and frequency, in colors: uint8 `[96, 96, 3]`."""
     starts = np.linspace(0, len(note) - _WINDOW, _SIDE).round().astype(int)
     pieces = note[starts[:, None] + np.arange(_WINDOW)] * np.hanning(_WINDOW)
     # Padded, so that the spectrum has a value near the middle of each row of pixels.
@@ -78,5 +78,5 @@ def _spectrogram(note: np.ndarray, rate: int, highest: float) -> np.ndarray:
     frequencies = (np.arange(_SIDE) + 0.5) * min(highest, rate / 2) / _SIDE
     rows = (frequencies * 8 * _WINDOW / rate).round().astype(int)
     loudness = 10 * np.log10(np.maximum(power[:, rows], 1e-12) / max(power.max(), 1e-6))
-    colours = mpl.colormaps["magma"](np.clip(1 + loudness.T[::-1] / _DECIBELS, 0, 1))
-    return np.round(255 * colours[..., :3]).astype(np.uint8)
+    colors = mpl.colormaps["magma"](np.clip(1 + loudness.T[::-1] / _DECIBELS, 0, 1))
+    return np.round(255 * colors[..., :3]).astype(np.uint8)

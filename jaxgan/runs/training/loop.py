@@ -126,8 +126,8 @@ def run(config: Config) -> Result:
     """
     dataset = prepare(config)
     mode, devices = mode_and_devices(config.run)
-    synchronised = mode != "jit" and config.networks.sync_batch_norm
-    experiment = build(config, facts(dataset), axis_name=AXIS if synchronised else None)
+    synchronized = mode != "jit" and config.networks.sync_batch_norm
+    experiment = build(config, facts(dataset), axis_name=AXIS if synchronized else None)
     batches = feed_of(config, dataset, share_of(devices))
     compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
     with hosts.together():

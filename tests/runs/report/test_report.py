@@ -169,7 +169,7 @@ def test_several_runs_lie_side_by_side(tmp_path):
     assert "d_lr" in everything
     assert re.search(r"12\.2 ± 0\.5\s*best.*99 ± 0\.5(?!\s*best)", sections["Metrics"], re.S)
     assert len(elements.tags("input")) == 2
-    assert {s["colour"] for s in json.loads(elements.charts["d_loss"])} == {0, 1}
+    assert {s["color"] for s in json.loads(elements.charts["d_loss"])} == {0, 1}
     assert {a["class"] for a in elements.tags("path") if "mark" in a["class"]} == {
         *("mark s0", "mark s1")
     }

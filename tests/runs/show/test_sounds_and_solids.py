@@ -61,7 +61,7 @@ def test_spectrograms_fade_and_silence_is_black(notes):
     page = sounds.picture(np.stack([sound, np.zeros_like(sound)]), RATE, columns=2)
     half = page[2:-2, 2:98].astype(int).sum(axis=(0, 2))
     assert half[:30].mean() > 3 * half[-30:].mean()
-    assert page[2:-2, 100:196].max() < 5  # the darkest of the colours
+    assert page[2:-2, 100:196].max() < 5  # the darkest of the colors
 
 
 def test_labels_are_written_above_each_sound(notes):
