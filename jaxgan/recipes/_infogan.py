@@ -95,7 +95,7 @@ def infogan(
             L_I = log Q(c | G(z)) + H(c)  <=  I(c; G(z))  in the mean (equation 5)
 
     Q gives each categorical code a softmax, and each continuous one a normal distribution. As in
-    the paper, it shares all layers of D but the last (section 7.1), and is D's property.
+    the paper, it shares all layers of D but the last (section 7.1), and its parameters belong to D.
 
     The bound is about what Q can read, not about what one sees: with plenty of noise beside the
     code, G can leave it to the noise what a picture shows, and Q reads the code from small traces.
