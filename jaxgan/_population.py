@@ -42,20 +42,21 @@ def population(
     and `sample` take; their batch and their y are for all. No member depends on another: one that
     diverges leaves the rest alone. Up to rounding, a member is the GAN trained alone.
 
-    The members step together. The first one's step count is taken for all, so that a lazy penalty
+    The members step together: the step count of the first is used for all, so that a lazy penalty
     is computed only when it is due.
 
     Args:
-        make: `(setting) -> GAN`, from scalars that are traced: no Python decision may hang on them.
+        make: `(setting) -> GAN`, from traced scalars: no Python `if` may depend on them.
         settings: a pytree of arrays `[K]`; `()` where the members differ in their keys only.
         batch_axis: the axis of the members in each leaf of a step's batch; None where all share it.
             As in `jax.vmap` it may be a tree that matches the batch.
-        devices: what to split the members over; a device trains its own without a word to the
-            others, and K must be a multiple of their number. None keeps all members together.
+        devices: what to split the members over; each device trains its own members
+            without any communication, and K must be a multiple of the number of devices. None keeps
+            all members together.
 
     Returns:
-        The GAN, not yet compiled. Before anything is compiled, its functions raise ValueError where
-        settings, keys, state and batch are not of one number of members, and for members that do
+        The GAN, not yet compiled. Before anything is compiled, its functions raise ValueError if
+        settings, keys, state and batch differ in their number of members, or if that number does
         not divide over the devices.
 
     Example:

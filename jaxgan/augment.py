@@ -1,8 +1,8 @@
-"""Augmentation in front of the discriminator: what helps a GAN that has few pictures.
+"""Augmentation in front of the discriminator, for GANs that have few pictures.
 
 Augmented data teach a generator the augmentations. Here the discriminator never sees an unaugmented
-picture, real or fake, and G's gradient comes back through the augmentation: so G has to match the
-data before it, as long as the augmentation can be undone in distribution.
+picture, real or fake, and G's gradient flows back through the augmentation. So G has to match the
+unaugmented data, as long as the augmentation is invertible as a map of distributions.
 
 Pictures are `[B, H, W, C]` in [-1, 1], where 0 is the gray that fills gaps.
 """
@@ -46,7 +46,7 @@ class Augmentation(NamedTuple):
 
 
 def before(discriminator: Network, augmentation: Augmentation) -> Network:
-    """Let a network see its first input augmented, when it is called with `train=True`.
+    """Augment a network's first input when it is called with `train=True`.
 
     A gradient with respect to that input is one with respect to the picture before augmentation.
 
@@ -85,14 +85,14 @@ def before(discriminator: Network, augmentation: Augmentation) -> Network:
 
 
 def differentiable(policy: tuple[str, ...] = POLICY) -> Augmentation:
-    """DiffAugment: every picture is changed, always (Zhao et al. 2020, arXiv:2006.10738).
+    """Change every picture in every step (DiffAugment, Zhao et al. 2020, arXiv:2006.10738).
 
         color        brightness + U[-1/2, 1/2], saturation * U[0, 2], contrast * U[1/2, 3/2]
         translation  by whole pixels, up to 1/8 of the side, the gap filled with 0
         cutout       a square of half the side becomes 0; it may reach over the edge
 
     Args:
-        policy: some of `POLICY`, made in the order given.
+        policy: some of `POLICY`, applied in the order given.
 
     Raises:
         ValueError: there is no such policy; when applied, x is not `[B, H, W, C]`.
@@ -125,12 +125,12 @@ def adaptive(
     initial: float = 0.0,
     threshold: float = 0.0,
 ) -> Augmentation:
-    """ADA: augment as much as D overfits (Karras et al. 2020, arXiv:2006.06676, section 3.1).
+    """Augment as much as D overfits (ADA, Karras et al. 2020, arXiv:2006.06676, section 3.1).
 
         p <- clip(p + sign(r - target) batch_size / images, 0, 1)
         r = mean sign(D(x) - threshold)
 
-    r is 0 as long as D cannot tell its pictures from G's, and 1 once it knows them by heart.
+    r is 0 as long as D cannot tell the data from G's samples, and 1 once D has memorized the data.
 
     Args:
         distort: `(key, x, p) -> x`; `distortions.pipeline()` if None.
@@ -138,8 +138,8 @@ def adaptive(
         target: of r, in (-1, 1).
         images: how many pictures D sees while p rises from 0 to 1.
         initial: p at the start, in [0, 1].
-        threshold: the logit at which D is undecided, `losses.AdversarialLoss.threshold`. Losses
-            that have none give logits of which r says nothing.
+        threshold: the logit at which D is undecided, `losses.AdversarialLoss.threshold`. For losses
+            that have none, r has no meaning.
 
     Returns:
         The augmentation, whose state is p, float32.
@@ -170,7 +170,7 @@ def adaptive(
 
 
 def scheduled(probability: float | Schedule, distort: Distortion | None = None) -> Augmentation:
-    """Augment by plan instead of by what D does, as R3GAN does (arXiv:2501.05441).
+    """Augment on a schedule instead of by how much D overfits, as R3GAN does (arXiv:2501.05441).
 
     Args:
         probability: p in [0, 1], or a function of D's step, such as an optax schedule.

@@ -222,7 +222,7 @@ def mean_over_devices(tree, axis_name):
 
 
 def of_first_device(tree, axis_name):
-    """What the first device has, on all of them: for what cannot be averaged, such as examples.
+    """Give all devices what the first one has: for what cannot be averaged, such as examples.
 
     Args:
         tree: any pytree of arrays.

@@ -145,7 +145,7 @@ def cutout(*, share: float = 1 / 2) -> Change:
 def pipeline(
     *, blit: float = 1.0, geometry: float = 1.0, color: float = 1.0, cutout: float = 1.0
 ) -> Distortion:
-    """ADA's changes, each made with probability p (Karras et al. 2020, arXiv:2006.06676, app. B).
+    """Make ADA's changes, each with probability p (Karras et al. 2020, arXiv:2006.06676, app. B).
 
         blit      flip left to right, quarter turns, translation by whole pixels, U[-1/8, 1/8]
         geometry  scale 2^N(0, 0.2^2), rotation, one side against the other 2^N(0, 0.2^2),

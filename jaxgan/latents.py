@@ -30,7 +30,7 @@ class Latent(Protocol):
 
 
 def normal(dim: int) -> Latent:
-    """Standard normal: z ~ N(0, I).
+    """Sample from the standard normal: z ~ N(0, I).
 
     Args:
         dim: number of components.
@@ -46,7 +46,7 @@ def normal(dim: int) -> Latent:
 
 
 def uniform(dim: int) -> Latent:
-    """Uniform on the cube: z ~ U[-1, 1)^dim, as in DCGAN (arXiv:1511.06434, section 3).
+    """Sample from the cube: z ~ U[-1, 1)^dim, as in DCGAN (arXiv:1511.06434, section 3).
 
     Args:
         dim: number of components.
@@ -63,10 +63,10 @@ def uniform(dim: int) -> Latent:
 
 
 def truncated(dim: int, threshold: float) -> Latent:
-    """Normal, with components beyond the threshold drawn anew (BigGAN, arXiv:1809.11096, sec. 3.1).
+    """Sample from a truncated normal (the truncation trick, BigGAN, arXiv:1809.11096, section 3.1).
 
-    Trades variety for quality at sampling time: the smaller the threshold, the more typical the
-    samples.
+    Components beyond the threshold are drawn again. This trades variety for quality when sampling:
+    the smaller the threshold, the more typical the samples.
 
     Args:
         dim: number of components.
@@ -89,7 +89,7 @@ def truncated(dim: int, threshold: float) -> Latent:
 
 
 def categorical(categories: int) -> Latent:
-    """One of several, one-hot: the discrete code of InfoGAN (arXiv:1606.03657, section 7.1).
+    """Sample one of several, one-hot: the discrete code of InfoGAN (arXiv:1606.03657, section 7.1).
 
     Args:
         categories: how many there are; each is equally likely.
@@ -105,7 +105,7 @@ def categorical(categories: int) -> Latent:
 
 
 def concatenate(*latents: Latent) -> Latent:
-    """Independent parts side by side, for example noise and a code.
+    """Sample independent parts, side by side: for example noise and a code.
 
     Args:
         *latents: samplers of `[n, dim_i]`.

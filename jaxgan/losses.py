@@ -61,7 +61,7 @@ class AdversarialLoss(NamedTuple):
 def accuracy(
     loss: AdversarialLoss, real_logits: jax.Array, fake_logits: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Shares of the real and of the fake examples that the discriminator judges rightly.
+    """Measure the shares of real and of fake examples that the discriminator classifies correctly.
 
     A logit counts as "real" above `loss.threshold`; where there is none, above the midpoint between
     the mean real and the mean fake logit of the batch. At equilibrium both shares are near 0.5.
@@ -87,11 +87,11 @@ def accuracy(
 
 
 def minimax(*, label_smoothing: float = 0.0) -> AdversarialLoss:
-    """The original zero-sum game (Goodfellow et al. 2014, arXiv:1406.2661, equation 1).
+    """Make the original zero-sum losses (Goodfellow et al. 2014, arXiv:1406.2661, equation 1).
 
         D: -log sigmoid(r) - log(1 - sigmoid(f))        G: log(1 - sigmoid(f))
 
-    G's gradient vanishes where D is sure; `non_saturating` is what the same paper trains with.
+    G's gradient vanishes where D is confident; `non_saturating` is what the same paper trains with.
 
     Args:
         label_smoothing: s in [0, 1): D's target for real examples is 1 - s, for fake ones it stays
@@ -112,7 +112,7 @@ def minimax(*, label_smoothing: float = 0.0) -> AdversarialLoss:
 
 
 def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
-    """The loss GANs are usually trained with (Goodfellow et al. 2014, arXiv:1406.2661, section 3).
+    """Make the usual losses of a GAN (Goodfellow et al. 2014, arXiv:1406.2661, section 3).
 
         D: -log sigmoid(r) - log(1 - sigmoid(f))        G: -log sigmoid(f)
 
@@ -134,7 +134,7 @@ def non_saturating(*, label_smoothing: float = 0.0) -> AdversarialLoss:
 
 
 def least_squares(*, label_smoothing: float = 0.0) -> AdversarialLoss:
-    """LSGAN with the 0-1 coding (Mao et al. 2016, arXiv:1611.04076, equation 9).
+    """Make the losses of LSGAN, 0-1 coding (Mao et al. 2016, arXiv:1611.04076, equation 9).
 
         D: (r - 1)^2 / 2 + f^2 / 2        G: (f - 1)^2 / 2
 
@@ -158,7 +158,7 @@ def least_squares(*, label_smoothing: float = 0.0) -> AdversarialLoss:
 
 
 def hinge() -> AdversarialLoss:
-    """The hinge loss (Lim and Ye 2017, arXiv:1705.02894; as in SNGAN, SAGAN and BigGAN).
+    """Make the hinge losses (Lim and Ye 2017, arXiv:1705.02894; as in SNGAN, SAGAN and BigGAN).
 
     D: max(0, 1 - r) + max(0, 1 + f)        G: -f
 
@@ -176,13 +176,13 @@ def hinge() -> AdversarialLoss:
 
 
 def boundary_seeking() -> AdversarialLoss:
-    """BGAN on continuous data (Hjelm et al. 2017, arXiv:1702.08431, section 3).
+    """Make the losses of BGAN on continuous data (Hjelm et al. 2017, arXiv:1702.08431, section 3).
 
         D: -log sigmoid(r) - log(1 - sigmoid(f))
         G: (log sigmoid(f) - log(1 - sigmoid(f)))^2 / 2
 
-    The two logarithms differ by the logit, so G minimizes f^2 / 2: it draws samples to where D is
-    undecided instead of to where D is most certain that they are real.
+    The two logarithms differ by the logit, so G minimizes f^2 / 2: it moves samples to where D
+    is undecided instead of to where D is most certain that they are real.
 
     Example:
         >>> print(losses.boundary_seeking().generator(jnp.array([0.0]), jnp.array([2.0])).round(3))
@@ -194,7 +194,7 @@ def boundary_seeking() -> AdversarialLoss:
 
 
 def wasserstein() -> AdversarialLoss:
-    """The critic's loss of WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2).
+    """Make the losses of WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2).
 
         D: f - r        G: -f
 
@@ -214,7 +214,7 @@ def wasserstein() -> AdversarialLoss:
 
 
 def relativistic_paired() -> AdversarialLoss:
-    """RpGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.1; as in R3GAN).
+    """Make the losses of RpGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, sec. 4.1; as in R3GAN).
 
         D: softplus(-(r - f))        G: softplus(-(f - r))
 
@@ -234,7 +234,7 @@ def relativistic_paired() -> AdversarialLoss:
 
 
 def relativistic_average() -> AdversarialLoss:
-    """RaGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
+    """Make the losses of RaGAN (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 4.2).
 
         D: softplus(-(r - mean f)) + softplus(f - mean r)
         G: softplus(-(f - mean r)) + softplus(r - mean f)

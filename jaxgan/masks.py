@@ -32,7 +32,7 @@ class Mask(Protocol):
 
 
 def center(share: float = 0.5) -> Mask:
-    """A box in the middle, the same in all pictures (arXiv:1604.07379, section 3.3).
+    """Hide a box in the middle, the same in all pictures (arXiv:1604.07379, section 3.3).
 
     Args:
         share: of the height and of the width, in (0, 1); rounded to whole pixels, of which at least
@@ -64,7 +64,7 @@ def center(share: float = 0.5) -> Mask:
 
 
 def random_box(share: float = 0.5) -> Mask:
-    """A box anywhere inside, another in each picture (as in CC-GAN, arXiv:1611.06430).
+    """Hide a box anywhere inside, another in each picture (as in CC-GAN, arXiv:1611.06430).
 
     Args:
         share: as in `center`.
@@ -84,9 +84,9 @@ def random_box(share: float = 0.5) -> Mask:
 
 
 def random_blocks(count: int = 4, share: float = 0.25) -> Mask:
-    """Several boxes anywhere, which may overlap (arXiv:1604.07379, section 3.3, "random block").
+    """Hide several boxes anywhere, which may overlap (arXiv:1604.07379, sec. 3.3, "random block").
 
-    As they are by default they cover up to a quarter of the picture, as in the paper.
+    By default they cover up to a quarter of the picture, as in the paper.
 
     Args:
         count: how many boxes each picture has.
@@ -123,7 +123,7 @@ def random_blocks(count: int = 4, share: float = 0.25) -> Mask:
 
 
 def check(mask: np.ndarray, height: int, width: int) -> None:
-    """Check masks that somebody has drawn, before anything is compiled for them.
+    """Check masks drawn by hand, before anything is compiled for them.
 
     Args:
         mask: `[n, H, W, 1]`, of any type.

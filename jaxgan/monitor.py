@@ -1,4 +1,4 @@
-"""Is a run healthy? Signals that the compiled steps measure, and plain words made of them.
+"""Signals of whether a run is healthy, measured in the compiled steps, and messages made of them.
 
 `judgment` and `diversity` are measured by the recipes, the norms of gradients and updates by
 `two_player`; a `Monitor` reads their means, on the host:
@@ -25,7 +25,7 @@ from jaxgan import losses
 __all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgment"]
 
 SATURATED = 10.0
-"""The size of a logit from which on the sigmoid is flat: its derivative is below 5e-5."""
+"""The absolute value of a logit beyond which the sigmoid is flat: its derivative is below 5e-5."""
 
 _Line = tuple[int, Mapping[str, float]]
 _SIGNALS = (
@@ -38,13 +38,13 @@ _SIGNALS = (
 )
 _SOME = 0.1  # of a logit: what moves a probability by 2 %
 _R1 = "the R1 penalty with layer normalization in D"
-_SWINGS = 8  # lines that can tell an oscillation from a trend
+_SWINGS = 8  # the lines that it takes to tell an oscillation from a trend
 
 
 def judgment(
     loss: losses.AdversarialLoss, real_logits: jax.Array, fake_logits: jax.Array
 ) -> dict[str, jax.Array]:
-    """What a batch of logits says about the discriminator.
+    """Measure what a batch of logits says about the discriminator.
 
         accuracy_real, accuracy_fake = losses.accuracy(...)
         logit_gap = mean real logit - mean fake logit
@@ -75,12 +75,12 @@ def judgment(
 
 
 def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
-    """How far apart the fake examples are from one another, as a share of what the real ones are.
+    """Measure how far apart the fake examples are, relative to the real ones.
 
         mean_i |fake_i - fake_{i+1}|  /  mean_i |real_i - real_{i+1}|,    i in 1 .. B, cyclic
 
-    Neighbors in a batch are independent, so their mean distance is that of all pairs, at 1/B of
-    its price. Over several devices it is the mean of the devices' ratios.
+    Neighbors in a batch are independent, so their mean distance estimates that of all pairs at 1/B
+    of the cost. Over several devices it is the mean of the devices' ratios.
 
     Args:
         real: `[B, ...]`, in an order that means nothing; B at least 2.
@@ -222,7 +222,7 @@ class Monitor:
         return None if state == "near_equilibrium" else f"over after {step - spell.begin:,} steps"
 
     def _newest(self, lines: int, steps: int) -> list[_Line]:
-        """As few of the newest lines as are this many and span so many steps; [] if none do."""
+        """The newest lines, as few as are this many and span so many steps; [] if none do."""
         last = self._heard[-1][0]
         for i in reversed(range(len(self._heard) - lines + 1)):
             if last - self._heard[i][0] >= steps:
@@ -257,7 +257,7 @@ class Monitor:
                 f"try a smaller learning rate for G, {_R1}, or another seed",
             ),
             "oscillating": (
-                # Where D is undecided about everything, its bias may go to and fro by itself.
+                # Where D is undecided about everything, its bias may oscillate on its own.
                 not self.critic and bias_moves >= self.swing and gap_moves >= _SOME,
                 f"D's bias to real or to fake moves by {bias_moves:.2f} from line to line",
                 f"try smaller learning rates, Adam with b1=0, or {_R1}",

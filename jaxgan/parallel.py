@@ -31,7 +31,7 @@ from jaxgan.types import GAN, Batch, Metrics
 __all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map"]
 
 AXIS = "devices"
-"""The name of the mapped axis; batch norm that is to see the whole batch is told this name."""
+"""The name of the mapped axis, to be given to batch norm that is to see the whole batch."""
 
 PER_DEVICE = "per device"
 """The `batch_axis` of leaves that hold one entry for each device."""
@@ -81,7 +81,7 @@ def pmap(
 
     State and metrics stay unreplicated, as on one device: no leading device axis, nothing to
     replicate or to take apart. Noise is drawn anew on each device, so a run depends on the number
-    of devices. Batch norm sees each device's part unless it is told the axis name. Across
+    of devices. Batch norm sees each device's part unless it is given the axis name. Across
     processes, every process has a state of its own, equal to the others'.
 
     Args:
@@ -300,10 +300,10 @@ def _scan_first(count: jax.Array, body: Callable, state: Any, items: Any) -> tup
 
 
 def greatest(value: int) -> jax.Array:
-    """The greatest of the values that the processes give; every process has to call this.
+    """Find the greatest of the values that the processes give; every process has to call this.
 
     Returns:
-        int32 `[]`, the same on all processes. It is not awaited: `int()` of it is what waits.
+        int32 `[]`, the same on all processes. The call does not wait; `int()` of its result does.
 
     Example:
         >>> int(parallel.greatest(7))

@@ -31,11 +31,11 @@ class Regularizer(NamedTuple):
 
 
 def lecam(*, decay: float = 0.99) -> Regularizer:
-    """LeCam: D's logits are drawn to the other side's (Tseng et al. 2021, arXiv:2104.03310).
+    """Draw D's logits toward those of the other side (LeCam, Tseng et al. 2021, arXiv:2104.03310).
 
         (r - a_f)^2 + (f - a_r)^2,    a_r, a_f = running means of the real and fake logits r and f
 
-    It keeps D from becoming sure, which it does quickly where there are few data.
+    It keeps D from becoming overconfident, which happens quickly when data are few.
 
     Args:
         decay: of the running means, per update of D, in [0, 1). They start at the first batch's.

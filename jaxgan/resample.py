@@ -14,7 +14,7 @@ __all__ = ["box_downsample", "downsample", "nearest_upsample", "upsample"]
 
 
 def nearest_upsample(x: Array, factor: int = 2) -> Array:
-    """Every pixel becomes a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`.
+    """Turn every pixel into a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`.
 
     Example:
         >>> x = jnp.array([[1, 2]]).reshape(1, 1, 2, 1)
@@ -29,7 +29,7 @@ def nearest_upsample(x: Array, factor: int = 2) -> Array:
 
 
 def box_downsample(x: Array, factor: int = 2) -> Array:
-    """Every square becomes its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`.
+    """Turn every square into its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`.
 
     Example:
         >>> x = jnp.array([[1.0, 3.0], [5.0, 7.0]]).reshape(1, 2, 2, 1)
@@ -43,10 +43,10 @@ def box_downsample(x: Array, factor: int = 2) -> Array:
 
 
 def upsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
-    """Doubles height and width: `[B, H, W, C]` to `[B, 2H, 2W, C]`.
+    """Double height and width: `[B, H, W, C]` to `[B, 2H, 2W, C]`.
 
     A zero is set behind every row and every column, and the result is convolved with the outer
-    product of `kernel` with itself, brought to a sum of 4 so that a flat image stays as bright.
+    product of `kernel` with itself, scaled to a sum of 4 so that a flat image keeps its brightness.
     Outside the image all is 0. (1, 3, 3, 1) is bilinear interpolation between centers of pixels.
 
     Args:
@@ -67,9 +67,9 @@ def upsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
 
 
 def downsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
-    """Halves height and width: `[B, H, W, C]` to `[B, H // 2, W // 2, C]`.
+    """Halve height and width: `[B, H, W, C]` to `[B, H // 2, W // 2, C]`.
 
-    The image is convolved with the outer product of `kernel` with itself, brought to a sum of 1,
+    The image is convolved with the outer product of `kernel` with itself, scaled to a sum of 1,
     and every second row and column of the result is kept. Outside the image all is 0.
 
     Args:

@@ -17,7 +17,7 @@ Schedule = Callable[[jax.Array], jax.Array]
 
 
 def linear(start: float, end: float, images: float, *, batch_size: int) -> Schedule:
-    """Goes from `start` to `end` in a straight line, and stays there.
+    """Go from `start` to `end` in a straight line, and stay there.
 
         v(t) = start + min(t / T, 1) (end - start),    t images seen, T = images
 
@@ -40,7 +40,7 @@ def linear(start: float, end: float, images: float, *, batch_size: int) -> Sched
 
 
 def cosine(start: float, end: float, images: float, *, batch_size: int) -> Schedule:
-    """Goes from `start` to `end` along half a wave, slowly at both ends, and stays there.
+    """Go from `start` to `end` along half a cosine wave, slowly at both ends, and stay there.
 
         v(t) = end + (1 + cos(pi min(t / T, 1))) / 2 (start - end),    t images seen, T = images
 
@@ -63,7 +63,7 @@ def cosine(start: float, end: float, images: float, *, batch_size: int) -> Sched
 
 
 def ema_decay(half_life: float | Schedule, *, batch_size: int) -> Schedule:
-    """Decay of a running average that forgets half of itself in `half_life` images.
+    """Give the decay of a running average that forgets half of itself in `half_life` images.
 
         decay(t) = 0.5^(batch_size / half_life(t)),    0 where the half-life is 0: a copy
 

@@ -85,7 +85,7 @@ def acgan(
 
 
 def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Cross-entropy and accuracy over the examples that have a label.
+    """Compute cross-entropy and accuracy over the examples that have a label.
 
         -log softmax(class_logits)[y] / share of labeled examples,    0 where y = -1
 

@@ -14,7 +14,7 @@ __all__ = ["ccgan", "context_encoder", "masked"]
 
 
 def masked(x: jax.Array, mask: jax.Array) -> jax.Array:
-    """What a generator of this module sees: the picture without its hole, and where the hole is.
+    """Cut a hole out of a picture and append the mask: what a generator that fills holes sees.
 
         concatenate(x (1 - m), m)
 
@@ -78,7 +78,7 @@ def context_encoder(
 
     Returns:
         The GAN. `sample(state, key, n, y)` takes y = `masked(x, m)` and gives completed pictures,
-        which are x to the bit outside the hole.
+        which equal x bit for bit outside the hole.
 
     Raises:
         ValueError: when it is initialized: the data are no pictures, or G's output has not their

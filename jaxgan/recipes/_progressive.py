@@ -189,7 +189,7 @@ class Grown(NamedTuple):
 
 
 def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
-    """The generator as far as it has grown, with images of the full size: what samples are made by.
+    """Make the generator as far as it has grown, with images of the full size, to sample from.
 
     Args:
         generator: as for `progressive`.
@@ -238,7 +238,7 @@ def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
 def restarting(
     optimizer: optax.GradientTransformation, at_steps: Collection[int]
 ) -> optax.GradientTransformation:
-    """Let an optimizer forget everything at certain steps: its state is made anew before them.
+    """Let an optimizer forget everything at certain steps: its state is reset before them.
 
     Args:
         optimizer: any; its schedules begin anew too.

@@ -121,7 +121,7 @@ def stylegan2(
 def path_lengths(
     generator: Network, variables: Variables, key: jax.Array, z: jax.Array, y: Any = None
 ) -> jax.Array:
-    """How much an image changes with its style, in one random direction (arXiv:1912.04958, eq. 4).
+    """Measure how an image changes with its style, in a random direction (arXiv:1912.04958, eq. 4).
 
         |J_w^T noise|_2 / sqrt(H W),    noise ~ N(0, I) like the image
 
