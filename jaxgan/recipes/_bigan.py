@@ -112,7 +112,7 @@ def bigan(
             code = mean + jnp.exp(log_std) * jax.random.normal(noise_key, mean.shape)
         return (x, code), (fake, z), {"generator": g_state, "encoder": e_state}
 
-    def judge(variables: Variables, key: jax.Array, real: tuple, fake: tuple):
+    def discriminate(variables: Variables, key: jax.Array, real: tuple, fake: tuple):
         """Logits of both, and D's state."""
         (params, state), (real_key, fake_key) = variables, jax.random.split(key)
         r, state = discriminator.apply(params, state, real_key, *real, train=True)
@@ -120,17 +120,17 @@ def bigan(
         return r, f, state
 
     def d_loss(params, state, opponent, batch, key, step):
-        pairs_key, judge_key, penalty_key = jax.random.split(key, 3)
+        pairs_key, d_key, penalty_key = jax.random.split(key, 3)
         own = Variables(params, state)
         real, fake, _ = make_pairs(opponent, pairs_key, batch.x)
-        r, f, state = judge(own, judge_key, real, fake)
+        r, f, state = discriminate(own, d_key, real, fake)
         value, metrics = jnp.mean(loss.discriminator(r, f)), monitor.judgment(loss, r, f)
         if pay is not None:
 
             def critic(joined):
                 x, z = joined[:, : -real[1].shape[1]], joined[:, -real[1].shape[1] :]
                 x = x.reshape(batch.x.shape)
-                return discriminator.apply(*own, judge_key, x, z, train=True)[0]
+                return discriminator.apply(*own, d_key, x, z, train=True)[0]
 
             metrics["penalty"] = pay(critic, _joined(*real), _joined(*fake), penalty_key, step)
             value += metrics["penalty"]
@@ -138,10 +138,10 @@ def bigan(
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        pairs_key, judge_key, again_key = jax.random.split(key, 3)
+        pairs_key, d_key, again_key = jax.random.split(key, 3)
         own = Variables(params, state)
         real, fake, state = make_pairs(own, pairs_key, batch.x)
-        r, f, _ = judge(opponent, judge_key, real, fake)
+        r, f, _ = discriminate(opponent, d_key, real, fake)
         value = jnp.mean(loss.generator(r, f)) + jnp.mean(loss.generator(middle - f, middle - r))
         x, z = lax.stop_gradient(fake)
         code, _ = encode(own, again_key, x, train=False)

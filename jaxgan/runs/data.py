@@ -1,5 +1,6 @@
 """The data of a run, and what is told of them."""
 
+import dataclasses
 import re
 
 import jax
@@ -43,22 +44,30 @@ def load_whole(settings: Data) -> Dataset:
     )
 
 
-def unseen(config: Config) -> Dataset:
-    """Data like those of a run that it was not trained on, or else those; pairs again paired.
+def held_out(settings: Data) -> Dataset | None:
+    """Data like those of a run that it was not trained on; pairs again paired.
 
     Of `train[:9000]` it is the rest, of `train` the split `test`, where there is one.
     """
-    name = config.data.dataset.removeprefix("unpaired:")
-    if "," not in name:
-        config = config.replace(dataset=name)
-    split = config.data.split
-    part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", split)
-    for other in [f"{part[1]}[{part[2]}:]"] if part else ["test"] * (split == "train"):
-        try:
-            return load_whole(config.replace(split=other).data)
-        except data.DataError:
-            pass
-    return load_whole(config.data)
+    part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", settings.split)
+    if part is None and settings.split != "train":
+        return None
+    other = f"{part[1]}[{part[2]}:]" if part else "test"
+    try:
+        return load_whole(dataclasses.replace(_paired(settings), split=other))
+    except data.DataError:
+        return None
+
+
+def unseen(settings: Data) -> Dataset:
+    """What a run was not trained on, or else what it was; pairs again paired."""
+    rest = held_out(settings)
+    return load_whole(_paired(settings)) if rest is None else rest
+
+
+def _paired(settings: Data) -> Data:
+    name = settings.dataset.removeprefix("unpaired:")
+    return settings if "," in name else dataclasses.replace(settings, dataset=name)
 
 
 def facts(dataset: Dataset) -> Facts:

@@ -71,7 +71,7 @@ def edit_data(trained: Trained, n: int, target: Path, options: Any) -> None:
     how.shape(trained.facts, options)
     if target.suffix != ".png":
         raise ConfigError(f"--out={target}: expected a name that ends in .png")
-    dataset = unseen(trained.config)
+    dataset = unseen(trained.config.data)
     rows = np.arange(min(n, len(dataset.x)))
     examples = how.examples(trained.own, dataset, rows, options)
     made = how.make(trained, examples.given, options)

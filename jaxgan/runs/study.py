@@ -180,7 +180,7 @@ def comparison_of(data: Data, samples: int) -> Comparison:
 
 def table(dataset: str, results: list[dict[str, Any]], comparison: Comparison) -> str:
     """Means and standard deviations over the seeds, as Markdown, with real data and noise."""
-    lines = [["objective", "seeds", *(comparison.kind(name).title for name in _SHOWN), "seconds"]]
+    lines = [["objective", "seeds", *(comparison.metric(name).title for name in _SHOWN), "seconds"]]
     for objective in OBJECTIVES:
         rows = [
             row for row in results if (row["dataset"], row["objective"]) == (dataset, objective)

@@ -18,27 +18,27 @@ _BATCH = 250
 _POINTS = {"ring": (ring_modes, RING_SD), "grid": (grid_modes, GRID_SD)}
 
 
-class Kind(NamedTuple):
+class Metric(NamedTuple):
     """What is known of a metric: how people call it, and which way is better."""
 
     title: str
     better: str
 
 
-_KINDS = {
-    "frechet_distance": Kind("Fréchet distance", "lower"),
-    "fid": Kind("FID", "lower"),
-    "kernel_distance": Kind("kernel distance", "lower"),
-    "kid": Kind("KID", "lower"),
-    "precision": Kind("precision", "higher"),
-    "recall": Kind("recall", "higher"),
-    "density": Kind("density", "higher"),
-    "coverage": Kind("coverage", "higher"),
-    "classifier_score": Kind("classifier score", "higher"),
-    "inception_score": Kind("Inception score", "higher"),
-    "modes": Kind("modes found", "higher"),
-    "reverse_kl": Kind("reverse KL to even modes", "lower"),
-    "good": Kind("good samples", "higher"),
+_METRICS = {
+    "frechet_distance": Metric("Fréchet distance", "lower"),
+    "fid": Metric("FID", "lower"),
+    "kernel_distance": Metric("kernel distance", "lower"),
+    "kid": Metric("KID", "lower"),
+    "precision": Metric("precision", "higher"),
+    "recall": Metric("recall", "higher"),
+    "density": Metric("density", "higher"),
+    "coverage": Metric("coverage", "higher"),
+    "classifier_score": Metric("classifier score", "higher"),
+    "inception_score": Metric("Inception score", "higher"),
+    "modes": Metric("modes found", "higher"),
+    "reverse_kl": Metric("reverse KL to even modes", "lower"),
+    "good": Metric("good samples", "higher"),
 }
 # What numbers are called in the features of the FID Inception network, and only there.
 _STANDARD = {
@@ -170,7 +170,7 @@ class Comparison:
         """Numbers of a set of samples by their names; those without parts have a spread of nan.
 
         Args:
-            x: as many samples as the judge was made for: uint8 images, or points.
+            x: as many samples as the comparison was made for: uint8 images, or points.
             chosen: of `METRICS`.
 
         Raises:
@@ -194,12 +194,12 @@ class Comparison:
         return [
             Row(
                 name=name,
-                title=self.kind(name).title,
+                title=self.metric(name).title,
                 value=estimate.value,
                 spread=None if np.isnan(estimate.spread) else estimate.spread,
                 real=real[name].value,
                 noise=noise[name].value,
-                better=self.kind(name).better,
+                better=self.metric(name).better,
                 samples=len(x),
             )
             for name, estimate in self.measure(x, chosen).items()
@@ -210,9 +210,9 @@ class Comparison:
         return self.measure(self.held_out, chosen), self.measure(self._noise, chosen)
 
     @staticmethod
-    def kind(name: str) -> Kind:
+    def metric(name: str) -> Metric:
         """What is known of a number, by its name."""
-        return _KINDS[name.rpartition("/")[2]]
+        return _METRICS[name.rpartition("/")[2]]
 
     @property
     def held_out(self) -> np.ndarray:

@@ -10,9 +10,7 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from jaxgan.data import DataError, Dataset
 from jaxgan.runs import data
-from jaxgan.runs.config import Config
 from jaxgan.runs.files import write_whole
 from jaxgan.runs.measures.answers import Question, general
 from jaxgan.runs.measures.distribution import Comparison, network_for
@@ -72,7 +70,7 @@ def evaluate(
         trained,
         dataset,
         load_trained_on=partial(data.load, config),
-        load_unseen=partial(data.unseen, config),
+        load_unseen=partial(data.unseen, config.data),
         key=jax.random.key(seed),
     )
     parts: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -86,7 +84,7 @@ def evaluate(
             "reference": f"{comparison.reference}/{config.data.split}",
             "features": network.name,
         }
-        parts |= Evaluation(trained, dataset, comparison, _test_split(config), seed).parts()
+        parts |= Evaluation(trained, dataset, comparison, data.held_out(config.data), seed).parts()
     directory = Path(workdir) / "evaluation" / ("" if member is None else f"member_{member}")
     directory.mkdir(parents=True, exist_ok=True)
     for name, measure in (bar := tqdm(parts.items(), leave=False, disable=None)):
@@ -117,13 +115,3 @@ def _is_compared(trained: Trained, features: str) -> bool:
     if features != "auto":
         raise ConfigError(f"--features={features}: samples of this run are not compared in any")
     return False
-
-
-def _test_split(config: Config) -> Dataset | None:
-    """The test split, if the data set has one that the run was not trained on."""
-    if config.data.split != "train":
-        return None
-    try:
-        return data.load_whole(config.replace(split="test").data)
-    except DataError:
-        return None

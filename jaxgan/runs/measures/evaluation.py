@@ -31,7 +31,7 @@ class Evaluation:
         trained: the generator.
         dataset: what it was trained on.
         comparison: compares samples with these.
-        held_out: examples of the data set's test split, or None if it has none.
+        held_out: examples that it was not trained on, or None if there are none.
         seed: of the samples.
     """
 
@@ -135,7 +135,7 @@ class Evaluation:
         fake, train = self._samples[:count], self._dataset.x
         if self._held_out is not None:
             real, rest = self._held_out.x[:count], slice(None)
-            name = "the test split"
+            name = "images not trained on"
         else:  # one part of the training images against the others
             order = np.random.default_rng(3).permutation(len(train))
             real, rest = train[order[:count]], np.sort(order[count:])

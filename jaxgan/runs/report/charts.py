@@ -14,14 +14,14 @@ from jaxgan.runs.report.svg import HEIGHT, WIDTH, Axis, figure, frame, key, numb
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 16, 24
 _POINTS = 1000  # of a curve; more cannot be told apart
-_DOTS = 4000  # of a scatter, of each kind
+_DOTS = 4000  # of a scatter, of each group
 _LOG_FROM = 300  # largest over smallest value
 _BINS = 32
 _CLASSES = 30
 
 
-class Kind(NamedTuple):
-    """Values of one kind, as of real images, with the number of their color."""
+class Group(NamedTuple):
+    """Values of one group, as of real images, with the number of their color."""
 
     name: str
     color: int
@@ -76,58 +76,58 @@ def lines(title: str, over: str, series: list[Series], marks: list[Mark], share:
     return figure(title, svg(f"{title} over {over}", drawn), *_legend(series, over, x, y))
 
 
-def bars(title: str, names: list[str], kinds: list[Kind]) -> Html:
-    """Horizontal bars: for each name one of each kind, with the share in per cent.
+def bars(title: str, names: list[str], groups: list[Group]) -> Html:
+    """Horizontal bars: for each name one of each group, with the share in per cent.
 
-    Of many classes, those are drawn whose shares differ most between the kinds.
+    Of many classes, those are drawn whose shares differ most between the groups.
     """
-    rows = list(zip(names, *(kind.values for kind in kinds), strict=False))
+    rows = list(zip(names, *(group.values for group in groups), strict=False))
     shown = range(len(rows))
     if len(rows) > _CLASSES:
         differing = sorted(shown, key=lambda i: min(rows[i][1:]) - max(rows[i][1:]))
         shown = sorted(differing[:_CLASSES])
     axis = Axis(0, max((max(row[1:]) for row in rows), default=1) or 1, 104, WIDTH - 48)
-    pitch = 12 * len(kinds) + 6
+    pitch = 12 * len(groups) + 6
     drawn = []
     for place, i in enumerate(shown):
         name, *values = rows[i]
         top = place * pitch + 2
         words = str(name)
         label = words if len(words) <= 16 else f"{words[:15]}…"
-        middle = top + 6 * len(kinds) + 3
+        middle = top + 6 * len(groups) + 3
         drawn.append(text(98, middle, label, "end", element("title", {}, words)))
-        for k, (kind, value) in enumerate(zip(kinds, values, strict=True)):
+        for k, (group, value) in enumerate(zip(groups, values, strict=True)):
             size = {"y": top + 12 * k, "width": max(axis(value) - 104, 0.5), "height": 11}
-            drawn.append(element("rect", {"class": f"bar s{kind.color}", "x": 104, **size}))
+            drawn.append(element("rect", {"class": f"bar s{group.color}", "x": 104, **size}))
             percent = f"{100 * value:.1f}%"
             drawn.append(text(axis(value) + 4, top + 12 * k + 9.5, percent, "start"))
-    legend = key([(kind.name, kind.color) for kind in kinds])
+    legend = key([(group.name, group.color) for group in groups])
     if len(rows) > _CLASSES:
         title += f", the {_CLASSES} of {len(rows)} that differ most"
     return figure(title, svg(title, drawn, height=len(shown) * pitch + 4), legend)
 
 
-def histogram(title: str, kinds: list[Kind]) -> Html:
-    """The share of the values that lie in each of 32 equal bins, for each kind."""
-    low, high = _wide(_span([kind.values for kind in kinds]))
-    counts = [np.histogram(kind.values, _BINS, (low, high))[0] for kind in kinds]
+def histogram(title: str, groups: list[Group]) -> Html:
+    """The share of the values that lie in each of 32 equal bins, for each group."""
+    low, high = _wide(_span([group.values for group in groups]))
+    counts = [np.histogram(group.values, _BINS, (low, high))[0] for group in groups]
     shares = [count / max(count.sum(), 1) for count in counts]
     x = Axis(low, high, _LEFT, WIDTH - _RIGHT)
     y = Axis(0, max(share.max() for share in shares) or 1, HEIGHT - _BOTTOM, _TOP)
     edges = np.linspace(low, high, _BINS + 1)
     drawn: list[Any] = [frame(x, y, "")]
-    for kind, share in zip(kinds, shares, strict=True):
+    for group, share in zip(groups, shares, strict=True):
         path = f"M{x(low)} {y(0)}"
         for i, value in enumerate(share):
             path += f"V{y(value)}H{x(edges[i + 1])}"
-        drawn.append(element("path", {"class": f"step s{kind.color}", "d": f"{path}V{y(0)}"}))
-    return figure(title, svg(f"{title}: a histogram", drawn), key(_counted(kinds)))
+        drawn.append(element("path", {"class": f"step s{group.color}", "d": f"{path}V{y(0)}"}))
+    return figure(title, svg(f"{title}: a histogram", drawn), key(_counted(groups)))
 
 
-def scatter(title: str, kinds: list[Kind]) -> Html:
-    """Points of each kind in a square, in one scale for both axes."""
-    kinds = [kind._replace(values=evenly(kind.values, _DOTS)) for kind in kinds]
-    everything = np.array([point for kind in kinds for point in kind.values])
+def scatter(title: str, groups: list[Group]) -> Html:
+    """Points of each group in a square, in one scale for both axes."""
+    groups = [group._replace(values=evenly(group.values, _DOTS)) for group in groups]
+    everything = np.array([point for group in groups for point in group.values])
     middle = (everything.max(0) + everything.min(0)) / 2
     half = float(np.ptp(everything, axis=0).max()) / 2 * 1.04 or 1.0
     side = WIDTH - 20
@@ -135,15 +135,15 @@ def scatter(title: str, kinds: list[Kind]) -> Html:
     y = Axis(middle[1] - half, middle[1] + half, 10 + side, 10)
     square = {"class": "frame", "x": 10, "y": 10, "width": side, "height": side}
     drawn = [element("rect", square)]
-    for kind in kinds:
-        path = "".join(f"M{x(a)} {y(b)}h0" for a, b in kind.values)
-        drawn.append(element("path", {"class": f"dots s{kind.color}", "d": path}))
+    for group in groups:
+        path = "".join(f"M{x(a)} {y(b)}h0" for a, b in group.values)
+        drawn.append(element("path", {"class": f"dots s{group.color}", "d": path}))
     drawing = svg(f"{title}: a scatter", drawn, height=WIDTH)
-    return figure(title, drawing, key(_counted(kinds)))
+    return figure(title, drawing, key(_counted(groups)))
 
 
-def _counted(kinds: list[Kind]) -> list[tuple[str, int]]:
-    return [(f"{kind.name} ({len(kind.values):,})", kind.color) for kind in kinds]
+def _counted(groups: list[Group]) -> list[tuple[str, int]]:
+    return [(f"{group.name} ({len(group.values):,})", group.color) for group in groups]
 
 
 def _span(values: Any) -> tuple[float, float]:

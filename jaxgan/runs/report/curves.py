@@ -6,14 +6,16 @@ from typing import Any
 
 from jaxgan.runs.report.charts import Mark, Series, lines
 from jaxgan.runs.report.html import Html, element
-from jaxgan.runs.report.runs import Run, is_number
+from jaxgan.runs.report.runs import RunFiles, is_number
 from jaxgan.runs.report.svg import COLORS
 
 _FIRST = ("loss", "accuracy")
 _SHARES = re.compile(r"accuracy|precision|recall|saturated|coverage")
 
 
-def curves(runs: list[Run], tables: list[list[dict]], over: str, marks: list[Mark]) -> Html | None:
+def curves(
+    runs: list[RunFiles], tables: list[list[dict]], over: str, marks: list[Mark]
+) -> Html | None:
     """A chart for each name; where there is one run only, for names of one kind together.
 
     Args:

@@ -9,10 +9,10 @@ import numpy as np
 
 from jaxgan.runs.commands.entry import command
 from jaxgan.runs.report import charts
-from jaxgan.runs.report.charts import Kind, Mark
+from jaxgan.runs.report.charts import Group, Mark
 from jaxgan.runs.report.curves import curves
 from jaxgan.runs.report.html import Html, element, join
-from jaxgan.runs.report.runs import Picture, Run, is_number
+from jaxgan.runs.report.runs import Picture, RunFiles, is_number
 from jaxgan.runs.report.svg import COLORS, REAL, number
 from jaxgan.runs.report.tables import metrics, named, settings
 
@@ -21,7 +21,7 @@ _POINTS = ("ring", "grid")
 _SMALL = 480  # pixels of width below which a picture is enlarged, pixel by pixel
 
 
-def page(runs: list[Run]) -> str:
+def page(runs: list[RunFiles]) -> str:
     """The whole HTML file."""
     one = len(runs) == 1
     title = runs[0].name if one else " · ".join(run.name for run in runs)
@@ -55,7 +55,7 @@ def _file(name: str) -> Html:
     return Html(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def _summary(runs: list[Run]) -> Html:
+def _summary(runs: list[RunFiles]) -> Html:
     """A line for each run; with several, it is the legend of the whole page."""
     lines = []
     for i, run in enumerate(runs):
@@ -81,14 +81,14 @@ def _evaluate() -> str:
     return command("evaluate") + " --workdir={}"
 
 
-def _missing(title: str, what: str, runs: list[Run], command: str) -> Html:
+def _missing(title: str, what: str, runs: list[RunFiles], command: str) -> Html:
     """A section that has nothing to show, in one line."""
     given = element("code", {}, command.format(runs[0].workdir))
     line = element("p", {}, element("b", {}, f"{title}: "), f"{what} ", given)
     return element("section", {"class": "none"}, line)
 
 
-def _columns(runs: list[Run], draw: Callable[[Run, int], Any]) -> Html:
+def _columns(runs: list[RunFiles], draw: Callable[[RunFiles, int], Any]) -> Html:
     """What there is of each run, side by side where there is room."""
     cells = []
     for i, run in enumerate(runs):
@@ -104,20 +104,20 @@ def _note(text: str) -> Html:
     return element("p", {"class": "note"}, text)
 
 
-def _metrics(runs: list[Run]) -> Html:
+def _metrics(runs: list[RunFiles]) -> Html:
     if not any(run.evaluation.get("rows") for run in runs):
         return _missing("Metrics", "not evaluated yet;", runs, _evaluate())
     return _section("Metrics", metrics(runs))
 
 
-def _samples(runs: list[Run]) -> Html:
+def _samples(runs: list[RunFiles]) -> Html:
     if not any(run.frames for run in runs):
         return _missing("Samples", "no pictures yet; they are drawn by", runs, _train())
     content = [_note("Always from the same latents."), _columns(runs, _player)]
     return _section("Samples during training", content)
 
 
-def _player(run: Run, color: int) -> Html | None:
+def _player(run: RunFiles, color: int) -> Html | None:
     """All pictures on top of one another, and the slider that shows one of them."""
     del color
     if not run.frames:
@@ -144,7 +144,7 @@ def _player(run: Run, color: int) -> Html | None:
     )
 
 
-def _image(run: Run, picture: Picture, alt: str, hidden: bool = False) -> Html:
+def _image(run: RunFiles, picture: Picture, alt: str, hidden: bool = False) -> Html:
     small = picture.width <= _SMALL and run.config.data.dataset not in _POINTS
     given = {"src": picture.uri, "width": picture.width, "height": picture.height, "alt": alt}
     more = {"class": "small" if small else None, "hidden": hidden}
@@ -155,7 +155,7 @@ def _image(run: Run, picture: Picture, alt: str, hidden: bool = False) -> Html:
     return element("img", given | more | {"style": f"max-width:min(100%,{most}px)"})
 
 
-def _curves(runs: list[Run]) -> Html:
+def _curves(runs: list[RunFiles]) -> Html:
     if not any(run.metrics for run in runs):
         return _missing("Curves", "no metrics yet; they are written by", runs, _train())
     drawn = curves(runs, [run.metrics for run in runs], "step", _marks(runs))
@@ -163,12 +163,12 @@ def _curves(runs: list[Run]) -> Html:
     return _section("Curves", [_note(said), drawn, _words(runs)])
 
 
-def _words(runs: list[Run]) -> Html:
+def _words(runs: list[RunFiles]) -> Html:
     """What the monitor said; the numbers are those on the curves."""
     if all(run.monitor is None for run in runs):
         return _missing("Monitor", "no words; they are written during", runs, _train())
 
-    def words(run: Run, color: int) -> Html | None:
+    def words(run: RunFiles, color: int) -> Html | None:
         del color
         if run.monitor is None:
             return None
@@ -190,7 +190,7 @@ def _said(line: dict[str, Any]) -> list[Any]:
     return [f"step {number(line['step'])}: ", element("b", {}, state), pieces]
 
 
-def _marks(runs: list[Run]) -> list[Mark]:
+def _marks(runs: list[RunFiles]) -> list[Mark]:
     return [
         Mark(line["step"], i, k % COLORS if len(runs) > 1 else None)
         for k, run in enumerate(runs)
@@ -198,7 +198,7 @@ def _marks(runs: list[Run]) -> list[Mark]:
     ]
 
 
-def _evaluations(runs: list[Run]) -> Html:
+def _evaluations(runs: list[RunFiles]) -> Html:
     if not any(run.evaluations for run in runs):
         what = "not measured during the training; measured at its end by"
         return _missing("Metrics over training", what, runs, _evaluate())
@@ -206,26 +206,26 @@ def _evaluations(runs: list[Run]) -> Html:
     return _section("Metrics over training", drawn)
 
 
-def _classes(runs: list[Run]) -> Html:
-    def classes(run: Run, color: int) -> Any:
+def _classes(runs: list[RunFiles]) -> Html:
+    def classes(run: RunFiles, color: int) -> Any:
         picture, found = run.pictures.get("classes"), run.evaluation.get("classes")
         shown = picture and _image(run, picture, "samples of each class, a row for each")
         if not found:
             return shown
         pairs = ("real", REAL, found["real"]), ("generated", color, found["fake"])
-        kinds = [
-            Kind(kind, k, [share if is_number(share) else 0.0 for share in shares])
-            for kind, k, shares in pairs
+        groups = [
+            Group(name, k, [share if is_number(share) else 0.0 for share in shares])
+            for name, k, shares in pairs
         ]
-        return [charts.bars("share of each class", found["names"], kinds), shown]
+        return [charts.bars("share of each class", found["names"], groups), shown]
 
     if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
         return _missing("Classes", "none;", runs, _evaluate())
     return _section("Classes", _columns(runs, classes))
 
 
-def _interpolation(runs: list[Run]) -> Html:
-    def interpolation(run: Run, color: int) -> Any:
+def _interpolation(runs: list[RunFiles]) -> Html:
+    def interpolation(run: RunFiles, color: int) -> Any:
         del color
         picture = run.pictures.get("interpolation")
         return picture and _image(run, picture, "samples on the way from one latent to another")
@@ -235,16 +235,16 @@ def _interpolation(runs: list[Run]) -> Html:
     return _section("Interpolation", _columns(runs, interpolation))
 
 
-def _nearest(runs: list[Run]) -> Html:
-    def nearest(run: Run, color: int) -> Any:
+def _nearest(runs: list[RunFiles]) -> Html:
+    def nearest(run: RunFiles, color: int) -> Any:
         picture, found = run.pictures.get("nearest"), run.evaluation.get("distances") or {}
         shown = picture and _image(run, picture, "samples beside their nearest training images")
         held_out = str(found.get("held_out_name") or "held out")
-        kinds = _kinds(found, (held_out, REAL, "held_out"), ("generated", color, "fake"))
-        if not kinds:
+        groups = _groups(found, (held_out, REAL, "held_out"), ("generated", color, "fake"))
+        if not groups:
             return shown
         unit = f" ({found['unit']})" if found.get("unit") else ""
-        return [shown, charts.histogram(f"distance to the nearest training image{unit}", kinds)]
+        return [shown, charts.histogram(f"distance to the nearest training image{unit}", groups)]
 
     if not any(run.pictures.get("nearest") or run.evaluation.get("distances") for run in runs):
         return _missing("Nearest training images", "none;", runs, _evaluate())
@@ -256,16 +256,16 @@ def _nearest(runs: list[Run]) -> Html:
     return _section("Nearest training images", [_note(said), _columns(runs, nearest)])
 
 
-def _kinds(found: dict[str, Any], *kinds: tuple[str, int, str]) -> list[Kind]:
-    """Name, color and key of each kind -> those that there are values of, the finite ones."""
+def _groups(found: dict[str, Any], *groups: tuple[str, int, str]) -> list[Group]:
+    """Name, color and key of each group -> those that there are values of, the finite ones."""
     kept = [
-        Kind(kind, color, [v for v in found.get(key) or [] if np.isfinite(v).all()])
-        for kind, color, key in kinds
+        Group(name, color, [v for v in found.get(key) or [] if np.isfinite(v).all()])
+        for name, color, key in groups
     ]
-    return [kind for kind in kept if kind.values]
+    return [group for group in kept if group.values]
 
 
-def _truncation(runs: list[Run]) -> Html:
+def _truncation(runs: list[RunFiles]) -> Html:
     drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
     if drawn is None:
         return _missing("Truncation", "none;", runs, _evaluate())
@@ -273,11 +273,11 @@ def _truncation(runs: list[Run]) -> Html:
     return _section("Truncation", [_note(said), drawn])
 
 
-def _projection(runs: list[Run]) -> Html:
-    def projection(run: Run, color: int) -> Any:
+def _projection(runs: list[RunFiles]) -> Html:
+    def projection(run: RunFiles, color: int) -> Any:
         found = run.evaluation.get("projection") or {}
-        kinds = _kinds(found, ("real", REAL, "real"), ("generated", color, "fake"))
-        return kinds and charts.scatter(str(found.get("method") or "projection"), kinds)
+        groups = _groups(found, ("real", REAL, "real"), ("generated", color, "fake"))
+        return groups and charts.scatter(str(found.get("method") or "projection"), groups)
 
     if not any(run.evaluation.get("projection") for run in runs):
         return _missing("Features, projected", "none;", runs, _evaluate())

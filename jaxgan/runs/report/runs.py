@@ -39,7 +39,7 @@ class Picture(NamedTuple):
     step: int = 0
 
 
-class Run(NamedTuple):
+class RunFiles(NamedTuple):
     """A run; what it has not written is empty, or None where writing nothing means something.
 
     Attributes:
@@ -73,7 +73,7 @@ class Run(NamedTuple):
         return max(known, default=0)
 
 
-def read(workdirs: list[Path]) -> list[Run]:
+def read(workdirs: list[Path]) -> list[RunFiles]:
     """Read runs that a page shows together.
 
     Raises:
@@ -92,7 +92,7 @@ def read(workdirs: list[Path]) -> list[Run]:
     return [_read(*pair, share) for pair in zip(names, workdirs, strict=True)]
 
 
-def _read(name: str, workdir: Path, room: int) -> Run:
+def _read(name: str, workdir: Path, room: int) -> RunFiles:
     config = flags.load(workdir)
     pictures = {
         name: picture
@@ -101,7 +101,7 @@ def _read(name: str, workdir: Path, room: int) -> Run:
     }
     room -= sum(_size(picture) for picture in pictures.values())
     paths = sorted((workdir / "samples").glob("step_*.png"))
-    return Run(
+    return RunFiles(
         name,
         workdir,
         config,

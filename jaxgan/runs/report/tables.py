@@ -5,19 +5,19 @@ from typing import Any
 
 from jaxgan.runs.config import make
 from jaxgan.runs.report.html import Html, element
-from jaxgan.runs.report.runs import Run, is_number
+from jaxgan.runs.report.runs import RunFiles, is_number
 from jaxgan.runs.report.svg import COLORS, NOTHING, number
 
 _BETTER = {"lower": "lower ↓", "higher": "higher ↑"}
 
 
-def named(run: Run, i: int) -> list[Html]:
+def named(run: RunFiles, i: int) -> list[Html]:
     """The name of a run beside its color."""
     swatch = element("i", {"class": f"swatch s{i % COLORS}"})
     return [swatch, element("b", {}, run.name), Html(" ")]
 
 
-def settings(runs: list[Run]) -> list[Html]:
+def settings(runs: list[RunFiles]) -> list[Html]:
     """Settings that differ, from the defaults or between the runs; then all."""
     flat = [run.config.flat() for run in runs]
     names = dict.fromkeys(name for one in flat for name in one)
@@ -41,7 +41,7 @@ def settings(runs: list[Run]) -> list[Html]:
     return [part for part in content if part]
 
 
-def _values(runs: list[Run], values: dict[str, list[Any]]) -> Html:
+def _values(runs: list[RunFiles], values: dict[str, list[Any]]) -> Html:
     one = len(runs) == 1
     heads = ["value", "default"] if one else [named(run, i) for i, run in enumerate(runs)]
     cells = [
@@ -51,7 +51,7 @@ def _values(runs: list[Run], values: dict[str, list[Any]]) -> Html:
     return _table("settings", ["setting", *heads], list(values), cells)
 
 
-def metrics(runs: list[Run]) -> list[Html]:
+def metrics(runs: list[RunFiles]) -> list[Html]:
     """The table of the metrics, and what the numbers were measured with."""
     made = [element("p", {"class": "note"}, _made(run, len(runs) > 1)) for run in runs]
     shown = _several(runs) if len(runs) > 1 else _one(runs[0])
@@ -96,7 +96,7 @@ def _spread(row: dict[str, Any] | None) -> float:
     return float(spread) if spread is not None and is_number(spread) else 0.0
 
 
-def _made(run: Run, named: bool) -> str:
+def _made(run: RunFiles, named: bool) -> str:
     """Where the numbers come from."""
     found = run.evaluation
     start = f"{run.name}: " if named else ""
@@ -113,7 +113,7 @@ def _made(run: Run, named: bool) -> str:
     return start + "; ".join(filter(None, parts))
 
 
-def _one(run: Run) -> list[Html]:
+def _one(run: RunFiles) -> list[Html]:
     head = ["metric", "value", "floor", "noise", "better", "samples"]
     rows = [
         [
@@ -129,7 +129,7 @@ def _one(run: Run) -> list[Html]:
     return [_titled(head, run.evaluation["rows"], cells)]
 
 
-def _several(runs: list[Run]) -> list[Html]:
+def _several(runs: list[RunFiles]) -> list[Html]:
     """A column for each run; below each value its floor and that of noise."""
     by_name = [{row["name"]: row for row in run.evaluation.get("rows") or []} for run in runs]
     references = [(run.evaluation.get("reference"), run.evaluation.get("features")) for run in runs]

@@ -83,7 +83,7 @@ class Evaluator:
         lines = recorder.evaluations()
         is_best = is_over = False
         if lines:
-            sign = 1 if self._comparison.kind(self._headline).better == "lower" else -1
+            sign = 1 if self._comparison.metric(self._headline).better == "lower" else -1
             scores = [sign * line[self._headline] for line in lines]
             waited = len(scores) - 1 - int(np.argmin(scores))
             is_best = waited == 0

@@ -50,14 +50,14 @@ def _build(setup: Setup) -> Experiment:
     maker, facts, own = setup.maker, setup.facts, setup.own
     channels = {"to_x": facts.shape[-1], "to_y": facts.source[-1]}
     translators = {name: maker.g(maker.translator(count)) for name, count in channels.items()}
-    judges = {name: maker.d(maker.patches(own.patch_layers)) for name in ("x", "y")}
+    discriminators = {name: maker.d(maker.patches(own.patch_layers)) for name in ("x", "y")}
     keywords = setup.few()
     if setup.loss == "least_squares":
         del keywords["loss"]  # the recipe's own, whose halves are not those of `losses`
     published = {"l1": "cyclegan", "l2": "discogan"}[own.cycle_distance]
     gan = recipes.cyclegan(
         translators,
-        judges,
+        discriminators,
         distance=recipes.CYCLEGAN_SETTINGS[published]["distance"],
         cycle_weight=own.cycle_weight,
         identity_weight=own.identity_weight,

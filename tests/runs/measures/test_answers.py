@@ -18,7 +18,7 @@ def answers(run):
         run,
         data.load_whole(run.config.data),
         load_trained_on=partial(data.load, run.config),
-        load_unseen=partial(data.unseen, run.config),
+        load_unseen=partial(data.unseen, run.config.data),
         key=jax.random.key(0),
     )
     return evaluate._asked(question)
@@ -27,7 +27,7 @@ def answers(run):
 @pytest.mark.parametrize("recipe", RUNS)
 def test_what_was_asked_for_is_measured_on_data_that_were_not_seen(recipe):
     run = run_of(recipe)
-    others = data.unseen(run.config)
+    others = data.unseen(run.config.data)
     assert len(others.x) == 100
     assert others.paired
     rows = answers(run)

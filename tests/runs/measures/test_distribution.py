@@ -25,7 +25,9 @@ def test_the_comparison_tells_real_from_fake(comparison):
     worse = comparison.measure(blurred.astype(np.uint8), METRICS)
     for name in real:
         values = [found[name].value for found in (real, worse, noise)]
-        ranked = values if comparison.kind(name).better == "lower" else [-value for value in values]
+        ranked = (
+            values if comparison.metric(name).better == "lower" else [-value for value in values]
+        )
         assert ranked == sorted(ranked), name
     assert real["digits/modes"].value == 10
     assert noise["digits/frechet_distance"].value > 100 * real["digits/frechet_distance"].value

@@ -91,8 +91,8 @@ def test_of_many_classes_those_are_shown_that_differ_most():
     names = [f"class {i}" for i in range(1000)]
     real, fake = [0.001] * 1000, [0.001] * 1000
     fake[500], fake[7] = 0.5, 0.0
-    kinds = [report_charts.Kind("real", 7, real), report_charts.Kind("generated", 0, fake)]
-    text = report_charts.bars("shares", names, kinds)
+    groups = [report_charts.Group("real", 7, real), report_charts.Group("generated", 0, fake)]
+    text = report_charts.bars("shares", names, groups)
     assert ">class 500<" in text
     assert ">class 7<" in text
     assert "30 of 1000" in text
