@@ -97,7 +97,7 @@ def test_a_penalty_is_of_both_parts_of_a_pair():
 def test_a_penalty_is_paid_as_in_gan():
     gan = game(
         judge=lambda v, x, z: (3 * x + 4 * z)[:, 0] + 0 * v,  # its penalty is 12.5
-        penalty=penalties.r1,
+        penalty=penalties.r1(),
         penalty_weight=lambda step: 2.0 + step,
         penalty_every=2,
     )
@@ -107,7 +107,7 @@ def test_a_penalty_is_paid_as_in_gan():
         paid.append(float(metrics["d_penalty"]))
     assert paid == pytest.approx([2 * 2.0 * 12.5, 0.0, 2 * 4.0 * 12.5])
     with pytest.raises(ValueError, match="a penalty every 0 steps"):
-        game(penalty=penalties.r1, penalty_every=0)
+        game(penalty=penalties.r1(), penalty_every=0)
 
 
 def test_errors():
