@@ -30,8 +30,10 @@ def _visit(parent: griffe.Object) -> None:
 
 def _link(member: griffe.Object) -> None:
     if member.docstring:
-        text = pages["link_names"](member.docstring.value)
-        member.docstring.value = pages["link_papers"](text)
+        # griffe knows examples as code under the plural only; nothing in code is a link.
+        text, example, code = member.docstring.value.partition("Example:\n")
+        text = pages["link_papers"](pages["link_names"](text))
+        member.docstring.value = text + example.replace("Example:", "Examples:") + code
 
 
 def _show_exports(module: griffe.Module) -> None:
