@@ -10,12 +10,15 @@ from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.metrics import Estimate
 from jaxgan.metrics.inception import WeightsError
 from jaxgan.runs.checks import check_settings
-from jaxgan.runs.config import ConfigError, make
+from jaxgan.runs.config import make
+from jaxgan.runs.data import load
 from jaxgan.runs.measures.distribution import Comparison
 from jaxgan.runs.restore import restore
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.training import loop
 from jaxgan.runs.training.evaluator import Evaluator
 from jaxgan.runs.training.stopping import StopRule, stop_rule
+from jaxgan.runs.variants import VARIANTS
 
 RING = {
     "dataset": "ring",
@@ -197,3 +200,24 @@ def test_settings_that_the_data_cannot_serve_leave_nothing_behind(tmp_path, sett
     with pytest.raises((ConfigError, WeightsError), match=message):
         loop.run(make(**RING | settings, steps=10, workdir=str(workdir)))
     assert not workdir.exists()
+
+
+COMPARED = {name: one.is_distribution for name, one in VARIANTS.items()}
+
+
+@pytest.mark.parametrize(
+    "recipe", [name for name, is_compared in COMPARED.items() if not is_compared]
+)
+@pytest.mark.parametrize("features", ["auto", "pixels"])
+def test_what_is_no_distribution_is_not_evaluated_as_one(recipe, features):
+    """Neither pictures of pictures nor pairs; `evaluate` measures them otherwise."""
+    config = make(recipe=recipe, eval_every=1, features=features)
+    with pytest.raises(ConfigError, match=rf"--eval_every: samples of --recipe={recipe} are not"):
+        check_settings(config)
+
+
+@pytest.mark.parametrize(("dataset", "model"), [("notes", "wavegan"), ("solids", "voxels")])
+def test_sounds_and_solids_are_not_evaluated_as_a_distribution(dataset, model):
+    config = make(dataset=dataset, model=model, eval_every=1)
+    with pytest.raises(ConfigError, match=rf"--eval_every: --dataset={dataset} has neither"):
+        load(config)
