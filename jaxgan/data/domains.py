@@ -179,9 +179,6 @@ def gray(x: np.ndarray) -> np.ndarray:
     return (x.astype(np.float32) @ weights).round().astype(np.uint8)[..., np.newaxis]
 
 
-grey = gray  # the former spelling, for one release
-
-
 def reduced(x: np.ndarray, factor: int) -> np.ndarray:
     """Average blocks of `factor` by `factor` pixels: `[N, H, W, C]` to `[N, H/f, W/f, C]`.
 
