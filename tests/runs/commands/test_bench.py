@@ -39,7 +39,7 @@ def test_a_benchmark_is_a_table_a_file_and_a_comparison(tmp_path):
     assert list((tmp_path / "trace").rglob("perfetto_trace.json.gz"))
     second = bench(tmp_path, "--batch_size=32", f"--compare={path}")
     assert "mind that settings differs" in second.stdout
-    assert "train_step" in second.stdout.partition("against --compare")[2]
+    assert "train_step" in second.stdout.partition("speedup over --compare")[2]
 
 
 def test_mistakes_are_answered_in_one_line(tmp_path):
