@@ -43,7 +43,9 @@ def restore(
     with Checkpoints(directory) as checkpoints:
         steps = checkpoints.steps()
         if not steps or step not in {None, *steps}:
-            raise ConfigError(f"--step={step}: --workdir={workdir} has checkpoints at {steps}")
+            raise ConfigError(
+                f"--step={step}: expected a step of --workdir={workdir}, which has {steps}"
+            )
         facts = Facts(
             **{name: tuple(value) for name, value in checkpoints.notes(steps[-1]).items()}
         )

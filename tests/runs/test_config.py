@@ -99,9 +99,9 @@ def test_settings_are_replaced_by_the_names_of_their_flags():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"model": "mlp"}, "--model=mlp: it cannot be replaced"),
-        ({"recipe": "gan"}, "--recipe=gan: it cannot be replaced"),
-        ({"pool_size": 3}, "--pool_size=3: it cannot be replaced"),
+        ({"model": "mlp"}, "--model=mlp: this run does not use it"),
+        ({"recipe": "gan"}, "--recipe=gan: this run does not use it"),
+        ({"pool_size": 3}, "--pool_size=3: this run does not use it"),
         ({"g_lr": -1.0}, "--g_lr=-1.0: expected at least 0"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_benchmark_is_a_table_a_file_and_a_comparison(tmp_path):
 def test_mistakes_are_answered_in_one_line(tmp_path):
     for flags, words in (
         (["--shape=4,4"], "--shape=4,4: expected H,W,C"),
-        (["--compare=nothing"], "--compare=nothing: expected a file of --json"),
+        (["--compare=nothing"], "--compare=nothing: expected a file that --json"),
         (["--microbatch=7"], "--microbatch=7: expected a divisor of the 64"),
     ):
         answer = bench(tmp_path, *flags)

@@ -166,7 +166,7 @@ def test_stop_rules():
     ("settings", "message"),
     [
         ({"stop_when": "modes>7", "eval_every": 0}, "nothing is measured; give --eval_every"),
-        ({"eval_metrics": "modes,ssim"}, "--eval_metrics=ssim: choose of"),
+        ({"eval_metrics": "modes,ssim"}, "--eval_metrics=ssim: choose one of"),
         ({"seeds": 2}, "--eval_every: it does not go with --seeds"),
         ({"recipe": "cogan"}, "--eval_every: samples of --recipe=cogan are not compared"),
     ],
