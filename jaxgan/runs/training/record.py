@@ -1,6 +1,6 @@
-"""What a run tells while it goes on: a progress line, metrics.jsonl, TensorBoard and W&B.
+"""The records of a run in training: a progress line, metrics.jsonl, TensorBoard and W&B.
 
-What the monitor says goes to monitor.jsonl. A population tells means and standard deviations, and
+Remarks of the monitor go to monitor.jsonl. A population reports means and standard deviations, and
 writes each member's metrics to members.jsonl.
 """
 
@@ -20,7 +20,7 @@ from jaxgan.runs.members import members
 
 
 class NullRecorder:
-    """The recorder of a process that does not write."""
+    """A recorder that does nothing, for processes that do not write."""
 
     def __enter__(self):
         return self
@@ -59,12 +59,11 @@ class NullRecorder:
 
 
 class Recorder(NullRecorder):
-    """Writes down the metrics and pictures of a run, and shows how far it is.
+    """A recorder of the metrics and pictures of a run, which also shows its progress.
 
     Args:
         config: the settings.
-        first_step: where the run begins or goes on; what an earlier try wrote about later steps is
-            dropped.
+        first_step: where the run starts or resumes; earlier records of later steps are dropped.
     """
 
     def __init__(self, config: Config, first_step: int):
@@ -145,7 +144,7 @@ class Recorder(NullRecorder):
             file.write(json.dumps({"step": step, **values}) + "\n")
         self._log(step, values)
         self.say(f"step {step}: {text}")
-        # Time that was taken to measure is none of the steps'.
+        # The time of the evaluation does not count as time of the steps.
         self._last = time.perf_counter(), self._last[1]
 
     def evaluations(self) -> list[dict]:
@@ -198,10 +197,10 @@ def _start_wandb(config: Config):
 
 
 def _drop_after(path: Path, step: int) -> None:
-    """Keep the lines up to `step`: what came after the checkpoint is going to be done again."""
+    """Keep the lines up to `step`: the steps after the checkpoint are going to be repeated."""
     if not path.exists():
         return
     lines = path.read_text().splitlines(keepends=True)
-    # A line that the end of the program cut short has no newline.
+    # A line that was cut short when the program ended has no newline.
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     write_whole(path, "".join(kept))

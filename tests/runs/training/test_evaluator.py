@@ -179,10 +179,13 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"stop_when": "fid<3"}, "fid is not measured; choose of density, coverage, modes, good"),
+        (
+            {"stop_when": "fid<3"},
+            "fid is not measured; choose one of density, coverage, modes, good",
+        ),
         (
             {"dataset": "digits", "eval_metrics": "precision_recall", "eval_samples": 500},
-            "precision and recall pull apart.*ask for one of",
+            "precision and recall conflict.*add one of",
         ),
         ({"dataset": "notes", "model": "wavegan"}, "--eval_every: .*notes has neither pictures"),
         ({"eval_samples": 30_000}, "at most half of the 50000 examples"),
