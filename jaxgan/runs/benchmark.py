@@ -181,12 +181,11 @@ def table(result: dict[str, Any]) -> str:
     best = result["ceiling"]
     lines += [
         "",
-        f"cost of loading data: {loop / bare - 1:+.1%} of the loop",
-        f"arithmetic: {result['flops_per_step'] / 1e9:.2f} GFLOP per step, {rate / 1e9:.1f} "
-        f"GFLOP/s, {rate / best['flops']:.0%} of the {best['flops'] / 1e9:.0f} of a large matrix "
-        f"product",
-        f"memory: instructions read and write {result['bytes_per_step'] / 1e9:.2f} GB per step, "
-        f"{moved / 1e9:.1f} GB/s; a large copy reaches {best['bytes'] / 1e9:.1f}",
+        f"the data cost {loop / bare - 1:+.1%} of the loop",
+        f"arithmetic: {result['flops_per_step'] / 1e9:.2f} GFLOP a step, {rate / 1e9:.1f} GFLOP/s, "
+        f"{rate / best['flops']:.0%} of the {best['flops'] / 1e9:.0f} of a large matrix product",
+        f"memory: instructions read and write {result['bytes_per_step'] / 1e9:.2f} GB a step, "
+        f"{moved / 1e9:.1f} GB/s; a large copy does {best['bytes'] / 1e9:.1f}",
         f"peak memory {result['peak_memory_of']}: {result['peak_memory'] / 1e9:.2f} GB",
     ]
     return "\n".join(lines)

@@ -160,7 +160,7 @@ def test_samples_are_shown_beside_what_they_are_made_of(name):
         (asked("gan", "unet"), "plain", "--recipe=gan --model=unet: expected dcgan or mlp"),
         (asked("pix2pix", "unet"), "labels", "no second pictures.*outlines:digits"),
         (asked("pix2pix", "unet"), "domains", "x and y are not paired"),
-        (asked("pix2pix", "unet"), "wide", "28x28 for 32x32; expected one size"),
+        (asked("pix2pix", "unet"), "wide", "28x28 for 32x32; expected the same size"),
         (asked("pix2pix", "dcgan"), "pairs", "expected unet or translator"),
         (asked("cyclegan", "unet"), "plain", "no second pictures.*unpaired:"),
         (asked("cyclegan", "unet"), "colors", "color and y is gray.*identity_weight=0"),
