@@ -50,14 +50,14 @@ def test_what_is_not_given_has_the_default_of_its_gan():
 
 
 UNUSED = {
-    r"--mask_share=0.3: .* --recipe=gan --model=dcgan; .* --recipe=context_encoder or --recipe=ccgan": {
+    r"--mask_share=0.3: .* --model=dcgan; .* --recipe=context_encoder or --recipe=ccgan": {
         "mask_share": 0.3
     },
     r"--latent_dim=7: not used by --recipe=cyclegan .* leave it out": {
         "recipe": "cyclegan",
         "latent_dim": 7,
     },
-    r"--blocks=3: .*--model=mlp .* --model=translator": {"model": "mlp", "blocks": 3},
+    r"--blocks=3: .*--model=mlp; .* --model=translator": {"model": "mlp", "blocks": 3},
     r"--penalty=r1: not used by --recipe=aae": {"recipe": "aae", "penalty": "r1"},
 }
 
