@@ -35,23 +35,23 @@ class NullRecorder:
         """Record the metrics of the steps since the last line."""
 
     def members(self, step: int, rows: list[dict]) -> None:
-        """Record what is known of each member of a population."""
+        """Record the metrics of each member of a population."""
 
     def picture(self, step: int, picture: np.ndarray) -> None:
         """Record a picture of samples, uint8 `[H, W, 3]`."""
 
     def past(self) -> list[dict]:
-        """The lines of metrics that were recorded before this try began, and still count."""
+        """Return the lines of metrics that were recorded before this start and are still valid."""
         return []
 
     def words(self, words: list[Word]) -> None:
-        """Tell and record what a monitor has to say."""
+        """Print and record remarks of the monitor."""
 
     def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
-        """Record what samples were measured to be, and tell it."""
+        """Record an evaluation of samples, and print it."""
 
     def evaluations(self) -> list[dict]:
-        """All that were recorded."""
+        """Return all evaluations that were recorded."""
         return []
 
     def say(self, text: str) -> None:
@@ -114,7 +114,7 @@ class Recorder(NullRecorder):
         self._show(step, values)
 
     def members(self, step: int, rows: list[dict]) -> None:
-        """Record what is known of each member of a population."""
+        """Record the metrics of each member of a population."""
         with self._members.open("a") as file:
             file.writelines(json.dumps({"step": step, **row}) + "\n" for row in rows)
 
@@ -126,11 +126,11 @@ class Recorder(NullRecorder):
             self._wandb.log({"samples": self._wandb.Image(picture)}, step=step)
 
     def past(self) -> list[dict]:
-        """The lines of metrics that were recorded before this try began, and still count."""
+        """Return the lines of metrics that were recorded before this start and are still valid."""
         return [json.loads(line) for line in self._past]
 
     def words(self, words: list[Word]) -> None:
-        """Tell and record what a monitor has to say."""
+        """Print and record remarks of the monitor."""
         if not words:
             return
         with self._monitor.open("a") as file:
@@ -139,7 +139,7 @@ class Recorder(NullRecorder):
             self.say(f"step {word.step}: {word.text}")
 
     def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
-        """Record what samples were measured to be, and tell it."""
+        """Record an evaluation of samples, and print it."""
         with self._evaluations.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         self._log(step, values)
@@ -148,7 +148,7 @@ class Recorder(NullRecorder):
         self._last = time.perf_counter(), self._last[1]
 
     def evaluations(self) -> list[dict]:
-        """All that were recorded."""
+        """Return all evaluations that were recorded."""
         if not self._evaluations.exists():
             return []
         return [json.loads(line) for line in self._evaluations.read_text().splitlines()]

@@ -38,7 +38,7 @@ def test_a_benchmark_is_a_table_a_file_and_a_comparison(tmp_path):
     assert numbers["flops_per_step"] > 64 * 2 * (16 * 16 + 16 * 8 + 100 * 8 + 8 * 16 + 16 * 16)
     assert list((tmp_path / "trace").rglob("perfetto_trace.json.gz"))
     second = bench(tmp_path, "--batch_size=32", f"--compare={path}")
-    assert "mind that settings differs" in second.stdout
+    assert "note that settings differs" in second.stdout
     assert "train_step" in second.stdout.partition("speedup over --compare")[2]
 
 

@@ -171,7 +171,7 @@ def test_samples_are_shown_beside_what_they_are_made_of(name):
         ),
         (asked("cogan", "dcgan"), "colors", "x is color and y is gray"),
         (asked("srgan", "srgan"), "pairs", "28x28 for 28x28; expected 2 or 4 times"),
-        (asked("context_encoder", "unet", mask_share=1.0), "plain", "mask that covers all"),
+        (asked("context_encoder", "unet", mask_share=1.0), "plain", "mask covers all"),
         (asked("context_encoder", "unet"), "points", "expected pictures"),
         (
             asked("bigan", "mlp", augment="diffaugment"),
