@@ -1,4 +1,4 @@
-"""Whole runs: from settings to a trained, recorded, measured and shown GAN.
+"""Whole runs: from settings to a GAN that is trained, recorded, evaluated and displayed.
 
-This is what the commands (`commands`) are made of. The library below knows nothing of it.
+The commands (`commands`) are built on this package. The library below it never imports it.
 """

@@ -1,4 +1,4 @@
-"""Timing the steps of a run: what `jaxgan-bench` and the studies of speed are made of."""
+"""Timing of the steps of a run, for `jaxgan-bench` and the benchmark scripts."""
 
 import json
 from functools import partial
@@ -29,13 +29,13 @@ _IMAGES = 4096
 
 
 class Options(NamedTuple):
-    """How to time.
+    """Options of a benchmark.
 
     Attributes:
-        seconds: about how long a repeat lasts.
-        repeats: how often each is timed.
+        seconds: approximate duration of a repeat.
+        repeats: how often each function is timed.
         data: "synthetic" or "real".
-        shape: of synthetic images, as "28,28,1", or of points.
+        shape: shape of synthetic images, as "28,28,1", or of points, as "2".
         profile: directory to write a trace to; "" for none.
     """
 
@@ -47,12 +47,12 @@ class Options(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """What is timed: names, functions that start some steps, and how many steps and images.
+    """The functions to time, and the cost of a step.
 
     Attributes:
         calls: `name -> (call, steps in a call, images in a step)`.
         flops: arithmetic operations of one step, over all devices.
-        bytes: what its instructions read and write, over all devices.
+        bytes: bytes that its instructions read and write, over all devices.
     """
 
     calls: dict[str, tuple[Any, int, int]]
@@ -61,11 +61,11 @@ class Bench(NamedTuple):
 
 
 def prepare(config: Config, options: Options) -> Bench:
-    """Build what the settings describe, compile nothing yet.
+    """Build what the settings describe, without compiling it.
 
     Raises:
         ConfigError: the settings cannot be run.
-        DataError: the data set cannot be had.
+        DataError: the data set cannot be loaded.
     """
     check_settings(config)
     dataset = load(config) if options.data == "real" else _synthetic(config, options.shape)
@@ -76,7 +76,10 @@ def prepare(config: Config, options: Options) -> Bench:
     feed = feed_of(config, dataset, share_of(devices))
     batch = feed.load(feed.source, feed.items(0, 0, 1)[0]) if feed.on_device else None
     if batch is None or feed.sharded:
-        raise ConfigError("--device_data_gb, --shard_data: a benchmark needs whole data on devices")
+        raise ConfigError(
+            "--device_data_gb, --shard_data: expected the whole data set on each device; raise "
+            "--device_data_gb, or leave --shard_data out"
+        )
     loop, batches = compile_steps(gan, feed, mode, devices)
     bare = jaxgan.scan(gan, lambda batch, _: batch)
     transform = {
@@ -160,7 +163,7 @@ def measure(config: Config, options: Options) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The numbers for people."""
+    """Format the numbers as text."""
     lines = [
         ", ".join(f"{name} {value}" for name, value in result["machine"].items()),
         ", ".join(f"{name}={value}" for name, value in result["settings"].items())
@@ -189,7 +192,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def read(path: str) -> dict[str, Any]:
-    """The numbers that --json wrote.
+    """Read the numbers that --json wrote.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -198,15 +201,17 @@ def read(path: str) -> dict[str, Any]:
         old = json.loads(Path(path).read_text())
         return old | {"medians": {name: row["median"] for name, row in old["timings"].items()}}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"--compare={path}: expected a file of --json: {error!r}") from error
+        raise ConfigError(
+            f"--compare={path}: expected a file that --json wrote: {error!r}"
+        ) from error
 
 
 def comparison(result: dict[str, Any], old: dict[str, Any]) -> str:
-    """How many times faster this is than what a file told."""
-    lines = ["against --compare (above 1: faster now)"]
+    """Format how many times faster this is than an earlier result."""
+    lines = ["speedup over --compare (above 1: faster now)"]
     for part in ("machine", "settings", "data", "shape"):
         if old.get(part) != result[part]:
-            lines.append(f"  mind that {part} differs: {old.get(part)}")
+            lines.append(f"  note that {part} differs: {old.get(part)}")
     for name, row in result["timings"].items():
         if name in old["medians"]:
             lines.append(f"  {name:18}{old['medians'][name] / row['median']:6.2f}")
@@ -230,11 +235,14 @@ def _synthetic(config: Config, text: str) -> data.Dataset:
 
 
 def _cost(gan: jaxgan.GAN, config: Config, batch: Batch) -> tuple[float, float]:
-    """FLOPs and bytes of a step: of one D and one G step, as loops are counted once only."""
+    """Return the FLOPs and bytes of a step, from one D and one G step.
+
+    The whole step is not analyzed: XLA counts the body of a loop only once.
+    """
     state = jax.eval_shape(gan.init, jax.random.key(0), batch)
     costs = []
     for step in (gan.d_step, gan.g_step):
-        # Counted on the program as it is optimized: it has no work in it that nobody needs.
+        # The optimized program is counted, so that work that nobody needs is left out.
         cost = jax.jit(step).lower(state, batch).compile().cost_analysis() or {}
         costs.append(np.array([cost.get("flops", np.nan), cost.get("bytes accessed", np.nan)]))
     flops, moved = config.optimization.d_steps * costs[0] + costs[1]

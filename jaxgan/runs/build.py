@@ -1,4 +1,4 @@
-"""From settings to functions: the GAN of a run."""
+"""Building the GAN of a run from its settings."""
 
 from jaxgan.latents import normal, uniform
 from jaxgan.runs import objective
@@ -13,12 +13,12 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
     """Make the GAN that the settings describe.
 
     Args:
-        config: the settings, checked. Those that are sweepable may be traced.
+        config: the settings, checked; sweepable ones may be traced.
         facts: shape and classes of the data.
         axis_name: the axis to synchronize batch norm over, under pmap or shard_map.
 
     Raises:
-        ConfigError: the networks cannot make or judge data of this shape.
+        ConfigError: the networks do not support data of this shape.
     """
     shared = config.networks
     maker = Maker(

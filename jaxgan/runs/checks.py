@@ -1,4 +1,4 @@
-"""What is refused before anything is compiled or written."""
+"""Checks of the settings before anything is compiled or written."""
 
 import importlib.util
 from pathlib import Path
@@ -15,13 +15,13 @@ from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
 
 def check(config: Config) -> None:
-    """Refuse settings that contradict each other or the files that are there.
+    """Refuse settings that contradict each other or the existing files.
 
     Raises:
         ConfigError: one line that names the flag.
     """
     if config.run.wandb and importlib.util.find_spec("wandb") is None:
-        raise ConfigError('--wandb: it is not installed; pip install "jaxgan[wandb]"')
+        raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
     check_settings(config)
     _check_workdir(config)
 
@@ -61,13 +61,13 @@ def _check_evaluation(config: Config) -> None:
         return
     if is_population(config):
         raise ConfigError(
-            "--eval_every: not with --seeds or --sweep; measure members afterwards, with "
+            "--eval_every: it does not go with --seeds or --sweep; measure members afterwards with "
             "evaluate --member"
         )
     if not VARIANTS[config.recipe].is_distribution:
         raise ConfigError(
             f"--eval_every: samples of --recipe={config.recipe} are not compared with the data as "
-            f"a distribution; leave it out, and measure the run afterwards, with evaluate"
+            f"a distribution; leave it out and measure the run afterwards with evaluate"
         )
 
 
@@ -75,8 +75,8 @@ def _check_microbatch(config: Config, examples: int) -> None:
     microbatch = config.networks.microbatch
     if microbatch and examples % microbatch:
         raise ConfigError(
-            f"--microbatch={microbatch}: expected a divisor of the {examples} examples that a "
-            f"device is given"
+            f"--microbatch={microbatch}: expected a divisor of the {examples} examples of each "
+            f"device"
         )
 
 
@@ -103,16 +103,17 @@ def _check_objective(config: Config) -> None:
     if objective.label_smoothing >= 1:
         raise ConfigError(f"--label_smoothing={objective.label_smoothing}: expected 0 <= s < 1")
     if objective.label_smoothing and objective.loss not in SMOOTHED:
-        raise ConfigError(f"--label_smoothing: --loss is one of {', '.join(SMOOTHED)} with it")
+        raise ConfigError(f"--label_smoothing: expected --loss to be one of {', '.join(SMOOTHED)}")
     norm = config.networks.d_norm
     if objective.penalty != "none" and config.networks.model == "dcgan" and norm == "batch":
         raise ConfigError(
-            f"--penalty={objective.penalty}: no example has its own gradient with --d_norm=batch; "
-            f"choose --d_norm=layer or --d_norm=none"
+            f"--penalty={objective.penalty}: with --d_norm=batch no example has a gradient of its "
+            f"own; choose --d_norm=layer or --d_norm=none"
         )
     if objective.consistency and objective.penalty_weight_end != 1:
         raise ConfigError(
-            "--penalty_weight_end: not with --consistency, whose weight beside it stays the same"
+            "--penalty_weight_end: it does not go with --consistency, whose weight is constant; "
+            "leave one of them out"
         )
 
 
@@ -128,11 +129,11 @@ def _check_augmentation(config: Config) -> None:
     if (objective.augment == "scheduled") != bool(objective.augment_end):
         raise ConfigError(
             f"--augment={objective.augment} --augment_end={objective.augment_end}: "
-            f"the probability that --augment=scheduled rises to is above 0, and for it alone"
+            f"expected --augment_end above 0 with --augment=scheduled, and only with it"
         )
     if objective.augment == "ada" and objective.loss in UNANCHORED:
         raise ConfigError(
-            f"--augment=ada: with --loss={objective.loss} the sign of a logit says nothing; "
+            f"--augment=ada: with --loss={objective.loss} the sign of a logit has no meaning; "
             f"choose another loss, or --augment=diffaugment"
         )
 
@@ -146,8 +147,8 @@ def _check_burn_in(config: Config) -> None:
     for name, (value, still) in moves.items():
         if not config.optimization.burn_in and value != still:
             raise ConfigError(
-                f"--{name}={value}: nothing moves with --burn_in=0; give the number of images "
-                f"that it takes"
+                f"--{name}={value}: it has no effect with --burn_in=0; give --burn_in a number of "
+                f"images"
             )
 
 
@@ -159,15 +160,17 @@ def _check_workdir(config: Config) -> None:
         difference = load(workdir).difference(config)
         if difference:
             raise ConfigError(
-                f"--workdir={workdir}: another run is kept here: {', '.join(difference)}; "
-                f"choose another --workdir, or the same settings to go on"
+                f"--workdir={workdir}: it holds another run: {', '.join(difference)}; "
+                f"choose another --workdir, or the same settings to resume"
             )
     elif workdir.exists() and any(workdir.iterdir()):
-        raise ConfigError(f"--workdir={workdir}: it is not empty, and holds no run to go on with")
+        raise ConfigError(
+            f"--workdir={workdir}: it is not empty and holds no run; choose another --workdir"
+        )
 
 
 def check_against_data(config: Config, dataset: Dataset) -> None:
-    """Refuse settings that the data set cannot serve.
+    """Refuse settings that do not fit the data set.
 
     Raises:
         ConfigError: one line that names the flag.
@@ -192,16 +195,16 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
     }
     for flag, is_on in on.items():
         if is_on:
-            raise ConfigError(f"--{flag}: --dataset={name} has no pictures")
+            raise ConfigError(f"--{flag}: expected pictures, and --dataset={name} has none")
     if config.evaluation.eval_every and dataset.x.ndim != 2:
         raise ConfigError(
             f"--eval_every: --dataset={name} has neither pictures nor points, and nothing else is "
-            f"compared as a distribution; leave it out, and measure the run with evaluate"
+            f"compared as a distribution; leave it out and measure the run with evaluate"
         )
 
 
 def _check_y(config: Config, needs: str, dataset: Dataset) -> None:
-    """Refuse data whose y is not what the GAN wants, naming both."""
+    """Refuse data whose y is not what the GAN needs."""
     named = f"--recipe={config.recipe}, --dataset={config.data.dataset}"
     if config.objective.conditional:
         needs = "labels"
@@ -215,4 +218,4 @@ def _check_y(config: Config, needs: str, dataset: Dataset) -> None:
             f"{'outlines:digits' if needs == 'pairs' else 'unpaired:rotated:digits'}"
         )
     if needs == "pairs" and not dataset.paired:
-        raise ConfigError(f"{named}: x and y do not belong together; expected pairs")
+        raise ConfigError(f"{named}: x and y are not paired; expected pairs")

@@ -1,4 +1,4 @@
-"""The settings of a run: groups by subject, a GAN's own and a network's own, and their flags."""
+"""The settings of a run: groups by subject, plus those of its GAN and of its networks."""
 
 import dataclasses
 import itertools
@@ -24,10 +24,10 @@ __all__ = ["Config", "catalog", "make"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that a run depends on. `make` makes it, of flat names.
+    """Everything that a run depends on; `make` builds it from flat names.
 
     Attributes:
-        recipe: which GAN.
+        recipe: name of the GAN.
         own: the settings that only this GAN has.
         own_of_model: the settings that only its networks have.
     """
@@ -43,17 +43,17 @@ class Config:
     own_of_model: Any
 
     def flat(self) -> dict[str, Any]:
-        """Every setting that the run uses, by the name of its flag."""
+        """Return every setting that the run uses, by the name of its flag."""
         return {"recipe": self.recipe} | {
             field.name: getattr(group, field.name) for group, field in self._used()
         }
 
     def replace(self, **values: Any) -> "Config":
-        """The same settings but for these, which are named as their flags are.
+        """Return the same settings with these changed, which are named after their flags.
 
         Raises:
-            ConfigError: one is not used by this run, cannot be so, or would make another GAN or
-                other networks of it, for which `make` is.
+            ConfigError: a setting is not used by this run, its value is not allowed, or it would
+                change the GAN or its networks; use `make` for that.
         """
         changed: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
@@ -64,7 +64,7 @@ class Config:
                 if field.name == name and name != "model"
             ]
             if not found:
-                raise ConfigError(f"--{name}={value}: it cannot be replaced in a run that has none")
+                raise ConfigError(f"--{name}={value}: this run does not use it; leave it out")
             ((place, field),) = found
             check(field, value)
             changed.setdefault(place, {})[name] = value
@@ -75,7 +75,7 @@ class Config:
         return dataclasses.replace(self, **groups)
 
     def difference(self, other: "Config") -> list[str]:
-        """The settings that make `other` another run, as `--name=this (now other)`."""
+        """List the settings that make `other` a different run, as `--name=this (now other)`."""
         ours, theirs = self._identity(), other._identity()
         return [
             f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
@@ -84,7 +84,7 @@ class Config:
         ]
 
     def to_flags(self) -> str:
-        """A flag file with every setting that the run uses."""
+        """Return a flag file with every setting that the run uses."""
         lines = []
         for name, value in self.flat().items():
             lines.append(
@@ -116,15 +116,15 @@ _PLACES = (*GROUPS, "own", "own_of_model")
 
 
 def make(*, recipe: str = "gan", **given: Any) -> Config:
-    """Make the settings of a run; what is not given has the default of its GAN.
+    """Make the settings of a run; those that are not given take the defaults of the GAN.
 
     Args:
-        recipe: which GAN, one of `variants.VARIANTS`.
-        **given: settings, named as their flags are.
+        recipe: name of the GAN, one of `variants.VARIANTS`.
+        **given: settings, named after their flags.
 
     Raises:
-        ConfigError: there is no such GAN, network or setting; a value is out of range; or one is
-            given that this GAN or these networks do not use, and is not its default.
+        ConfigError: there is no such GAN, network or setting; a value is out of range; or a
+            setting that this GAN or these networks do not use differs from its default.
     """
     if recipe not in VARIANTS:
         raise ConfigError(f"--recipe={recipe}: expected one of {', '.join(VARIANTS)}")
@@ -161,20 +161,23 @@ def _refuse_unused(recipe: str, model: str, given: dict[str, Any], used: set[str
             continue
         if name not in everything:
             raise ConfigError(f"--{name}: there is no such setting")
-        # Flag files of the first version name every flag there was, with its default of then.
+        # Flag files of the first version name every flag, with the default that it had then.
         defaults = [(field.default, *field.metadata["former"]) for _, field in everything[name]]
         if value in itertools.chain(*defaults):
             continue
         owners = [owner for owner, _ in everything[name] if owner]
         goes_with = f"it goes with {' or '.join(owners)}" if owners else "leave it out"
         raise ConfigError(
-            f"--{name}={value}: --recipe={recipe} --model={model} has no use for it; {goes_with}"
+            f"--{name}={value}: not used by --recipe={recipe} --model={model}; {goes_with}"
         )
 
 
 @cache
 def catalog() -> dict[str, list[tuple[str, dataclasses.Field]]]:
-    """Every setting there is by its name: who owns it, as `--recipe=NAME`, "" for all, and how."""
+    """Return all settings by name, each with its owners and fields.
+
+    An owner is `--recipe=NAME` or `--model=NAME`, or "" for a setting that every run has.
+    """
     groups = [("", group) for group in GROUPS.values()]
     groups += [(f"--recipe={name}", one.settings) for name, one in VARIANTS.items()]
     groups += [(f"--model={name}", one.settings) for name, one in MODELS.items()]

@@ -1,4 +1,4 @@
-"""The data of a run, and what is told of them."""
+"""The data of a run: loading, facts about them, and batches."""
 
 import dataclasses
 import re
@@ -18,11 +18,11 @@ from jaxgan.runs.variants import VARIANTS
 
 
 def load(config: Config) -> Dataset:
-    """Load the data that a run is trained on, and see that the settings fit them.
+    """Load the data that a run is trained on, and check that the settings fit them.
 
     Raises:
         ConfigError: they do not fit.
-        DataError: the data set cannot be had.
+        DataError: the data set cannot be loaded.
     """
     dataset = load_whole(config.data)
     check_against_data(config, dataset)
@@ -30,10 +30,10 @@ def load(config: Config) -> Dataset:
 
 
 def load_whole(settings: Data) -> Dataset:
-    """Load a data set with all that it has.
+    """Load a whole data set, with all of its labels.
 
     Raises:
-        DataError: it cannot be had.
+        DataError: it cannot be loaded.
     """
     return data.load(
         settings.dataset,
@@ -45,9 +45,9 @@ def load_whole(settings: Data) -> Dataset:
 
 
 def held_out(settings: Data) -> Dataset | None:
-    """Data like those of a run that it was not trained on; pairs again paired.
+    """Load data that a run was not trained on, with pairs restored; None if there are none.
 
-    Of `train[:9000]` it is the rest, of `train` the split `test`, where there is one.
+    For `train[:9000]` this is the rest, for `train` the split `test`.
     """
     part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", settings.split)
     if part is None and settings.split != "train":
@@ -60,7 +60,7 @@ def held_out(settings: Data) -> Dataset | None:
 
 
 def unseen(settings: Data) -> Dataset:
-    """What a run was not trained on, or else what it was; pairs again paired."""
+    """Load data that a run was not trained on, or else its training data, with pairs restored."""
     rest = held_out(settings)
     return load_whole(_paired(settings)) if rest is None else rest
 
@@ -71,13 +71,13 @@ def _paired(settings: Data) -> Data:
 
 
 def facts(dataset: Dataset) -> Facts:
-    """What the networks have to know about the data."""
+    """Return what the networks need to know about the data."""
     source = () if dataset.y is None else dataset.y.shape[1:]
     return Facts(dataset.x.shape[1:], dataset.class_names, source)
 
 
 def example(facts: Facts) -> Batch:
-    """A batch that is like the data, to set up states with."""
+    """Return a batch of the data's shape, to initialize states."""
     x = np.zeros((2, *facts.shape), np.float32)
     if facts.source:
         return Batch(x, np.zeros((2, *facts.source), np.float32))
@@ -85,7 +85,7 @@ def example(facts: Facts) -> Batch:
 
 
 def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
-    """The batches that the settings ask for; `share` are the devices of this process."""
+    """Return the batches that the settings ask for; `share` are the devices of this process."""
     return feed(
         dataset,
         config.optimization.d_steps * config.optimization.batch_size,
@@ -99,7 +99,7 @@ def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> 
 def initial_state(
     config: Config, gan: jaxgan.GAN, key: jax.Array, dataset: Dataset
 ) -> jaxgan.TrainState:
-    """The state before the first step.
+    """Return the state before the first step.
 
     Raises:
         ConfigError: the networks do not fit the data.
@@ -111,5 +111,5 @@ def initial_state(
 
 
 def sample_key(seed: int) -> jax.Array:
-    """The key of a run's pictures, which show always the same latents."""
+    """Return the key of a run's pictures, which always show the same latents."""
     return jax.random.fold_in(jax.random.key(seed), 1)

@@ -1,4 +1,4 @@
-"""How the steps of a run are compiled, and for which devices."""
+"""Compilation of the steps of a run, and the devices that they run on."""
 
 import dataclasses
 import os
@@ -21,10 +21,10 @@ from jaxgan.runs.settings import ConfigError, Run
 
 
 def check_platform() -> None:
-    """Start JAX's backend.
+    """Initialize JAX's backend.
 
     Raises:
-        ConfigError: there is none of the kind that JAX_PLATFORMS asks for.
+        ConfigError: the platform that JAX_PLATFORMS asks for is not available.
     """
     try:
         jax.devices()
@@ -36,15 +36,17 @@ def check_platform() -> None:
 
 
 def mode_and_devices(run: Run) -> tuple[str, list]:
-    """How the steps run, and on which devices of all processes, those of each together.
+    """Return how the steps run, and the devices of all processes, grouped by process.
 
     Raises:
-        ConfigError: there are not so many devices, or they cannot be used in this way.
+        ConfigError: there are not enough devices, or they cannot be used in this way.
     """
     here = jax.local_device_count()
     if run.num_devices > here:
         whose = "this machine has" if jax.process_count() == 1 else "each process has"
-        raise ConfigError(f"--num_devices={run.num_devices}: {whose} {here} (or give 0 for all)")
+        raise ConfigError(
+            f"--num_devices={run.num_devices}: {whose} {here}; give fewer, or 0 for all"
+        )
     count = run.num_devices or here
     devices = [d for i in range(jax.process_count()) for d in jax.local_devices(i)[:count]]
     mode = run.parallel
@@ -56,7 +58,7 @@ def mode_and_devices(run: Run) -> tuple[str, list]:
 
 
 def share_of(devices: list) -> Share:
-    """Which of the devices this process feeds."""
+    """Return which of the devices this process feeds."""
     mine = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
     return Share(mine[0], mine[-1] + 1, len(devices))
 
@@ -64,7 +66,7 @@ def share_of(devices: list) -> Share:
 def compile_steps(
     gan: jaxgan.GAN, batches: Feed, mode: str, devices: list
 ) -> tuple[jaxgan.GAN, Feed]:
-    """Compile blocks of steps for these devices, and put the data where they want them."""
+    """Compile blocks of steps for these devices, and put the data where the steps need them."""
     many = jaxgan.scan(gan, batches.load)
     if mode == "jit":
         return jaxgan.jit(many, compiler_options=compiler_options()), _on_device(batches)
@@ -83,20 +85,20 @@ def compile_steps(
 
 
 def one_copy(state: jaxgan.TrainState) -> jaxgan.TrainState:
-    """One device's copy of a state: it is enough, and the only one a process may use by itself."""
+    """Return one device's copy of a state, which a process may use without the others."""
     return jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
 
 
 def devices_of_members(run: Run, members: int) -> list | None:
-    """The devices that a population is split over; None if it is not.
+    """Return the devices that a population is split over, or None if it is not split.
 
     Raises:
-        ConfigError: it cannot be split like that.
+        ConfigError: it cannot be split over these devices.
     """
     _, devices = mode_and_devices(dataclasses.replace(run, parallel="auto"))
     if jax.process_count() > 1 or run.shard_data:
         raise ConfigError(
-            "--seeds, --sweep: a population is trained by one process on whole data; "
+            "--seeds, --sweep: a population is trained by one process on the whole data set; "
             "leave out --coordinator and --shard_data"
         )
     if run.parallel == "pmap":
@@ -108,7 +110,7 @@ def devices_of_members(run: Run, members: int) -> list | None:
         return None
     if members % len(devices):
         raise ConfigError(
-            f"--seeds, --sweep: {members} members do not divide over {len(devices)} devices; "
+            f"--seeds, --sweep: {members} members cannot be split over {len(devices)} devices; "
             f"train a multiple of {len(devices)}, or choose --parallel=jit"
         )
     return devices
@@ -130,7 +132,7 @@ def compile_population(
 
 def _on_device(batches: Feed) -> Feed:
     def items(seed: int, first_step: int, steps: int):
-        # Here rather than in the call: what is read ahead is on the device ahead.
+        # Here rather than in the call, so that prefetched items are already on the device.
         return jax.device_put(batches.items(seed, first_step, steps))
 
     return batches._replace(source=jax.device_put(batches.source), items=items)
@@ -143,7 +145,7 @@ def _on_all(batches: Feed, devices: list) -> Feed:
 
 @cache
 def compiler_options() -> dict[str, str]:
-    """Options of XLA with which these programs run faster; none on GPU and TPU.
+    """Return options of XLA that make these programs faster on CPU; none on GPU and TPU.
 
     On CPU, the XLA of jax 0.10 hands convolutions to YNNPACK, which takes up to 2.5 times as long
     as Eigen for the weight gradients of large images; matrix products and sums stay with it.
@@ -160,14 +162,14 @@ def compiler_options() -> dict[str, str]:
 
 
 def keep_compiled(directory: str) -> None:
-    """Keep compiled programs on disk, so that the next start need not compile them again.
+    """Cache compiled programs on disk, so that the next start does not compile them again.
 
-    What lies there is trusted as much as a program, so it has to be the user's alone; where it is
-    not, or cannot be written, nothing is kept. A directory that JAX was told already, by
-    JAX_COMPILATION_CACHE_DIR for one, is left as it is.
+    Cached programs are executed, so only the user may have write access to the directory; if others
+    do, or it cannot be written, nothing is cached. A directory that is configured in JAX already,
+    for example by JAX_COMPILATION_CACHE_DIR, is left as it is.
 
     Args:
-        directory: where; the user's cache directory if empty, nowhere if "none".
+        directory: the cache; the user's cache directory if empty, no cache if "none".
     """
     if directory == "none" or jax.config.values["jax_compilation_cache_dir"]:
         return
@@ -176,10 +178,10 @@ def keep_compiled(directory: str) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
         if status.st_uid != os.getuid() or status.st_mode & 0o022:
-            logging.warning("compiled programs are not kept: others may write to %s", path)
+            logging.warning("compiled programs are not cached: other users may write to %s", path)
             return
     except OSError as error:
-        logging.warning("compiled programs are not kept: %s", error)
+        logging.warning("compiled programs are not cached: %s", error)
         return
     jax.config.update("jax_compilation_cache_dir", str(path.resolve()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

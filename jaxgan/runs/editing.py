@@ -1,4 +1,4 @@
-"""What a run makes of pictures, files of the user's or examples of its own data."""
+"""Pictures that a run makes from others: from the user's files, or from examples of its data."""
 
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,16 @@ _COLUMNS = 10
 
 
 def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> int:
-    """Make a picture of every file, and write it; returns how many there are.
+    """Make a picture from every file and write it; return how many there are.
 
     Args:
         trained: the run.
         source: a picture, or a directory of them.
-        target: the .png to write, or the directory for as many of the same names.
-        options: of the GAN.
+        target: the .png to write, or a directory for pictures of the same names.
+        options: options of the GAN.
 
     Raises:
-        ConfigError: the run makes nothing of pictures, or these cannot be read.
+        ConfigError: the run does not work on pictures, or these cannot be read.
     """
     from jaxgan.data.folder import SUFFIXES, image_files
 
@@ -42,10 +42,10 @@ def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> in
         raise ConfigError(f"--input={source}: there is no such file or directory")
     _check_targets(targets)
     if not targets:
-        raise ConfigError(f"--input={source}: no picture is there; expected {', '.join(SUFFIXES)}")
+        raise ConfigError(f"--input={source}: no pictures here; expected {', '.join(SUFFIXES)}")
     shape = how.shape(trained.facts, options)
     read, sizes = {}, {}
-    for path in targets:  # all, before one is written
+    for path in targets:  # all are read before one is written
         read[path], sizes[path] = _read(path, *shape)
     how.check_files(options, trained.facts, sizes)
     for path, picture in read.items():
@@ -56,16 +56,16 @@ def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> in
 
 
 def edit_data(trained: Trained, n: int, target: Path, options: Any) -> None:
-    """Show what is made of examples like the run's, not seen in training if possible, below these.
+    """Draw examples of the run's data, unseen in training if possible, above what it makes of them.
 
     Args:
         trained: the run.
-        n: how many.
+        n: number of examples.
         target: the .png to write.
-        options: of the GAN.
+        options: options of the GAN.
 
     Raises:
-        ConfigError: the run makes nothing of pictures.
+        ConfigError: the run does not work on pictures.
     """
     how = _pictures_of(trained)
     how.shape(trained.facts, options)
@@ -85,19 +85,19 @@ def _pictures_of(trained: Trained) -> Pictures:
         able = [name for name, variant in VARIANTS.items() if variant.pictures is not None]
         raise ConfigError(
             f"--input, --from_data: a run with --recipe={trained.config.recipe} draws from noise; "
-            f"expected one with {', '.join(able)}"
+            f"expected one with --recipe={', '.join(able)}"
         )
     return how
 
 
 def _check_targets(targets: dict[Path, Path]) -> None:
-    """Refuse to write over the user's own pictures, or one result over another."""
+    """Refuse to overwrite the user's own pictures, or one result with another."""
     sources = {source.resolve() for source in targets}
     written: dict[Path, Path] = {}
     for source, target in targets.items():
         if target.resolve() in sources:
             raise ConfigError(
-                f"--out={target}: it is one of the pictures of --input; choose another"
+                f"--out={target}: it is one of the pictures of --input; choose another name"
             )
         if target in written:
             raise ConfigError(
@@ -107,7 +107,7 @@ def _check_targets(targets: dict[Path, Path]) -> None:
 
 
 def _read(path: Path, side: int | None, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """A picture of this side, or of its own if None, and these channels; and its own size."""
+    """Read a picture with this side (its own if None) and these channels; also return its size."""
     from PIL import Image
 
     from jaxgan.data.images import to_array, upright
@@ -116,4 +116,6 @@ def _read(path: Path, side: int | None, channels: int) -> tuple[np.ndarray, tupl
         with Image.open(path) as image:
             return to_array(upright(image), channels, side), image.size
     except Exception as error:  # decoders of damaged files raise errors of any kind
-        raise ConfigError(f"--input={path}: it cannot be read ({error})") from error
+        raise ConfigError(
+            f"--input={path}: it cannot be read ({error}); expected a picture"
+        ) from error

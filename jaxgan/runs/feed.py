@@ -1,18 +1,18 @@
-"""From a data set to the batches of each step, in the form that one compiled call wants them.
+"""The batches of each step, in the form that one compiled call takes.
 
-A data set that fits lies on the device, and what a call is sent is a block of indices. A larger one
-stays on the host (memory-mapped, if it is larger than that too), and a call is sent its images,
-which threads read ahead. In both cases scaling and mirroring happen inside the compiled program.
+A data set that fits is kept on the device, and each call receives a block of indices. A larger one
+stays on the host (memory-mapped if it does not fit there either), and each call receives its
+images, which threads prefetch. In both cases scaling and mirroring happen inside the compiled
+program.
 
-The order is that of one endless row of epochs, of which each step takes the next piece; device k of
-n is fed the k-th n-th of it. A data set that is sharded has such a row for every device: of its n
-shards, shard k has the examples k, k + n, k + 2n, ... and is seen by device k only, in an order of
-its own, which follows from (seed, step, device). No example is dropped: where n does not divide the
-data, the shorter shards are filled up with examples from the beginning of the data, which are so
-seen up to once more in an epoch than others.
+The order is an endless sequence of epochs, of which each step takes the next piece; device k of n
+is fed the k-th of n equal parts of that piece. A sharded data set has one such sequence for each
+device: shard k of n has the examples k, k + n, k + 2n, ... and is seen by device k only, in an
+order that is a function of (seed, step, device). No example is dropped: if n does not divide the
+data, the shorter shards are padded with examples from the beginning of the data, which are then
+seen up to once more per epoch than the others.
 
-Two domains that are not paired are two data sets with two orders, neither of which says anything
-about the other.
+Two unpaired domains are two data sets with two independent orders.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,11 +25,11 @@ import numpy as np
 from jaxgan import Batch
 from jaxgan.data import Dataset, gather, order
 
-_OTHER_DOMAIN = 2**32 - 1  # a stream of random numbers that no device has
+_OTHER_DOMAIN = 2**32 - 1  # a stream of random numbers that no device uses
 
 
 class Share(NamedTuple):
-    """Which devices this process feeds: numbers `first` to `stop - 1` of `of`."""
+    """The devices that this process feeds: numbers `first` to `stop - 1` of `of`."""
 
     first: int
     stop: int
@@ -40,10 +40,10 @@ class Feed(NamedTuple):
     """The batches of a run.
 
     Attributes:
-        source: what every call is given.
-        items: `(seed, first_step, steps) -> items`, what the calls differ in: leaves
-            `[steps, B, ...]`, in an order that is a function of the seed and the step; B are the
-            examples of this process's devices.
+        source: what every call receives.
+        items: `(seed, first_step, steps) -> items`, what differs between calls: leaves
+            `[steps, B, ...]`, in an order that is a function of the seed and the step; B is the
+            number of examples on this process's devices.
         load: `(source, item) -> Batch`, inside the compiled program.
         on_device: whether the data set is on the device.
         sharded: whether the leaves of `source` are `[devices, ...]`, a shard for each device.
@@ -71,9 +71,9 @@ def feed(
         dataset: images or points, with or without labels or pictures as y.
         examples: examples per step, d_steps * batch size, over all devices.
         flip: whether every image also occurs mirrored.
-        device_gb: up to how many GB of data are put on a device.
+        device_gb: limit in GB for data that are kept on a device.
         share: the devices of this process; `examples` is a multiple of their number `of`.
-        shard: whether to divide data on the devices over them.
+        shard: whether to shard data that are kept on the devices.
     """
     pictures = dataset.y.nbytes if dataset.y is not None and dataset.has_pictures else 0
     room = device_gb * 1e9 * (share.of if shard else 1)
@@ -91,7 +91,7 @@ def feed(
 
 
 def _side_by_side(first: Feed, second: Feed) -> Feed:
-    """The x of one feed with the x of another as y, each in an order of its own."""
+    """Combine the x of one feed with the x of another as y, each in its own order."""
 
     def items(seed: int, first_step: int, steps: int):
         other = int(np.random.SeedSequence([seed, _OTHER_DOMAIN]).generate_state(1)[0])
@@ -106,7 +106,7 @@ def _side_by_side(first: Feed, second: Feed) -> Feed:
 def _in_one_order(
     dataset: Dataset, examples: int, *, flip: bool, share: Share, shard: bool, on_device: bool
 ) -> Feed:
-    """The examples of a set in one order, each with its label or its picture."""
+    """Feed the examples of a data set in one order, each with its label or its picture."""
     size = len(dataset.x)
     each = examples // share.of
     numbers = range(share.first, share.stop)
@@ -153,12 +153,12 @@ def _in_one_order(
 
 
 def ahead(read: Callable[[int], Any], steps: range, *, threads: int) -> Iterator[Any]:
-    """`read(step)` for every step in order, the next two of them before they are asked for.
+    """Yield `read(step)` for every step in order, and prefetch the next two.
 
     Args:
-        read: what takes time, such as copying images out of a file.
-        steps: which.
-        threads: how many read; with 0 nothing is read ahead.
+        read: a slow function, such as one that copies images out of a file.
+        steps: the steps.
+        threads: how many threads read; with 0 nothing is prefetched.
     """
     if not threads or not len(steps):
         return map(read, steps)

@@ -1,13 +1,13 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file that appears when it is complete; until then, what was there before stays.
+    """Write a file atomically: it replaces an existing one only when it is complete.
 
     Raises:
-        OSError: it cannot be written; nothing half-written is left.
+        OSError: it cannot be written; no partial file is left.
     """
     content = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}")

@@ -1,6 +1,6 @@
-"""Command-line flags: those of a run's settings, and how a command line is read.
+"""Command-line flags: their definitions from a run's settings, and the parsing of command lines.
 
-A flag has no default of its own: what is not given is left to `config.make`, which knows the GAN.
+A flag has no default of its own: if it is not given, `config.make` decides, which knows the GAN.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ _FLAGFILE = "flags.txt"
 
 
 class _FiniteFloat(flags.FloatParser):
-    """A number; `nan` and `inf` are none."""
+    """A parser of finite numbers, which refuses `nan` and `inf`."""
 
     def convert(self, argument: Any) -> float:
         value = super().convert(argument)
@@ -45,16 +45,16 @@ def define(
     """Define a flag.
 
     Args:
-        name: of the flag.
+        name: name of the flag.
         kind: str, int, float or bool.
-        text: what `--help` says.
-        default: where it is not given.
-        low: the least number.
-        high: the greatest.
-        choices: the words that it may be, if it is one.
+        text: description in `--help`.
+        default: value if it is not given.
+        low: smallest number that is allowed.
+        high: largest number that is allowed.
+        choices: allowed values of a string.
         repeated: whether it may be given several times.
         required: whether it has to be given.
-        section: of the help page.
+        section: section of the help page.
         flag_values: where to define it.
     """
     bounds: Any = {"lower_bound": low, "upper_bound": high}
@@ -76,9 +76,9 @@ def define(
 
 
 def define_options(groups: dict[str, type], flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Define a flag for every field of dataclasses, which are given by who has them.
+    """Define a flag for every field of these dataclasses, which are given by their owners.
 
-    What several have is in a section of its own.
+    Flags that several owners share have a section of their own.
     """
     owners: dict[str, list[str]] = {}
     for owner, group in groups.items():
@@ -119,7 +119,7 @@ def define_settings(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     define(
         "recipe",
         str,
-        "which GAN is trained (default: gan)",
+        "the GAN to train (default: gan)",
         choices=tuple(VARIANTS),
         section="which GAN",
         flag_values=flag_values,
@@ -131,7 +131,7 @@ def define_settings(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 
 
 def _with_defaults(group: type) -> type:
-    """A group whose texts also tell the defaults: of all, and of each GAN with one of its own."""
+    """Add to a group's texts the defaults: the general one, and those of GANs that differ."""
 
     def described(field: dataclasses.Field) -> tuple[str, Any, Any]:
         owners = catalog()[field.name]
@@ -152,10 +152,10 @@ def _with_defaults(group: type) -> type:
 
 
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
-    """The settings that the flags give.
+    """Return the settings that the flags give.
 
     Raises:
-        ConfigError: they are none.
+        ConfigError: they are not valid.
     """
     given = {}
     for name in ("recipe", *catalog()):
@@ -166,10 +166,10 @@ def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
 
 
 def load(workdir: str | Path) -> Config:
-    """The settings of a run that was started in `workdir`.
+    """Load the settings of the run in `workdir`.
 
     Raises:
-        ConfigError: there is no run, or its settings are not this program's.
+        ConfigError: there is no run, or its settings are not valid.
     """
     path = Path(workdir) / _FLAGFILE
     if not path.is_file():
@@ -184,27 +184,27 @@ def load(workdir: str | Path) -> Config:
 
 
 def presets() -> dict[str, Path]:
-    """The flag files that come with the package, by their names."""
-    inside = Path(__file__).with_name("presets")  # in a wheel; in a checkout they are beside it
+    """Return the flag files that ship with the package, by name."""
+    inside = Path(__file__).with_name("presets")  # in a wheel; a checkout has them elsewhere
     checkout = Path(__file__).parents[2] / "experiments" / "presets"
     directory = inside if inside.is_dir() else checkout
     return {path.stem: path for path in sorted(directory.glob("*.flags"))}
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Read a command line, answering a mistake in one line; returns what are no flags."""
-    logging.set_verbosity(logging.WARNING)  # Orbax tells some thirty lines about each checkpoint
+    """Parse a command line and return what is left of it; a mistake is reported in one line."""
+    logging.set_verbosity(logging.WARNING)  # Orbax logs some thirty lines about each checkpoint
     try:
         return flags.FLAGS(_with_presets(argv))
     except flags.Error as error:
         message = " ".join(str(error).removeprefix("ERROR:: ").split())
         if isinstance(error, flags.CantOpenFlagFileError):
-            message += f"; presets are given as --preset, of {', '.join(presets())}"
+            message += f"; for a preset give --preset=NAME, one of {', '.join(presets())}"
         raise SystemExit(f"error: {message}") from None
 
 
 def _with_presets(argv: list[str]) -> list[str]:
-    """The command line with the flag file of each preset in its place."""
+    """Replace each preset on the command line by its flag file."""
     found, waiting = [], False
     for argument in argv:
         name, equals, value = argument.lstrip("-").partition("=")

@@ -1,8 +1,8 @@
 """Several processes, on one machine or many, that train one model together.
 
 They are started with the same command and find each other through `jax.distributed`; from then on
-each of them runs the same program. What one of them finds out alone (a missing file, a signal) they
-have to tell each other, or the rest would wait for it in a collective for ever.
+each of them runs the same program. If one of them notices something on its own (a missing file, a
+signal), it has to tell the others, which would otherwise wait for it in a collective forever.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ T = TypeVar("T")
 
 
 class Others(NamedTuple):
-    """How the processes of a run find each other; it is not part of what a run is.
+    """How the processes of a run find each other, which is not one of its settings.
 
     Attributes:
         coordinator: HOST:PORT of process 0; "auto" where JAX knows it; "" for one process.
-        num_processes: how many train together.
-        process_id: which of them this is, from 0.
-        init_timeout: seconds to wait for all of them.
+        num_processes: number of processes that train together.
+        process_id: number of this process, from 0.
+        init_timeout: seconds to wait for all processes.
     """
 
     coordinator: str = ""
@@ -41,10 +41,10 @@ class Others(NamedTuple):
 
 
 def start(others: Others) -> None:
-    """Find the other processes, if there are any; JAX must not have been used before.
+    """Connect to the other processes, if there are any; JAX must not have been used before.
 
     Raises:
-        ConfigError: the flags contradict each other, or JAX knows no way to the others.
+        ConfigError: the flags contradict each other, or the other processes cannot be reached.
     """
     coordinator, count, index, timeout = others
     if not coordinator:
@@ -56,7 +56,7 @@ def start(others: Others) -> None:
     bind = None
     if coordinator != "auto":
         bind = _check(coordinator, count, index)
-    # SIGTERM is ours: JAX would take it away, and not tell when it came.
+    # We handle SIGTERM ourselves: JAX's handler would replace ours without telling us.
     jax.config.update("jax_enable_preemption_service", False)
     with _within(timeout, coordinator):
         try:
@@ -74,7 +74,7 @@ def start(others: Others) -> None:
 
 
 def _check(coordinator: str, count: int | None, index: int | None) -> str | None:
-    """Refuse what cannot work; returns where process 0 is to listen, if not on all interfaces."""
+    """Refuse what cannot work; return where process 0 listens, or None for all interfaces."""
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f"--coordinator={coordinator}: expected HOST:PORT, or auto")
@@ -95,7 +95,7 @@ def _check(coordinator: str, count: int | None, index: int | None) -> str | None
 
 @contextlib.contextmanager
 def _within(seconds: int, coordinator: str) -> Iterator[None]:
-    """End the process if this takes longer: JAX's own time limit ends in an abort and its stack."""
+    """End the process if this takes longer: JAX's own timeout aborts with a stack trace."""
 
     def give_up():
         print(
@@ -116,13 +116,13 @@ def _within(seconds: int, coordinator: str) -> Iterator[None]:
 
 
 def writes() -> bool:
-    """Whether this is the process that writes what is written once."""
+    """Whether this process writes the files of the run."""
     return jax.process_index() == 0
 
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """Go on from here when all processes have come so far, and only if none of them failed.
+    """Continue once all processes have reached this point, and only if none of them failed.
 
     Raises:
         ConfigError: another process failed.
@@ -133,11 +133,11 @@ def together() -> Iterator[None]:
         int(greatest(1))
         raise
     if int(greatest(0)):
-        raise ConfigError("another process failed; its own line says why")
+        raise ConfigError("another process failed; see its own error message")
 
 
 def first_once(function: Callable[[], T]) -> T:
-    """Call a function in process 0 before the others, which then find the files that it made."""
+    """Call a function in process 0 first, so that the others find the files that it made."""
     result = None
     with together():
         if writes():
@@ -147,10 +147,10 @@ def first_once(function: Callable[[], T]) -> T:
 
 
 def check_same(text: str) -> None:
-    """Refuse processes that were started differently.
+    """Refuse processes that were started with different flags.
 
     Raises:
-        ConfigError: the text is not the same on all of them.
+        ConfigError: the text is not the same in all of them.
     """
     number = zlib.crc32(text.encode()) >> 1
     if int(greatest(int(greatest(number)) != number)):
@@ -162,7 +162,7 @@ def nobody_waits(*agreed: type[Exception]) -> Iterator[None]:
     """End a process that fails alone at once, so that the others fail too instead of waiting.
 
     Args:
-        agreed: what all processes raise together, and may leave with in good order.
+        agreed: errors that all processes raise together, so that they can exit normally.
     """
     try:
         yield
@@ -173,18 +173,18 @@ def nobody_waits(*agreed: type[Exception]) -> Iterator[None]:
             raise
         traceback.print_exc()
         sys.stderr.flush()
-        os._exit(1)  # an orderly exit waits for the others
+        os._exit(1)  # a normal exit waits for the others
 
 
 def settle(arrays: T) -> T:
-    """Wait for arrays where several processes meet on CPUs: gloo deadlocks over calls in flight."""
+    """Wait for arrays if several processes use CPUs: gloo deadlocks with calls in flight."""
     if jax.process_count() > 1 and jax.default_backend() == "cpu":
         jax.block_until_ready(arrays)
     return arrays
 
 
 class Stop:
-    """Whether to stop: which signal came, on any process.
+    """Whether to stop: the signal that any of the processes received.
 
     With several processes the answer is one call old, so that nobody waits for the steps that are
     still running.
@@ -195,7 +195,7 @@ class Stop:
         self._asked = None
 
     def __call__(self) -> int:
-        """Returns the signal, the same on all processes, or 0."""
+        """Return the signal, the same in all processes, or 0."""
         if jax.process_count() == 1:
             return self.received
         before, self._asked = self._asked, settle(greatest(self.received))
@@ -204,7 +204,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Notice SIGINT and SIGTERM instead of dying of them; a second one is not waited for."""
+    """Record SIGINT and SIGTERM instead of being killed by them; a second one kills at once."""
     stop = Stop()
 
     def handle(number, frame):

@@ -1,4 +1,4 @@
-"""Which runs a population stands for: one for each seed and each combination of swept values."""
+"""The members of a population: one for each seed and each combination of swept values."""
 
 import dataclasses
 import itertools
@@ -15,10 +15,10 @@ def is_population(config: Config) -> bool:
 
 
 def members(config: Config) -> list[Config]:
-    """The settings of each member, as if it were trained alone; seeds change fastest.
+    """Return the settings of each member, as if it were trained alone; seeds vary fastest.
 
     Raises:
-        ConfigError: --sweep cannot be read, or asks for what cannot be swept.
+        ConfigError: --sweep cannot be parsed, or names a setting that cannot be swept.
     """
     swept = sweeps(config)
     seeds = range(config.run.seed, config.run.seed + config.run.seeds)
@@ -30,10 +30,10 @@ def members(config: Config) -> list[Config]:
 
 
 def sweeps(config: Config) -> dict[str, list[float]]:
-    """The values of each setting that is swept.
+    """Return the values of each setting that is swept.
 
     Raises:
-        ConfigError: --sweep cannot be read, or asks for what cannot be swept.
+        ConfigError: --sweep cannot be parsed, or names a setting that cannot be swept.
     """
     found: dict[str, list[float]] = {}
     name = ""
@@ -42,20 +42,24 @@ def sweeps(config: Config) -> dict[str, list[float]]:
         if equals:
             name = before.strip()
             if name in found:
-                raise ConfigError(f"--sweep={config.run.sweep}: {name} occurs twice")
+                raise ConfigError(
+                    f"--sweep={config.run.sweep}: {name} is given twice; give it once"
+                )
             _check_name(config, name)
             found[name] = []
         if not name:
             raise ConfigError(f"--sweep={config.run.sweep}: expected NAME=VALUE,VALUE,...")
         number = _value(name, value)
         if number in found[name]:
-            raise ConfigError(f"--sweep={config.run.sweep}: {name}={value} occurs twice")
+            raise ConfigError(
+                f"--sweep={config.run.sweep}: {name}={value} is given twice; give it once"
+            )
         found[name].append(number)
     return found
 
 
 def label(config: Config, member: Config) -> str:
-    """What tells a member from the others, as `d_lr=0.0002 seed=1`."""
+    """Return what distinguishes a member from the others, as `d_lr=0.0002 seed=1`."""
     names = list(sweeps(config))
     if config.run.seeds > 1:
         names.append("seed")
@@ -64,7 +68,7 @@ def label(config: Config, member: Config) -> str:
 
 
 def _sweepable() -> dict[str, dataclasses.Field]:
-    """What is only a number in an update; anything else would make another program."""
+    """Return the settings that are only numbers in an update; others would change the program."""
     return {
         name: field
         for name, owners in catalog().items()
@@ -75,10 +79,13 @@ def _sweepable() -> dict[str, dataclasses.Field]:
 
 def _check_name(config: Config, name: str) -> None:
     if name not in _sweepable():
-        raise ConfigError(f"--sweep: {name} cannot be swept; choose of {', '.join(_sweepable())}")
+        known = ", ".join(_sweepable())
+        raise ConfigError(f"--sweep: {name} cannot be swept; choose one of {known}")
     used = config.flat()
     if name not in used:
-        raise ConfigError(f"--sweep: --recipe={config.recipe} has no place for {name}")
+        raise ConfigError(
+            f"--sweep: --recipe={config.recipe} does not use {name}; sweep another setting"
+        )
     needs = {
         "beta1": ("optimizer", used["optimizer"] == "adam", "adam"),
         "beta2": ("optimizer", used["optimizer"] == "adam", "adam"),
@@ -96,14 +103,14 @@ def _value(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ConfigError(f"--sweep: {name}={text} is not a number") from None
+        raise ConfigError(f"--sweep: {name}={text}: expected a number") from None
     try:
         check(_sweepable()[name], value)
     except ConfigError as error:
         raise ConfigError(f"--sweep: {str(error).removeprefix('--')}") from error
     if value == 0 and name in _OFF_AT_ZERO:
         raise ConfigError(
-            f"--sweep: {name}=0 stands for none at all, which is another program; "
+            f"--sweep: {name}=0 turns it off, which is a different program; "
             f"expected a value above 0"
         )
     return value

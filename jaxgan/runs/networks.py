@@ -1,6 +1,6 @@
-"""From settings to the networks of a run, as flax modules.
+"""Building the networks of a run from its settings, as flax modules.
 
-`MODELS` has the networks that several GANs take; those that belong to one GAN are beside it, in
+`MODELS` has the networks that several GANs use; networks of a single GAN are declared with it, in
 `variants`.
 """
 
@@ -33,29 +33,29 @@ _DTYPES: dict[str, Any] = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 class Facts(NamedTuple):
-    """What the networks have to know about the data, and what a checkpoint notes about them."""
+    """What the networks need to know about the data, which checkpoints record as well."""
 
     shape: tuple[int, ...]
     class_names: tuple[str, ...] = ()
     source: tuple[int, ...] = ()
-    """The shape of y, where it is pictures."""
+    """The shape of y, if it is a picture."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoSettings:
-    """For networks and GANs that have no settings of their own."""
+    """Settings of networks and GANs that have none of their own."""
 
 
 class Model(NamedTuple):
-    """The networks that one value of --model stands for.
+    """The networks that a value of --model selects.
 
     Attributes:
-        settings: dataclass of what only these networks can be told.
-        pair: `maker -> (generator, discriminator)` from noise; None if these draw nothing of noise.
-        translator: `(maker, channels) -> generator` from pictures; None if these take no pictures.
+        settings: dataclass of the settings that only these networks have.
+        pair: `maker -> (generator, discriminator)` from noise; None if they do not draw from noise.
+        translator: `(maker, channels) -> generator` from pictures; None if they take no pictures.
         encoder: `(maker, features) -> encoder` of the same kind, for GANs that have one.
-        is_open: whether a GAN that does not name its networks may take these.
-        streams: names of the random streams that they draw from while they are trained.
+        is_open: whether a GAN that does not name its networks may use these.
+        streams: names of the random streams that they draw from in training.
         check: refuses settings of its own that contradict each other.
     """
 
@@ -69,12 +69,12 @@ class Model(NamedTuple):
 
 
 class Maker(NamedTuple):
-    """Makes the networks of a run.
+    """A builder of the networks of a run.
 
     Attributes:
-        model: which networks.
+        model: the kind of networks.
         shared: the settings that all networks have.
-        own: those that only these have.
+        own: the settings that only these have.
         facts: shape and classes of the data.
         conditional: whether G and D are shown the labels.
         axis_name: the axis to synchronize batch norm over, under pmap or shard_map.
@@ -93,48 +93,48 @@ class Maker(NamedTuple):
         return _DTYPES[self.shared.precision]
 
     def common(self, **more: Any) -> dict[str, Any]:
-        """What every module that may be shown labels is made with, and this."""
+        """Return the keywords of every module that may be given labels, plus these."""
         classes = len(self.facts.class_names) if self.conditional else None
         return {"num_classes": classes, "dtype": self.dtype, **more}
 
     def side_and_channels(self) -> tuple[int, int]:
-        """The side and the channels of square images.
+        """Return the side and the channels of square images.
 
         Raises:
-            ValueError: the data are none, or of a size that no network makes.
+            ValueError: the data are not square images, or of a size that no network supports.
         """
         shape = self.facts.shape
         if len(shape) != 3 or shape[0] != shape[1]:
             raise ValueError(
-                f"--model={self.shared.model} makes square images, the data are {shape}"
+                f"--model={self.shared.model} makes square images, and the data are {shape}"
             )
         sizes.check_image_size(shape[0], shape[2])
         return shape[0], shape[2]
 
     def pair(self) -> Pair:
-        """The modules of G and D, for examples made of noise."""
-        assert self.model.pair is not None  # `checks` sees to that
+        """Make the modules of G and D, for a GAN that draws from noise."""
+        assert self.model.pair is not None  # guaranteed by `checks`
         return self.model.pair(self)
 
     def encoder(self, features: int) -> nn.Module:
-        """A module that reads numbers off examples; as large as the discriminator."""
-        assert self.model.encoder is not None  # `checks` sees to that
+        """Make an encoder from examples to this many features, as large as the discriminator."""
+        assert self.model.encoder is not None  # guaranteed by `checks`
         return self.model.encoder(self, features)
 
     def translator(self, channels: int) -> nn.Module:
-        """A module that makes pictures of pictures."""
-        assert self.model.translator is not None  # `checks` sees to that
+        """Make a generator from pictures to pictures."""
+        assert self.model.translator is not None  # guaranteed by `checks`
         return self.model.translator(self, channels)
 
     def patches(self, layers: int) -> nn.Module:
-        """A discriminator that gives every patch of a picture its logit."""
+        """Make a discriminator with a logit for every patch of a picture."""
         norm = "none" if self.shared.d_norm == "none" else "instance"
         return patch.Discriminator(
             layers=layers, normalization=norm, width=self.shared.width, dtype=self.dtype
         )
 
     def whole(self, classes: int | None = None) -> nn.Module:
-        """A discriminator of whole pictures, which may tell their class."""
+        """Make a discriminator of whole pictures, which may also classify them."""
         return dcgan.Discriminator(
             image_size=self.facts.shape[0],
             width=self.shared.width,
@@ -145,11 +145,11 @@ class Maker(NamedTuple):
         )
 
     def g(self, module: nn.Module) -> Network:
-        """A network of G's player."""
+        """Wrap a module as a network of G's player."""
         return self._network(module, self.shared.g_spectral_norm)
 
     def d(self, module: nn.Module) -> Network:
-        """A network of D's player."""
+        """Wrap a module as a network of D's player."""
         return self._network(module, self.shared.spectral_norm)
 
     def _network(self, module: nn.Module, spectral_norm: bool) -> Network:
@@ -162,20 +162,20 @@ class Maker(NamedTuple):
 
 
 def _dropout() -> Any:
-    return setting(0.0, "dropout in the dense D, or in a U-Net", low=0.0, high=0.99)
+    return setting(0.0, "dropout rate of the dense D, or of a U-Net", low=0.0, high=0.99)
 
 
 def _upsample() -> Any:
     return setting(
         "transposed",
-        "how the generator doubles the image",
+        "how the generator doubles the resolution",
         choices=("transposed", "nearest", "bilinear", "pixel_shuffle"),
     )
 
 
 def blocks() -> Any:
-    """How many residual blocks, of networks that are made of them."""
-    return setting(2, "residual blocks, in all or of each stage", low=1)
+    """Declare the number of residual blocks."""
+    return setting(2, "residual blocks, in total or in each stage", low=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -246,14 +246,16 @@ def _residual(module: Any) -> Callable[[Maker], Pair]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _WaveGAN:
-    phase_shuffle: int = setting(2, "shifts of D's features, in samples", low=0)
+    phase_shuffle: int = setting(2, "largest shift of D's features, in samples", low=0)
 
 
 def _wavegan(maker: Maker) -> Pair:
     shape = maker.facts.shape
     if len(shape) != 2 or shape[0] not in wavegan.LENGTHS:
         lengths = sorted(wavegan.LENGTHS)
-        raise ValueError(f"--model=wavegan makes sounds of {lengths} values, the data are {shape}")
+        raise ValueError(
+            f"--model=wavegan makes sounds of {lengths} values, and the data are {shape}"
+        )
     shared = maker.common(length=shape[0], width=maker.shared.width)
     d = wavegan.Discriminator(shuffle=maker.own.phase_shuffle, **shared)
     return wavegan.Generator(**shared), d
@@ -262,7 +264,7 @@ def _wavegan(maker: Maker) -> Pair:
 def _voxels(maker: Maker) -> Pair:
     shape = maker.facts.shape
     if len(shape) != 4:
-        raise ValueError(f"--model=voxels makes solids, the data are {shape}")
+        raise ValueError(f"--model=voxels makes solids, and the data are {shape}")
     shared = maker.common(side=shape[0], width=maker.shared.width, axis_name=maker.axis_name)
     d = voxels.Discriminator(normalization=maker.shared.d_norm, **shared)
     return voxels.Generator(**shared), d
@@ -270,7 +272,7 @@ def _voxels(maker: Maker) -> Pair:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _UNet:
-    stages: int = setting(2, "how often a U-Net halves its pictures", low=1)
+    stages: int = setting(2, "how often a U-Net halves the resolution", low=1)
     dropout: float = _dropout()
     upsample: str = _upsample()
 

@@ -1,4 +1,4 @@
-"""From settings to what the players minimize and how they learn."""
+"""Losses, penalties, augmentation and optimizers from the settings."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxgan.runs.settings import SMOOTHED, Objective, Optimization
 
 
 def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]:
-    """The keywords of `recipes.players` and `two_player`, all but the latent."""
+    """Return the keywords of `recipes.players` and `two_player`, except the latent."""
     return {
         "g_optimizer": _optimizer(objective, optimization, optimization.g_lr),
         "d_optimizer": _d_optimizer(objective, optimization),
@@ -27,7 +27,7 @@ def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]
 
 
 def _is_on(value: Any) -> bool:
-    """0 stands for no; a traced value is never 0 (`members` sees to that)."""
+    """Whether a setting is on: 0 means off, and a traced value is never 0 (see `members`)."""
     return isinstance(value, Tracer) or bool(value)
 
 
@@ -58,7 +58,7 @@ def _augmentation(objective: Objective, optimization: Optimization) -> augment.A
             return augment.differentiable(tuple(objective.augment_policy.split(",")))
         case "ada":
             threshold = _loss(objective).threshold
-            assert threshold is not None  # `checks` sees to that
+            assert threshold is not None  # guaranteed by `checks`
             return augment.adaptive(
                 batch_size=optimization.batch_size,
                 target=objective.ada_target,
@@ -105,7 +105,7 @@ def _d_optimizer(objective: Objective, optimization: Optimization) -> optax.Grad
 
 
 def _moving(optimization: Optimization, start: Any, share: float) -> Any:
-    """A setting that moves from its start to a share of it while the GAN burns in."""
+    """Move a setting from its start to a share of it during the burn-in."""
     if not optimization.burn_in or share == 1:
         return start
     return schedules.cosine(

@@ -1,4 +1,4 @@
-"""Loading a finished run."""
+"""Restoring a run from its workdir."""
 
 from functools import partial
 from pathlib import Path
@@ -20,18 +20,17 @@ from jaxgan.runs.trained import Trained
 def restore(
     workdir: str, step: int | None = None, member: int | None = None, *, best: bool = False
 ) -> Trained:
-    """Load the generator of a run, from its running average where there is one.
+    """Restore the generator of a run, from its running average if there is one.
 
     Args:
-        workdir: of the run.
-        step: the checkpoint; the newest if None.
-        member: which of a population.
-        best: whether to take the best of the steps that were evaluated, instead of the newest.
+        workdir: directory of the run.
+        step: step of the checkpoint; the newest if None.
+        member: member of a population.
+        best: whether to use the best of the evaluated steps instead of the newest.
 
     Raises:
-        ConfigError: there is no run in `workdir`, or it has not saved anything yet, or has no such
-            member.
-        CheckpointError: what it saved cannot be restored.
+        ConfigError: there is no run in `workdir`, or it has no checkpoint yet, or no such member.
+        CheckpointError: the checkpoint cannot be restored.
     """
     config = flags.load(workdir)
     everyone = members(config)
@@ -40,11 +39,13 @@ def restore(
     if best and not directory.is_dir():
         raise ConfigError(f"--workdir={workdir}: no best step is kept; train with --eval_every")
     if not directory.is_dir():
-        raise ConfigError(f"--workdir={workdir}: the run has no checkpoints yet")
+        raise ConfigError(f"--workdir={workdir}: the run has no checkpoints yet; train it first")
     with Checkpoints(directory) as checkpoints:
         steps = checkpoints.steps()
         if not steps or step not in {None, *steps}:
-            raise ConfigError(f"--step: --workdir={workdir} has checkpoints of steps {steps}")
+            raise ConfigError(
+                f"--step={step}: expected a step of --workdir={workdir}, which has {steps}"
+            )
         facts = Facts(
             **{name: tuple(value) for name, value in checkpoints.notes(steps[-1]).items()}
         )
@@ -60,15 +61,17 @@ def restore(
 
 
 def _choose(config: Config, everyone: list[Config], member: int | None) -> Config:
-    """The settings that the generator was trained with."""
+    """Return the settings that the generator was trained with."""
     if not is_population(config):
         if member is not None:
-            raise ConfigError(f"--member={member}: one GAN was trained here, not several")
+            raise ConfigError(
+                f"--member={member}: the run trained a single GAN; leave the flag out"
+            )
         return config
     if member is None or not 0 <= member < len(everyone):
         names = ", ".join(f"{i}: {label(config, one)}" for i, one in enumerate(everyone))
         given = "" if member is None else f"={member}"
-        raise ConfigError(f"--member{given}: several GANs were trained here; choose of {names}")
+        raise ConfigError(f"--member{given}: the run trained several GANs; choose one of {names}")
     return everyone[member]
 
 

@@ -1,7 +1,7 @@
-"""The settings of a run in groups, by subject.
+"""The settings of a run, grouped by subject.
 
-What only one GAN or one network knows is declared where that GAN or network is (`variants`,
-`networks`). `config` puts the groups together and makes command-line flags of them.
+Settings of a single GAN or network are declared next to that GAN or network (`variants`,
+`networks`). `config` combines the groups, and `flags` turns them into command-line flags.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 
 class ConfigError(ValueError):
-    """The settings cannot be run; one line names the flag and what it takes."""
+    """Settings that cannot be run; the message is one line that names the flag."""
 
 
 def setting(
@@ -27,19 +27,20 @@ def setting(
     repeated: bool = False,
     former: tuple[Any, ...] = (),
 ) -> Any:
-    """Declare a field of a group of settings, which is a flag too.
+    """Declare a field of a group of settings, which is also a flag.
 
     Args:
-        default: its value where none is given.
-        text: what `--help` says of it.
-        identity: whether another value makes another run, which a workdir cannot go on with.
-        low: the least number that is allowed.
-        high: the greatest.
-        choices: the words that are allowed, for a word.
+        default: value if the flag is not given.
+        text: description in `--help`.
+        identity: whether another value makes a different run, which cannot resume in the same
+            workdir.
+        low: smallest number that is allowed.
+        high: largest number that is allowed.
+        choices: allowed values of a string.
         sweepable: whether a population may train with several values of it in one program: it is
             only a number in an update.
-        repeated: whether the flag may be given several times, joined with commas.
-        former: defaults that it once had: flag files of then name them for GANs that do not use it.
+        repeated: whether the flag may be given several times; the values are joined with commas.
+        former: earlier defaults, which old flag files name even for GANs that do not use it.
     """
     about = {"text": text, "identity": identity, "low": low, "high": high}
     about |= {"choices": choices, "sweepable": sweepable, "repeated": repeated, "former": former}
@@ -50,7 +51,7 @@ def check(field: dataclasses.Field, value: Any) -> None:
     """Refuse a value that a setting cannot have.
 
     Raises:
-        ConfigError: it is no finite number, out of range, or not one of the words.
+        ConfigError: it is not finite, out of range, or not one of the choices.
     """
     if isinstance(value, Tracer):
         return
@@ -80,9 +81,9 @@ LOSSES = (
     "boundary_seeking",
 )
 SMOOTHED = ("non_saturating", "minimax", "least_squares")
-"""Losses that have targets, which label smoothing moves."""
+"""Losses with targets, which label smoothing moves."""
 UNANCHORED = ("wasserstein", "relativistic_paired", "relativistic_average")
-"""Losses under which the sign of a logit says nothing."""
+"""Losses under which the sign of a logit has no meaning."""
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
 AUGMENTS = ("none", "diffaugment", "ada", "scheduled")
 METRICS = (
@@ -102,14 +103,14 @@ class Objective:
 
     loss: str = setting("non_saturating", "pair of losses", choices=LOSSES)
     label_smoothing: float = setting(0.0, "D's target for real examples is 1 minus this", **_share)
-    penalty: str = setting("none", "what keeps D smooth", choices=PENALTIES)
+    penalty: str = setting("none", "penalty that keeps D smooth", choices=PENALTIES)
     penalty_weight: float = setting(10.0, "weight of the penalty", low=0.0, sweepable=True)
-    penalty_every: int = setting(1, "pay the penalty every k-th step, k times as much", low=1)
+    penalty_every: int = setting(1, "apply the penalty every k-th step, k times as much", low=1)
     penalty_weight_end: float = setting(
-        1.0, "weight of the penalty after --burn_in, as a share of the first", low=0.0
+        1.0, "weight of the penalty after --burn_in, as a fraction of the initial one", low=0.0
     )
     clip_weights: float = setting(
-        0.0, "keep D's weights within +-this; 0 to leave them alone", low=0.0, sweepable=True
+        0.0, "clip D's weights to +-this; 0 for no clipping", low=0.0, sweepable=True
     )
     orthogonal: float = setting(
         0.0, "strength of BigGAN's orthogonal regularization of both players; 0 for none", low=0.0
@@ -119,7 +120,7 @@ class Objective:
     )
     lecam: float = setting(0.0, "weight of the LeCam regularizer; 0 for none", low=0.0)
     augment: str = setting(
-        "none", "how the images that D sees are changed, to make do with few", choices=AUGMENTS
+        "none", "augmentation of the images that D sees, for small data sets", choices=AUGMENTS
     )
     augment_policy: str = setting(
         "color,translation,cutout", "what DiffAugment changes, separated by commas"
@@ -132,29 +133,29 @@ class Objective:
     )
     ada_images: float = setting(500_000, "images over which ADA can go from 0 to 1", low=1.0)
     one_batch: bool = setting(False, "show D real and fake examples in one batch, not in two")
-    conditional: bool = setting(False, "show the players the labels")
+    conditional: bool = setting(False, "show G and D the labels")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Networks:
-    """The networks: those of `--model`, and what all of them have."""
+    """The choice of networks, and the settings that all networks share."""
 
     model: str = setting("", "which networks; the first that goes with --recipe if empty")
     latent: str = setting("normal", "distribution of z", choices=("normal", "uniform"))
-    latent_dim: int = setting(100, "components of z", low=1)
+    latent_dim: int = setting(100, "dimension of z", low=1)
     width: int = setting(
-        32, "channels of the convolution with the largest images, or units of a layer", low=1
+        32, "channels of the convolution at the highest resolution, or units of a layer", low=1
     )
     d_norm: str = setting("batch", "normalization in D", choices=("batch", "layer", "none"))
     spectral_norm: bool = setting(False, "divide D's kernels by their largest singular value")
     g_spectral_norm: bool = setting(False, "divide G's kernels by their largest singular value")
-    sync_batch_norm: bool = setting(True, "take batch statistics over all devices, not over each")
+    sync_batch_norm: bool = setting(True, "compute batch statistics over all devices, not on each")
     precision: str = setting(
         "float32", "what the networks compute in", choices=("float32", "bfloat16")
     )
-    remat: bool = setting(False, "compute activations again for the gradient, to save memory")
+    remat: bool = setting(False, "recompute activations for the gradient, to save memory")
     microbatch: int = setting(
-        0, "examples that pass a network at once, to save memory; 0 for all", low=0
+        0, "examples per pass through a network, to save memory; 0 for the whole batch", low=0
     )
 
 
@@ -169,18 +170,18 @@ class Optimization:
     beta2: float = setting(0.999, "Adam's decay of the variance", sweepable=True, **_share)
     burn_in: float = setting(
         0.0,
-        "images over which settings move to their ends along half a cosine; 0 for never",
+        "images over which settings move to their final values along half a cosine; 0 for never",
         low=0.0,
     )
     lr_end: float = setting(
-        1.0, "both learning rates after --burn_in, as a share of the first", low=0.0
+        1.0, "both learning rates after --burn_in, as a fraction of the initial ones", low=0.0
     )
-    beta2_end: float = setting(0.0, "beta2 after --burn_in; 0 for the same", **_share)
+    beta2_end: float = setting(0.0, "beta2 after --burn_in; 0 for no change", **_share)
     ema_decay: float = setting(
         0.998, "decay of G's running average; 0 for no average", sweepable=True, **_share
     )
     ema_half_life: float = setting(
-        0.0, "half-life in images, in place of --ema_decay; 0 for --ema_decay", low=0.0
+        0.0, "half-life of that average in images; 0 to use --ema_decay instead", low=0.0
     )
     batch_size: int = setting(64, "examples per update, over all devices", low=1)
     d_steps: int = setting(1, "updates of D per update of G", low=1)
@@ -188,20 +189,20 @@ class Optimization:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
-    """What is learned from."""
+    """The training data."""
 
     dataset: str = setting(
         "digits",
         "digits, emoji, photos, notes, solids, ring, grid, any TFDS name, folder:PATH, "
-        "or pairs made of them, as outlines:digits",
+        "or pairs made from them, such as outlines:digits",
     )
     split: str = setting("train", "split of the data set")
-    image_size: int = setting(0, "height and width to bring images to; 0 to keep theirs", low=0)
-    flip: bool = setting(False, "let every image also occur mirrored")
+    image_size: int = setting(0, "resize images to this side; 0 to keep their own size", low=0)
+    flip: bool = setting(False, "also train on every image mirrored")
     data_dir: str = setting(
-        "", "where prepared TFDS data sets lie; TFDS's default if empty", identity=False
+        "", "directory of prepared TFDS data sets; TFDS's default if empty", identity=False
     )
-    manual_dir: str = setting("", "where files that you downloaded yourself lie", identity=False)
+    manual_dir: str = setting("", "directory of manually downloaded files", identity=False)
     device_data_gb: float = setting(
         4.0, "keep data on the device up to this many GB", identity=False, low=0.0
     )
@@ -209,21 +210,21 @@ class Data:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """How long a run is, where it is kept, and on what it runs."""
+    """How long to train, where to keep the run, and on which devices."""
 
     workdir: str = setting(
         "",
-        "where the run is kept; runs/RECIPE_MODEL_DATASET if empty",
+        "directory of the run; runs/RECIPE_MODEL_DATASET if empty",
         identity=False,
     )
     steps: int = setting(2400, "updates of G", identity=False, low=1)
     steps_per_call: int = setting(20, "updates of G in one compiled call", identity=False, low=1)
-    seed: int = setting(0, "everything random follows from it", low=0)
-    seeds: int = setting(1, "train this many together, from --seed on", low=1)
+    seed: int = setting(0, "seed of everything random", low=0)
+    seeds: int = setting(1, "train this many seeds together, starting at --seed", low=1)
     sweep: str = setting(
         "",
-        "train one for each value together, as d_lr=1e-4,2e-4; for every combination of several "
-        "settings, as d_lr=1e-4,2e-4,g_lr=1e-4,2e-4, or give the flag several times",
+        "train all these values of a setting together, as d_lr=1e-4,2e-4; to combine several "
+        "settings, write d_lr=1e-4,2e-4,g_lr=1e-4,2e-4 or give the flag several times",
         repeated=True,
     )
     parallel: str = setting(
@@ -232,24 +233,26 @@ class Run:
         choices=("auto", "jit", "pmap", "shard_map"),
     )
     num_devices: int = setting(
-        0, "devices to use, of each process; 0 for all", identity=False, low=0
+        0, "devices that each process uses; 0 for all", identity=False, low=0
     )
     shard_data: bool = setting(
-        False, "divide the data set over the devices instead of copying it to each"
+        False, "shard the data set over the devices instead of copying it to each"
     )
     log_every: int = setting(100, "steps between two lines of metrics", identity=False, low=1)
     sample_every: int = setting(100, "steps between two pictures", identity=False, low=1)
     checkpoint_every: int = setting(400, "steps between two checkpoints", identity=False, low=1)
     keep: int = setting(2, "checkpoints to keep", identity=False, low=1)
     compilation_cache: str = setting(
-        "", "where compiled programs are kept; the user's cache if empty, or none", identity=False
+        "",
+        "directory of compiled programs; the user's cache if empty, no cache if none",
+        identity=False,
     )
-    wandb: bool = setting(False, "log to Weights & Biases too", identity=False)
+    wandb: bool = setting(False, "also log to Weights & Biases", identity=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What is measured while a run trains."""
+    """Evaluation during training."""
 
     eval_every: int = setting(
         0,
@@ -257,22 +260,23 @@ class Evaluation:
         identity=False,
         low=0,
     )
-    eval_samples: int = setting(2000, "samples of an evaluation", identity=False, low=2)
+    eval_samples: int = setting(2000, "samples per evaluation", identity=False, low=2)
     eval_metrics: str = setting(
         "",
-        f"what is measured, of {', '.join(METRICS)}, separated by commas; the first decides which "
-        "step is the best; a fast choice if empty",
+        f"metrics to measure, of {', '.join(METRICS)}, separated by commas; the first decides "
+        "which step is the best; a fast selection if empty",
         identity=False,
     )
     features: str = setting(
         "auto", "network in whose features images are compared", identity=False, choices=FEATURES
     )
     inception_weights: str = setting(
-        "", "file of the FID Inception network's weights", identity=False
+        "", "weights file of the FID Inception network", identity=False
     )
     stop_when: str = setting(
         "",
-        "end at an evaluation: fid<5, modes>8, or patience=N without a better one",
+        "stop when an evaluation reaches fid<5 or modes>8, or after patience=N of them without a "
+        "better one",
         identity=False,
     )
 
@@ -285,4 +289,4 @@ GROUPS: dict[str, type] = {
     "optimization": Optimization,
     "evaluation": Evaluation,
 }
-"""The groups that every run has, by the attribute of `config.Config` that holds them."""
+"""The groups of settings that every run has, by their attribute of `config.Config`."""

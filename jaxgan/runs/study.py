@@ -1,9 +1,9 @@
-"""The classic comparison of GAN objectives, at a small scale.
+"""The classic comparison of GAN objectives, on a small scale.
 
-Eight objectives with one pair of networks, on digits and on clothes, several seeds each. Every run
-is an ordinary one in a directory of its own, so an interrupted study goes on where it stopped. The
-protocol is that of Lucic et al. 2018 (arXiv:1711.10337) without its search for settings: each
-objective has those of its paper.
+Eight objectives with one pair of networks, on digits and on clothes, with several seeds each. Every
+run is an ordinary one with its own workdir, so an interrupted study resumes where it stopped. The
+protocol is that of Lucic et al. 2018 (arXiv:1711.10337) without its hyperparameter search: each
+objective has the settings of its paper.
 """
 
 import json
@@ -28,7 +28,7 @@ from jaxgan.runs.training.sweep import mean_and_deviation
 _MEASURED = ("frechet_distance", "precision_recall", "modes")
 _SHOWN = ("frechet_distance", "precision", "recall", "modes", "reverse_kl")
 
-# Batch norm in D is for none of them: where examples share statistics, penalties mean nothing.
+# No batch norm in D: penalties have no meaning where examples share statistics.
 _SHARED: dict[str, Any] = {
     "d_norm": "layer",
     "g_lr": 2e-4,
@@ -58,14 +58,14 @@ DATASETS = ("digits", "fashion_mnist", "mnist")
 
 
 class Size(NamedTuple):
-    """How large a study is.
+    """The size of a study.
 
     Attributes:
-        width: of the networks.
-        steps: of G, in each run.
-        rate: learning rates, as multiples of those of the papers: short runs need larger ones.
-        samples: that are measured.
-        split: of the data, but for digits, of which there is one.
+        width: width of the networks.
+        steps: updates of G in each run.
+        rate: factor on the papers' learning rates: short runs need larger ones.
+        samples: number of samples to measure.
+        split: split of the data, except for digits, which have only one.
     """
 
     width: int
@@ -82,7 +82,7 @@ SIZES = {
 
 
 class Cell(NamedTuple):
-    """One cell of the table, and one of its seeds."""
+    """A cell of the table with one of its seeds."""
 
     dataset: str
     objective: str
@@ -92,14 +92,14 @@ class Cell(NamedTuple):
 def runs(
     size: Size, out: Path, datasets: list[str], objectives: list[str], seeds: int, **common: Any
 ) -> Iterator[Cell]:
-    """All runs of a study, the first seed of everything first.
+    """Yield all runs of a study, starting with the first seed of everything.
 
     Args:
-        size: of the study.
+        size: size of the study.
         out: directory of the study.
-        datasets: of `DATASETS`.
-        objectives: of `OBJECTIVES`.
-        seeds: how many of each.
+        datasets: names from `DATASETS`.
+        objectives: names from `OBJECTIVES`.
+        seeds: number of runs of each objective on each data set.
         **common: settings of every run, such as `manual_dir`.
     """
     for seed in range(seeds):
@@ -126,12 +126,12 @@ def runs(
 
 
 def result(run: Cell, samples: int) -> dict[str, Any]:
-    """Train a run and measure it, unless that has been done.
+    """Train a run and measure it, unless that has been done already.
 
     Raises:
         ConfigError: the settings cannot be run.
-        DataError: the data set cannot be had.
-        CheckpointError: what it saved cannot be restored.
+        DataError: the data set cannot be loaded.
+        CheckpointError: its checkpoint cannot be restored.
     """
     path = Path(run.config.run.workdir) / "result.json"
     if path.exists():
@@ -152,7 +152,7 @@ def result(run: Cell, samples: int) -> dict[str, Any]:
 
 
 def _seconds(config: Config) -> float:
-    """How long the steps took, without compiling, also if the run was interrupted."""
+    """Return how long the steps took without compilation, even if the run was interrupted."""
     lines = (Path(config.run.workdir) / "metrics.jsonl").read_text().splitlines()
     last, seconds = 0, 0.0
     for line in map(json.loads, lines):
@@ -173,13 +173,13 @@ def _measure(config: Config, samples: int) -> dict[str, float]:
 
 @cache
 def comparison_of(data: Data, samples: int) -> Comparison:
-    """What the runs on a data set are measured by."""
+    """Return what the runs on a data set are measured with."""
     loaded = load_whole(data)
     return Comparison(network_for("auto", "", loaded), loaded, min(samples, len(loaded.x) // 2))
 
 
 def table(dataset: str, results: list[dict[str, Any]], comparison: Comparison) -> str:
-    """Means and standard deviations over the seeds, as Markdown, with real data and noise."""
+    """Format means and standard deviations over the seeds as Markdown, with real data and noise."""
     lines = [["objective", "seeds", *(comparison.metric(name).title for name in _SHOWN), "seconds"]]
     for objective in OBJECTIVES:
         rows = [
@@ -191,7 +191,7 @@ def table(dataset: str, results: list[dict[str, Any]], comparison: Comparison) -
         cells = [_cell([row["metrics"][name] for row in whole]) for name in _SHOWN]
         lost = len(rows) - len(whole)
         seeds = f"{len(rows)}" + (f", {lost} diverged" if lost else "")
-        # The fastest: what else the machine did is no property of an objective.
+        # The fastest run, because other load on the machine does not depend on the objective.
         seconds = f"{min(row['seconds'] for row in whole):.0f}" if whole else "-"
         lines.append([objective, seeds, *cells, seconds])
     yardsticks = comparison.yardsticks(_MEASURED)

@@ -1,4 +1,4 @@
-"""How long a call takes, and what the device could do at best."""
+"""Timing of calls, and the peak performance of the device."""
 
 import os
 import platform
@@ -18,9 +18,9 @@ class Timing(NamedTuple):
     """Milliseconds per step, over the repeats.
 
     Attributes:
-        median: of the repeats.
-        low: the fastest.
-        high: the slowest.
+        median: median of the repeats.
+        low: the fastest repeat.
+        high: the slowest repeat.
         first: seconds of the first call, nearly all of them compilation.
         calls: how many calls a repeat makes before it waits for them.
     """
@@ -44,9 +44,9 @@ def timing(
 
     Args:
         call: the function.
-        steps: how many steps a call makes.
+        steps: number of steps per call.
         repeats: how often to measure.
-        seconds: about how long a repeat lasts.
+        seconds: approximate duration of a repeat.
         tick: called after each repeat.
     """
 
@@ -65,14 +65,14 @@ def timing(
 
 
 class Ceiling(NamedTuple):
-    """What the device reaches on its best work: a large matrix product, a large copy."""
+    """Peak performance of the device, measured with a large matrix product and a large copy."""
 
     flops: float
     bytes: float
 
 
 def ceiling(dtype: Any) -> Ceiling:
-    """Measure FLOP/s of a matrix product in this type, and bytes/s read and written of a copy."""
+    """Measure the FLOP/s of a matrix product in this dtype, and the bytes/s of a copy."""
     on_cpu = jax.default_backend() == "cpu"
     side = 2048 if on_cpu else 8192
     matrix = jnp.ones((side, side), dtype)
@@ -87,7 +87,7 @@ def ceiling(dtype: Any) -> Ceiling:
 
 
 def peak_memory() -> tuple[int, str]:
-    """The most bytes in use so far, and of what."""
+    """Return the peak memory so far in bytes, and whose memory it is."""
     statistics_of_device = jax.local_devices()[0].memory_stats()
     if statistics_of_device:
         return statistics_of_device["peak_bytes_in_use"], "of a device"
@@ -95,7 +95,7 @@ def peak_memory() -> tuple[int, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What figures have to be read with."""
+    """Describe the machine that timings were taken on."""
     return {
         "device": jax.local_devices()[0].device_kind,
         "devices": jax.local_device_count(),

@@ -1,4 +1,4 @@
-"""A finished run: its generator, and what is drawn with it. `restore` loads one."""
+"""A trained generator and the samples that it draws; `restore` loads one."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,15 +20,15 @@ _APPLIED_AT_ONCE = 100
 
 
 class Trained(NamedTuple):
-    """A trained generator and what it was trained for.
+    """A trained generator and the run that it comes from.
 
     Attributes:
         config: the settings of the run.
-        facts: of its data.
-        experiment: what it trained.
-        variables: of G's player, from its running average where there is one.
+        facts: facts about its data.
+        experiment: the GAN that it trained.
+        variables: variables of G's player, from its running average if there is one.
         step: updates of G so far.
-        d_variables: of D's player.
+        d_variables: variables of D's player.
     """
 
     config: "Config"
@@ -45,23 +45,23 @@ class Trained(NamedTuple):
 
     @property
     def dataset_name(self) -> str:
-        """The name of the data that it was trained on."""
+        """The name of the data set that it was trained on."""
         return self.config.data.dataset
 
     @property
     def is_conditional(self) -> bool:
-        """Whether it is told the class to draw."""
+        """Whether the generator is given the class to draw."""
         return self.config.objective.conditional
 
     def draw(self, z: jax.Array, y: np.ndarray | None) -> Any:
-        """Samples for latents `[n, dim]` and labels `[n]`: uint8 pictures, or anything else, float.
+        """Draw samples for latents `[n, dim]` and labels `[n]`.
 
-        Of a GAN of two domains, a pair of them.
+        Pictures are uint8, anything else is float. A GAN of two domains draws a pair of them.
         """
         from jaxgan.runs.show.samples import as_uint8
 
         apply = jax.jit(self.experiment.generator.apply, static_argnames="train")
-        key = jax.random.key(0)  # a generator may be random inside, when it is trained
+        key = jax.random.key(0)  # only used in training
         parts = []
         for start in range(0, len(z), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
@@ -72,7 +72,7 @@ class Trained(NamedTuple):
         return jax.tree.map(lambda a: as_uint8(a) if a.ndim == 4 else a, samples)
 
     def apply(self, network: Network, x: Any, *, of_d: bool = False) -> np.ndarray:
-        """What a network of G's player, or of D's, makes of examples or latents after training."""
+        """Apply a trained network of G's player, or of D's, to examples or latents."""
         variables = self.d_variables if of_d else self.variables
         compiled = jax.jit(partial(network.apply, train=False))
         parts = [
@@ -84,7 +84,7 @@ class Trained(NamedTuple):
         return np.concatenate(parts)
 
     def truncated_latents(self, amount: float) -> latents.Latent:
-        """A sampler of z whose components stay within +-amount.
+        """Return a sampler of z whose components stay within +-amount.
 
         Raises:
             ConfigError: the latents are uniform.
@@ -92,12 +92,12 @@ class Trained(NamedTuple):
         networks = self.config.networks
         if networks.latent != "normal":
             raise ConfigError(
-                "--truncation: the run was trained with uniform latents, not normal ones"
+                "--truncation: expected a run with normal latents, and this one has uniform ones"
             )
         return latents.truncated(networks.latent_dim, amount)
 
     def with_truncated_latents(self, amount: float) -> "Trained":
-        """The run with more typical samples: components of z stay within +-amount.
+        """Return the run with more typical samples: components of z stay within +-amount.
 
         Raises:
             ConfigError: the latents are uniform.
@@ -106,14 +106,16 @@ class Trained(NamedTuple):
         return self._replace(experiment=self.experiment._replace(latent=latent))
 
     def labels(self, n: int, label: int | None) -> np.ndarray | None:
-        """Labels of n samples: the one that is asked for, or all in turn.
+        """Return labels for n samples: the one that is asked for, or all classes in turn.
 
         Raises:
             ConfigError: the run has no such class.
         """
         if not self.is_conditional:
             if label is not None:
-                raise ConfigError(f"--label={label}: the run was trained without --conditional")
+                raise ConfigError(
+                    f"--label={label}: the run was trained without --conditional; leave it out"
+                )
             return None
         classes = len(self.facts.class_names)
         if label is None:
@@ -124,7 +126,7 @@ class Trained(NamedTuple):
 
 
 def walk(sample: latents.Latent, key: jax.Array, n: int, stops: int, frames: int, closed: bool):
-    """Latents on the way through several random ones, `[frames in all, n, dim]`."""
+    """Interpolate through several random latents; returns `[total frames, n, dim]`."""
     points = jnp.stack([sample(k, n) for k in jax.random.split(key, stops)])
     ends = jnp.roll(points, -1, axis=0) if closed else points[1:]
     starts = points if closed else points[:-1]

@@ -125,18 +125,18 @@ MISTAKES = {
         "model": "dcgan",
     },
     "--recipe=gan --model=progressive: expected dcgan or": {"model": "progressive"},
-    "--spectral_norm=True: --recipe=progressive .* has no use": {
+    "--spectral_norm=True: not used by --recipe=progressive": {
         "recipe": "progressive",
         "spectral_norm": True,
     },
     "--widths=8,x: expected": {"model": "r3gan", "widths": "8,x"},
     "--widths=8: .* it goes with --model=r3gan": {"widths": "8"},
     "--attention=14: .* it goes with --model=resnet or --model=biggan": {"attention": 14},
-    "--lr_end=0.5: nothing moves": {"lr_end": 0.5},
+    "--lr_end=0.5: it has no effect": {"lr_end": 0.5},
     "--augment_policy=colors": {"augment": "diffaugment", "augment_policy": "colors"},
     "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},
     "--augment=ada: with --loss=wasserstein": {"augment": "ada", "loss": "wasserstein"},
-    "--penalty_weight_end: not with": {
+    "--penalty_weight_end: it does not go with": {
         "consistency": 1.0,
         "burn_in": 1.0,
         "penalty_weight_end": 0.1,

@@ -1,1 +1,1 @@
-"""The commands: each module is a thin door to what it is named after."""
+"""The commands: each module is a thin command-line wrapper around a part of this package."""

@@ -1,9 +1,9 @@
 """Benchmark the steps of any run: jaxgan-bench --width=64 --shape=32,32,3.
 
-It takes the flags of the command that trains; a preset will do. Nothing is kept: no checkpoints, no
-pictures. Timed are one update of D, one of G, the whole step, and the loop of a training, in which
-a call makes --steps_per_call steps and takes its batches out of the data set by itself; and the
-same loop on one batch that is always the same, which shows what the data cost.
+It takes the flags of the training command, presets included, and writes no checkpoints or pictures.
+It times one update of D, one of G, the whole step, and the training loop, in which each call makes
+--steps_per_call steps and takes its batches from the data set; it also times that loop on a single
+constant batch, which shows the cost of loading data.
 """
 
 import json
@@ -18,19 +18,19 @@ from jaxgan.runs.flags import define, define_settings, from_flags
 def define_flags() -> None:
     """Define the flags of this command."""
     define_preset()
-    define("seconds", float, "about how long a repeat lasts", default=1.0, low=0.0)
-    define("repeats", int, "how often each is timed", default=7, low=1)
+    define("seconds", float, "approximate duration of a repeat", default=1.0, low=0.0)
+    define("repeats", int, "how often each function is timed", default=7, low=1)
     choices = ("synthetic", "real")
     define("data", str, "random images, or those of --dataset", default=choices[0], choices=choices)
-    define("shape", str, "of synthetic images as H,W,C, or of points", default="28,28,1")
+    define("shape", str, "shape of synthetic images, H,W,C, or of points, D", default="28,28,1")
     define("json", str, "file to write the numbers to", default="")
-    define("compare", str, "such a file, of another run, to compare with", default="")
+    define("compare", str, "file of an earlier --json to compare with", default="")
     define("profile", str, "directory to write a trace of two calls to", default="")
     define_settings()
 
 
 def run(argv: list[str]) -> None:
-    """Time what the flags describe, print it, and write it down if asked to."""
+    """Time what the flags describe, print the numbers, and write them to --json if given."""
     del argv
     values = flags.FLAGS
     with errors_in_one_line():

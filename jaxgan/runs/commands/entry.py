@@ -1,4 +1,4 @@
-"""What all commands have in common: reading flags, help, errors in one line, the next command."""
+"""Shared parts of all commands: parsing flags, help, one-line errors, the next command."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ from absl import app, flags
 from jaxgan.runs.flags import define, parse
 from jaxgan.runs.settings import ConfigError
 
-# How flags are called that hand an argument over to the library under another name.
+# The flags whose names differ from the arguments of the library that they set.
 _FLAG_OF = {"name": "dataset", "weights": "inception_weights"}
 _ARGUMENTS = "name|split|image_size|data_dir|manual_dir|weights|features"
 _HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort", "-?"}
@@ -25,12 +25,13 @@ def start(
     *,
     takes_names: bool = False,
 ) -> None:
-    """Define the flags of a command, read its command line, and run it.
+    """Define the flags of a command, parse its command line, and run it.
 
     Args:
-        body: what it does, given what is left of the command line; returns its exit status.
+        body: the command, which is called with what is left of the command line and returns its
+            exit status.
         define_flags: defines its flags.
-        takes_names: whether there may be anything but flags on its command line.
+        takes_names: whether its command line may have positional arguments.
     """
     define_flags()
     about = sys.modules[body.__module__].__doc__ or ""
@@ -48,8 +49,8 @@ def start(
 
 
 def define_preset() -> None:
-    """Define --preset, which stands for the flag file of a preset; `parse` takes it out."""
-    define("preset", str, "a preset that comes with the package; flags after it win")
+    """Define --preset, which `parse` replaces by the flag file of a preset."""
+    define("preset", str, "a preset that ships with the package; flags after it take precedence")
 
 
 def _help(about: str) -> str:
@@ -58,13 +59,13 @@ def _help(about: str) -> str:
 
 
 def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
-    """The values of flags, by their names."""
+    """Return the values of flags, by name."""
     return {name: flag_values[name].value for name in names}
 
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """End the program with one line where something is wrong that a user can mend."""
+    """Exit with a one-line message on errors that the user can fix."""
     try:
         yield
     except (ConfigError, OSError) as error:
@@ -76,7 +77,10 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def expected() -> tuple[type[Exception], ...]:
-    """The errors that are told in one line, which a user can mend; importing them takes time."""
+    """Return the errors that the user can fix, which are reported in one line.
+
+    They are imported here because that takes time.
+    """
     from jaxgan.checkpoint import CheckpointError
     from jaxgan.data import DataError
     from jaxgan.metrics import MetricError
@@ -87,12 +91,12 @@ def expected() -> tuple[type[Exception], ...]:
 
 
 def in_flags(text: str) -> str:
-    """What the library says of its arguments, as `split=test`, said of the command's flags."""
+    """Rewrite what the library says about its arguments, as `split=test`, in terms of flags."""
     return re.sub(rf"(?<![\w-])({_ARGUMENTS})=", lambda m: f"--{_FLAG_OF.get(m[1], m[1])}=", text)
 
 
 def command(name: str) -> str:
-    """How another command is called from where this one was."""
+    """Return how to call another command in the way that this one was called."""
     called = Path(sys.argv[0])
     script = called.with_name(f"{name}.py")
     if called.suffix == ".py" and script.is_file() and called.resolve().parent != _HERE:

@@ -1,8 +1,8 @@
-"""Measure a run: jaxgan-evaluate --workdir=runs/dcgan_digits.
+"""Evaluate a run: jaxgan-evaluate --workdir=runs/dcgan_digits.
 
-It prints a table, each number beside its floor (real examples against real ones) and what noise
-gets, and writes it to W/evaluation/step_N.json, with pictures beside it; the command that makes a
-report shows both.
+It prints a table with each number next to its floor (real examples against real ones) and the score
+of noise, and writes it to evaluation/step_N.json in the workdir, together with pictures; the report
+command shows both.
 """
 
 from absl import flags
@@ -15,17 +15,17 @@ from jaxgan.runs.settings import FEATURES
 
 def define_flags() -> None:
     """Define the flags of this command."""
-    define_checkpoint("measure")
-    text = "samples to draw; at most half as many as the data"
+    define_checkpoint("evaluate")
+    text = "samples to draw; at most half as many as the data have examples"
     define("samples", int, text, default=10_000, low=2)
     text = "network in whose features images are compared"
     define("features", str, text, default="auto", choices=FEATURES)
-    define("inception_weights", str, "file of the FID Inception network's weights", default="")
+    define("inception_weights", str, "weights file of the FID Inception network", default="")
     define("seed", int, "seed of the samples", default=0, low=0)
 
 
 def run(argv: list[str]) -> None:
-    """Measure the run that the flags name, and print its table."""
+    """Evaluate the run that the flags name, and print its table."""
     del argv
     values = flags.FLAGS
     with errors_in_one_line():
@@ -48,7 +48,7 @@ def run(argv: list[str]) -> None:
             seed=values.seed,
         )
     print(table(rows))
-    print(f"written to {path}; to look at it: {command('report')} {values.workdir}")
+    print(f"written to {path}; to view it: {command('report')} {values.workdir}")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Make a page about runs: jaxgan-report runs/dcgan_digits, or several runs.
+"""Make a page about one or several runs: jaxgan-report runs/dcgan_digits.
 
-The page is one file that needs nothing else: settings, metrics, samples over training, curves. It
-goes to report.html in the run's directory, for several runs to ./report.html, or to --out=X.html.
+The page is one self-contained file with settings, metrics, samples over training and curves. It is
+written to report.html in the workdir, to ./report.html for several runs, or to --out=X.html.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ def define_flags() -> None:
 def run(argv: list[str]) -> None:
     """Write the page that the command line asks for."""
     if len(argv) < 2:
-        raise SystemExit("error: no run is named; expected its directory, as runs/dcgan_digits")
+        raise SystemExit("error: no run is given; expected its directory, as runs/dcgan_digits")
     out = flags.FLAGS.out
     with errors_in_one_line():
         from jaxgan.runs.report.write import write

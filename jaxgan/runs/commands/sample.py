@@ -1,10 +1,10 @@
 """Draw samples from a run: jaxgan-sample --workdir=runs/dcgan_digits --out=more.png.
 
 --out=X.png makes a grid, X.npz an array, X.gif a grid in which every picture walks through latent
-space and back to where it began, and X.wav, of a run on sounds, the sounds one after the other.
+space and returns to its start, and X.wav (for a run on sounds) the sounds one after the other.
 
-Runs that make pictures of pictures translate, enlarge, fill in or reconstruct those of
---input=FILE_OR_DIRECTORY, or with --from_data some of their own data.
+Runs that make pictures from others translate, enlarge, complete or reconstruct those of
+--input=FILE_OR_DIRECTORY, or some of their own data with --from_data.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from jaxgan.runs.variants import VARIANTS
 if TYPE_CHECKING:
     from jaxgan.runs.trained import Trained
 
-_STOPS = 4  # latents that a picture of a GIF passes
+_STOPS = 4  # latents that a picture of a GIF passes through
 _FRAMES = 8  # pictures from one of them to the next, unless --interpolate says otherwise
 
 
@@ -31,18 +31,18 @@ def define_flags() -> None:
     define_checkpoint("sample from")
     define("n", int, "number of samples", default=64, low=1)
     define("seed", int, "seed of the samples", default=0, low=0)
-    define("label", int, "class to draw; all in turn if it is not given", low=0)
+    define("label", int, "class to draw; all classes in turn if not given", low=0)
     define(
         "truncation",
         float,
-        "draw more typical samples: keep each component of z within +-this, or go this share of "
-        "the way from the mean style",
+        "draw more typical samples: keep each component of z within +-this, or styles at this "
+        "share of their distance from the mean style",
         low=1e-3,
     )
     define("interpolate", int, "pictures from one latent to the next", default=0, low=0)
-    define("input", str, "a picture, or a directory of them, to make others of")
+    define("input", str, "a picture, or a directory of them, to make others from")
     define(
-        "from_data", bool, "make pictures of the run's own data, shown below them", default=False
+        "from_data", bool, "make pictures from the run's own data, shown below them", default=False
     )
     define(
         "out",
@@ -54,21 +54,21 @@ def define_flags() -> None:
 
 
 def define_sample_options(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Define the flags of the options that the samples of each GAN have."""
+    """Define the flags for the sampling options of each GAN."""
     groups = {f"--recipe={name}": one.options for name, one in VARIANTS.items()}
     define_options(groups, flag_values)
 
 
 def define_checkpoint(purpose: str) -> None:
-    """Define the flags that name the checkpoint of a run."""
-    define("workdir", str, f"the run to {purpose}", required=True)
-    define("step", int, "checkpoint to use; the newest if it is not given")
-    define("best", bool, "use the best of the steps that were evaluated", default=False)
-    define("member", int, "which GAN of a run with --seeds or --sweep, from 0 on")
+    """Define the flags that select the checkpoint of a run."""
+    define("workdir", str, f"directory of the run to {purpose}", required=True)
+    define("step", int, "step of the checkpoint; the newest if not given")
+    define("best", bool, "use the best of the evaluated steps", default=False)
+    define("member", int, "member of a run with --seeds or --sweep, from 0")
 
 
 def make(trained: "Trained", key: Any, n: int, label: int | None, interpolate: int):
-    """Samples `[n, ...]` and their labels; with `interpolate`, in rows from a latent to another.
+    """Draw samples `[n, ...]` and their labels; with `interpolate`, rows between two latents.
 
     Raises:
         ConfigError: `n` is not a whole number of rows, or the label does not exist.
@@ -95,10 +95,10 @@ def make(trained: "Trained", key: Any, n: int, label: int | None, interpolate: i
 def write(
     path: Path, trained: "Trained", options: Any, key: Any, n: int, label, interpolate: int
 ) -> None:
-    """Write what the ending of `path` asks for, or the picture that the GAN's options ask for.
+    """Write a file in the format of its extension, or the picture that the GAN's options ask for.
 
     Raises:
-        ConfigError: an ending that is not known, or settings that contradict each other.
+        ConfigError: the extension is unknown, or the settings contradict each other.
     """
     from jaxgan.data import notes
     from jaxgan.runs.show import pictures, sounds
@@ -108,7 +108,7 @@ def write(
     how = variant.pictures
     if how is not None and how.condition is not None:
         raise ConfigError(
-            f"--recipe={trained.config.recipe}: it makes pictures of pictures; give --input=FILE, "
+            f"--recipe={trained.config.recipe}: it makes pictures from others; give --input=FILE, "
             f"--input=DIRECTORY or --from_data"
         )
     if (picture := variant.draw(trained, options, key, n)) is not None:
@@ -127,7 +127,9 @@ def write(
         pictures.save(_drawn(samples, interpolate or None), path)
     elif path.suffix == ".wav":
         if len(trained.facts.shape) != 2:
-            raise ConfigError(f"--out={path}: the run's data are {trained.facts.shape}, no sounds")
+            raise ConfigError(
+                f"--out={path}: expected a run on sounds, and its data are {trained.facts.shape}"
+            )
         samples, _ = make(trained, key, n, label, interpolate)
         sounds.write_wav(path, samples, notes.RATE)
     elif path.suffix == ".gif":
@@ -148,10 +150,10 @@ def _drawn(samples: Any, columns: int | None) -> np.ndarray:
 
 
 def options_of(recipe: str, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
-    """The options of a GAN's samples that the flags give.
+    """Return the sampling options of a GAN that the flags give.
 
     Raises:
-        ConfigError: one is given that this GAN does not have.
+        ConfigError: an option is given that this GAN does not have.
     """
     own = {field.name for field in dataclasses.fields(VARIANTS[recipe].options)}
     owners: dict[str, list[str]] = {}
@@ -162,7 +164,7 @@ def options_of(recipe: str, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
     for name, value in asked.items():
         if name not in own and value is not False:
             raise ConfigError(
-                f"--{name}={value}: a run with --recipe={recipe} has no use for it; it goes with "
+                f"--{name}={value}: not used by a run with --recipe={recipe}; it goes with "
                 f"{' or '.join(owners[name])}"
             )
     return VARIANTS[recipe].options(**{name: asked[name] for name in own & asked.keys()})
@@ -175,9 +177,9 @@ def run(argv: list[str]) -> None:
     path = Path(values.out)
     with errors_in_one_line():
         if not path.absolute().parent.is_dir():
-            raise ConfigError(f"--out={path}: there is no directory {path.parent}")
+            raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
         if values.input and values.from_data:
-            raise ConfigError("--input, --from_data: only one of them at a time")
+            raise ConfigError("--input, --from_data: expected only one of them")
 
         import jax
 

@@ -1,8 +1,8 @@
 """Compare GAN objectives: python experiments/study.py.
 
-Eight objectives with one pair of networks, on digits and on clothes, several seeds each. An
-interrupted study goes on where it stopped. --size=small is for two cores; --size=full, 20 epochs of
-50,000 images and 10,000 samples, wants a GPU.
+Eight objectives with one pair of networks, on digits and on clothes, with several seeds each. An
+interrupted study resumes where it stopped. --size=small is for two cores; --size=full, with 20
+epochs of 50,000 images and 10,000 samples, needs a GPU.
 """
 
 from pathlib import Path
@@ -18,17 +18,17 @@ def define_flags() -> None:
     from jaxgan.runs.study import DATASETS, OBJECTIVES, SIZES
 
     where = {"flag_values": flags.FLAGS, "module_name": "flags of this command"}
-    text = "directory of the study; give it again to go on"
+    text = "directory of the study; give it again to resume"
     define("out", str, text, default="runs/study")
-    text = "of networks, runs and sets of samples"
+    text = "size of networks, runs and sets of samples"
     define("size", str, text, default="small", choices=tuple(SIZES))
     define("seeds", int, "runs of each objective on each data set", default=3, low=1)
     flags.DEFINE_multi_enum("dataset", ["digits", "fashion_mnist"], DATASETS, "data sets", **where)
     objectives = list(OBJECTIVES)
     flags.DEFINE_multi_enum("objective", objectives, objectives, "objectives", **where)
-    define("steps", int, "updates of G, if not those of the size", low=1)
-    define("data_dir", str, "where prepared TFDS data sets lie", default="")
-    define("manual_dir", str, "where files that you downloaded yourself lie", default="")
+    define("steps", int, "updates of G; those of --size if not given", low=1)
+    define("data_dir", str, "directory of prepared TFDS data sets", default="")
+    define("manual_dir", str, "directory of manually downloaded files", default="")
 
 
 def run(argv: list[str]) -> None:

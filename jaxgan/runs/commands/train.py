@@ -1,8 +1,8 @@
 """Train a GAN: jaxgan-train --preset=dcgan_digits.
 
-A preset is a file of flags; flags after it win. Started again with the same --workdir, it goes on
-from the newest checkpoint. Several processes that train together are started with the same command
-and told of each other by --coordinator.
+A preset is a file of flags; flags after it take precedence. The same command resumes the run in its
+--workdir from the newest checkpoint. Several processes that train together are started with the
+same command and find each other through --coordinator.
 """
 
 from functools import partial
@@ -30,22 +30,22 @@ def define_flags() -> None:
 
 
 def define_hosts(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Define the flags by which several processes find each other, the fields of `hosts.Others`."""
+    """Define the flags that connect several processes, which are the fields of `hosts.Others`."""
     flag = partial(define, section="several processes", flag_values=flag_values)
     flag(
         "coordinator",
         str,
-        "HOST:PORT of process 0, for several processes that train together; auto where JAX knows "
+        "HOST:PORT of process 0, for several processes that train together; auto where JAX finds "
         "it: TPU pods, SLURM, Open MPI, Kubernetes; empty for one process",
         default="",
     )
-    flag("num_processes", int, "how many train together", low=1)
-    flag("process_id", int, "which of them this is, from 0", low=0)
-    flag("init_timeout", int, "seconds to wait for all", default=300, low=1)
+    flag("num_processes", int, "number of processes that train together", low=1)
+    flag("process_id", int, "number of this process, from 0", low=0)
+    flag("init_timeout", int, "seconds to wait for all processes", default=300, low=1)
 
 
 def run(argv: list[str]) -> int:
-    """Run the settings that the flags give, and say where the result is."""
+    """Train with the settings that the flags give, and print where the results are."""
     del argv
     with errors_in_one_line():
         config = from_flags()
@@ -64,7 +64,7 @@ def run(argv: list[str]) -> int:
     workdir = config.run.workdir
     if result.stopped_by is not None:
         if hosts.writes():
-            print(f"stopped and saved at step {result.step}; the same command goes on from there")
+            print(f"stopped and saved at step {result.step}; run the same command to resume")
         return 128 + result.stopped_by
     if not hosts.writes():
         return 0
@@ -74,11 +74,11 @@ def run(argv: list[str]) -> int:
     of_noise = pictures is None or pictures.condition is None
     how = ("--member=0 " if several else "") + ("--n=64" if of_noise else "--from_data --n=20")
     print(f"samples after {result.step} steps:  {result.picture}")
-    print(f"how they came about:       {workdir}/samples/evolution.gif, {workdir}/curves.png")
-    print(f"draw others:               {command('sample')} --workdir={workdir} {how} {_OUT}")
+    print(f"training history:          {workdir}/samples/evolution.gif, {workdir}/curves.png")
+    print(f"to draw more samples:      {command('sample')} --workdir={workdir} {how} {_OUT}")
     if not several:
-        print(f"how good they are:         {command('evaluate')} --workdir={workdir}")
-    print(f"train longer:              {command('train')} --flagfile={workdir}/flags.txt --steps=N")
+        print(f"to evaluate them:          {command('evaluate')} --workdir={workdir}")
+    print(f"to train longer:           {command('train')} --flagfile={workdir}/flags.txt --steps=N")
     return 0
 
 

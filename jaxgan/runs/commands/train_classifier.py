@@ -8,10 +8,10 @@ without an accelerator, with jax 0.10.2, flax 0.12.8 and optax 0.2.8:
       --dataset=mnist --manual_dir=DIRECTORY                      6           4.8   99.36 %
       --dataset=fashion_mnist --manual_dir=DIRECTORY             14          10.8   92.79 %
 
-The times are of the processor, of both cores together. The accuracies are of the files, which hold
-float16, on images that were not trained on: every fifth of `digits`, the test splits of the others.
-These were looked at after every epoch, but nothing was chosen by them except the recipes below.
-Everything random follows from --seed; another machine, or another XLA, rounds differently.
+The times are processor times, summed over both cores. The accuracies are those of the files, which
+hold float16, on images that were not trained on: every fifth of `digits`, the test splits of the
+others. These were watched after every epoch, but only the recipes below were chosen by them.
+Everything random follows from --seed; another machine or XLA version rounds differently.
 """
 
 from collections.abc import Callable
@@ -36,20 +36,20 @@ from jaxgan.runs.flags import define
 from jaxgan.runs.settings import ConfigError
 
 _BATCH = 128
-_RATE = 2e-3  # of learning, at its highest
+_RATE = 2e-3  # peak learning rate
 _DECAY = 1e-3
 _TESTED_AT_ONCE = 500
 
 
 class Recipe(NamedTuple):
-    """How a data set is learned.
+    """The training recipe of a data set.
 
     Attributes:
-        epochs: times that every training image is seen.
-        shift: pixels, at most, by which an image is moved each time.
-        turn: degrees, at most, by which it is turned.
-        zoom: share, at most, by which it is made smaller or larger.
-        mirror: whether it is mirrored half of the time.
+        epochs: how often every training image is seen.
+        shift: largest shift of an image, in pixels.
+        turn: largest rotation, in degrees.
+        zoom: largest change of scale, as a fraction.
+        mirror: whether images are mirrored half of the time.
     """
 
     epochs: int
@@ -74,22 +74,22 @@ class Examples(NamedTuple):
 
 
 class State(NamedTuple):
-    """What training changes."""
+    """The state of the training."""
 
     params: Any
     batch_stats: Any
     optimizer: Any
 
     def variables(self) -> dict[str, Any]:
-        """What a `Classifier` is applied with."""
+        """Return the variables that a `Classifier` is applied with."""
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
 def examples(name: str, manual_dir: str | None = None) -> tuple[Examples, Examples]:
-    """What to train on, and what to test on; of `digits`, every fifth image is for the test.
+    """Load training and test examples; every fifth image of `digits` is a test example.
 
     Raises:
-        DataError: the data cannot be had.
+        DataError: the data cannot be loaded.
     """
     if name == "digits":
         digits = data.load(name)
@@ -108,14 +108,14 @@ def train(
     seed: int = 0,
     say: Callable[[str], Any] = print,
 ) -> dict[str, Any]:
-    """Train a classifier with AdamW and one cycle of the learning rate, up and down.
+    """Train a classifier with AdamW and a one-cycle learning rate schedule.
 
     Args:
-        recipe: how.
-        seen: what to train on, 128 images at least.
-        unseen: what to test on.
-        seed: everything random follows from it.
-        say: is told after each epoch, which is one compiled program, how well it does.
+        recipe: the training recipe.
+        seen: training examples, at least 128.
+        unseen: test examples.
+        seed: seed of everything random.
+        say: called with a line about the accuracy after each epoch, which is one compiled program.
 
     Returns:
         The variables of a `Classifier`.
@@ -136,7 +136,7 @@ def train(
 
 
 def accuracy(logits: Callable[[Any], Array], unseen: Examples) -> float:
-    """The share of images to whose class `logits`, of uint8 images, gives the highest number."""
+    """Return the share of uint8 images for whose class `logits` is highest."""
     right = 0
     for first in range(0, len(unseen.x), _TESTED_AT_ONCE):
         rows = slice(first, first + _TESTED_AT_ONCE)
@@ -145,9 +145,9 @@ def accuracy(logits: Callable[[Any], Array], unseen: Examples) -> float:
 
 
 def distort(recipe: Recipe, key: Array, image: Array) -> Array:
-    """Move, turn, zoom and mirror an image `[H, W, 1]` by random amounts; black is around it."""
+    """Shift, rotate, zoom and mirror an image `[H, W, 1]` at random, on a black background."""
     move, turn, zoom, mirror = jax.random.split(key, 4)
-    # By whole pixels: parts of them would blur every image, and those of a test are sharp.
+    # By whole pixels: fractions would blur every image, while test images are sharp.
     shift = jax.random.randint(move, (2, 1), -recipe.shift, recipe.shift + 1)
     angle = jnp.deg2rad(jax.random.uniform(turn, minval=-recipe.turn, maxval=recipe.turn))
     size = 1 + jax.random.uniform(zoom, minval=-recipe.zoom, maxval=recipe.zoom)
@@ -174,7 +174,7 @@ def _epoch(
     key: Array,
     seen: Examples,
 ) -> tuple[State, Array]:
-    """All steps of an epoch, in an order of its own; also their mean loss."""
+    """Run all steps of an epoch in its own random order; also return their mean loss."""
     order_key, noise_key = jax.random.split(key)
     order = jax.random.permutation(order_key, len(seen.x))[: steps * _BATCH]
 
@@ -207,16 +207,16 @@ def _compile(function: Callable[..., Any]) -> Any:
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Define the flags of this command."""
     flag = partial(define, flag_values=flag_values)
-    text = "what to learn to tell apart"
+    text = "data set whose classes are learned"
     flag("dataset", str, text, default="digits", choices=tuple(RECIPES))
-    flag("manual_dir", str, "where files that you downloaded yourself lie")
+    flag("manual_dir", str, "directory of manually downloaded files")
     flag("out", str, "file to write: .npz", required=True)
-    flag("epochs", int, "times to see every image", low=1)
-    flag("seed", int, "everything random follows from it", default=0, low=0)
+    flag("epochs", int, "how often every image is seen", low=1)
+    flag("seed", int, "seed of everything random", default=0, low=0)
 
 
 def run(argv: list[str]) -> None:
-    """Train what the flags ask for, and say how good the file is."""
+    """Train what the flags ask for, and print the accuracy of the file."""
     del argv
     values = flags.FLAGS
     path = Path(values.out)
@@ -226,14 +226,14 @@ def run(argv: list[str]) -> None:
         if path.suffix != ".npz":
             raise ConfigError(f"--out={path}: expected a name that ends in .npz")
         if not path.absolute().parent.is_dir():
-            raise ConfigError(f"--out={path}: there is no directory {path.parent}")
+            raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
         check_platform()
         seen, unseen = examples(values.dataset, values.manual_dir)
         variables = train(recipe, seen, unseen, seed=values.seed, say=partial(print, flush=True))
         classifiers.save(path, variables)
         network = classifiers.read(path, values.dataset)
         right = accuracy(jax.jit(lambda x: network.apply(x)[1]), unseen)
-    print(f"{path}: {right:.2%} of {len(unseen.x)} images are told right")
+    print(f"{path}: {right:.2%} of {len(unseen.x)} images are classified correctly")
 
 
 def main() -> None:

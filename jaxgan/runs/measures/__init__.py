@@ -1,1 +1,1 @@
-"""What is measured of a trained generator."""
+"""Measures of a trained generator."""

@@ -1,8 +1,8 @@
-"""Is a sample what was asked for?
+"""Measures of whether samples are what was asked for.
 
-Here is what the measures of several GANs have in common; those of one are in `variants`. Each
-number stands beside what real data get and what a baseline gets, which its title names. It is taken
-on data that the run was not trained on, where there are any (`data.unseen`).
+This module has what several GANs share; measures of a single GAN are in `variants`. Each number is
+reported next to the score of real data and that of a baseline, which its title names. It is
+measured on data that the run was not trained on, if there are any (`data.unseen`).
 """
 
 from collections.abc import Callable
@@ -19,18 +19,18 @@ from jaxgan.runs.measures.row import Row
 from jaxgan.runs.trained import Trained
 
 COUNT = 1000
-"""Samples or examples of a measurement."""
+"""The number of samples or examples of a measurement."""
 
 
 class Question:
-    """What a measure is given.
+    """The input of a measure.
 
     Args:
         trained: the generator.
-        dataset: what it was trained on, with all labels.
-        load_trained_on: the same, as it was trained on.
-        load_unseen: data that it was not trained on, or else those.
-        key: of the samples.
+        dataset: its training data, with all labels.
+        load_trained_on: loads them as they were in training, where some labels may be hidden.
+        load_unseen: loads data that it was not trained on, or else the training data.
+        key: random key of the samples.
     """
 
     def __init__(
@@ -47,19 +47,22 @@ class Question:
 
     @cached_property
     def trained_on(self) -> Dataset:
-        """The data as the run was trained on them: some labels may be hidden."""
+        """The data as they were in training: some labels may be hidden."""
         return self._load_trained_on()
 
     @cached_property
     def unseen(self) -> Dataset:
-        """Data that the run was not trained on, where there are any; pairs are paired again."""
+        """Data that the run was not trained on, if there are any; pairs are restored."""
         return self._load_unseen()
 
     def recognized(self, x: np.ndarray) -> np.ndarray | None:
-        """The classes of samples or data, by a shipped classifier or by pitch; None if none knows.
+        """Recognize the classes of samples or data, with a shipped classifier or by pitch.
 
         Args:
             x: uint8 `[N, H, W, C]`, or sounds `[N, T, 1]`.
+
+        Returns:
+            The classes `[N]`, or None if there is no classifier for these data.
         """
         name = self.trained.dataset_name
         if name == "notes":
@@ -72,7 +75,7 @@ class Question:
 
 
 def general(question: Question) -> list[Row]:
-    """What is measured of every GAN that it can be measured of."""
+    """Measure what can be measured of any GAN: classes that were asked for, and solids."""
     found = _classes(question) if question.trained.is_conditional else []
     if len(question.trained.facts.shape) == 4:
         found += _solids(question)
@@ -80,22 +83,22 @@ def general(question: Question) -> list[Row]:
 
 
 def likeness(name: str, title: str, made, target, baseline) -> Row:
-    """The row of how like their targets pictures are."""
+    """Return a row for the similarity of pictures to their targets."""
     value, noise = (float(np.median(of_pictures.psnr(one, target))) for one in (made, baseline))
     title = f"median signal-to-noise ratio in dB {title}"
     return Row(f"asked/{name}_psnr", title, value, len(made), noise=noise, better="higher")
 
 
 def sharpness(made, target, baseline) -> Row:
-    """The row of how sharp pictures are."""
+    """Return a row for the sharpness of pictures."""
     value, real = (float(np.mean(of_pictures.sharpness(one))) for one in (made, target))
     noise = None if baseline is None else float(np.mean(of_pictures.sharpness(baseline)))
-    title = "size of the gradient: blurred pictures have less than real ones"
+    title = "gradient magnitude: lower in blurred pictures than in real ones"
     return Row("asked/sharpness", title, value, len(made), real=real, noise=noise)
 
 
 def same_class(question: Question, title: str, x, made, baseline) -> list[Row]:
-    """How many pictures are recognized as of the class of those that they were made of."""
+    """Measure how many pictures are recognized as the class of those that they were made from."""
     real = question.recognized(x)
     if real is None:
         return []
@@ -105,7 +108,7 @@ def same_class(question: Question, title: str, x, made, baseline) -> list[Row]:
 
 
 def _classes(question: Question) -> list[Row]:
-    """How often the class that was asked for is drawn."""
+    """Measure how often the class that was asked for is drawn."""
     trained, dataset = question.trained, question.dataset
     y = np.arange(COUNT) % len(trained.facts.class_names)
     x = np.asarray(dataset.x[:COUNT])
@@ -127,7 +130,7 @@ def _classes(question: Question) -> list[Row]:
 
 
 def _solids(question: Question) -> list[Row]:
-    """How many solids are closed, and how large they are."""
+    """Measure how many solids are closed, and how large they are."""
     from jaxgan.metrics.solids import closed, volume  # imports scipy
 
     trained = question.trained

@@ -1,4 +1,4 @@
-"""Samples against data: every number beside those of as many real examples, and of noise."""
+"""Comparison of samples with data: every number next to those of real examples and of noise."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -19,7 +19,7 @@ _POINTS = {"ring": (ring_modes, RING_SD), "grid": (grid_modes, GRID_SD)}
 
 
 class Metric(NamedTuple):
-    """What is known of a metric: how people call it, and which way is better."""
+    """The title of a metric, and which direction is better."""
 
     title: str
     better: str
@@ -40,14 +40,15 @@ _METRICS = {
     "reverse_kl": Metric("reverse KL to even modes", "lower"),
     "good": Metric("good samples", "higher"),
 }
-# What numbers are called in the features of the FID Inception network, and only there.
+# Names of metrics in the features of the FID Inception network, and only there.
 _STANDARD = {
     "frechet_distance": "fid",
     "kernel_distance": "kid",
     "classifier_score": "inception_score",
 }
 
-# Which number of a metric ranks samples, the first that there is: what is not here has none.
+# The numbers of a metric that rank samples, of which the first available one is used; metrics that
+# are not listed do not rank.
 _RANKING = {
     "frechet_distance": ("frechet_distance",),
     "kernel_distance": ("kernel_distance",),
@@ -58,16 +59,16 @@ _RANKING = {
 
 
 def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNetwork:
-    """The feature network in which samples of this data set are compared.
+    """Return the feature network in which samples of this data set are compared.
 
     Args:
-        features: one of `FEATURES`; `auto` takes the one that knows the data.
-        weights: file of the FID Inception network's weights, or "".
+        features: one of `FEATURES`; `auto` takes the network that was trained on these data.
+        weights: weights file of the FID Inception network, or "".
         dataset: the data.
 
     Raises:
-        ConfigError: none knows these data, or it cannot look at them.
-        WeightsError: the file of weights cannot be read, or is another one.
+        ConfigError: there is no network for these data, or it does not fit them.
+        WeightsError: the weights file cannot be read, or holds other weights.
     """
     if dataset.x.ndim == 2:
         return metrics.points()
@@ -77,7 +78,7 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
         features = name if name in classifiers.NAMES else "inception" if weights else "auto"
     if features == "auto":
         raise ConfigError(
-            f"--dataset={dataset.name}: no shipped feature network knows these images; give "
+            f"--dataset={dataset.name}: no shipped feature network fits these images; give "
             f"--inception_weights=FILE ({inception.URL}), or --features=pixels"
         )
     channels = dataset.x.shape[-1]
@@ -94,25 +95,25 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
         return metrics.stacked(classifiers.load(features))
     if channels != 1:
         raise ConfigError(
-            f"--features={features}: it looks at gray images, and --dataset={dataset.name} has "
+            f"--features={features}: it takes gray images, and --dataset={dataset.name} has "
             f"{channels} channels; choose inception or pixels"
         )
     return classifiers.load(features)
 
 
 class Comparison:
-    """Compares sets of samples with a data set.
+    """A comparison of sets of samples with a data set.
 
-    Of the data, as many examples as there are samples are put aside for the floor, and the rest is
-    the reference, at most 50,000 examples of it.
+    As many examples as there are samples are held out from the data for the floor. The rest, at
+    most 50,000 examples, are the reference.
 
     Args:
-        network: in whose features samples are compared.
+        network: the network in whose features samples are compared.
         dataset: the data.
-        samples: how many samples a set has, at most half of the examples of the data.
+        samples: size of a set of samples, at most half that of the data.
 
     Raises:
-        ConfigError: the data set is too small for so many samples, or these for its features.
+        ConfigError: there are too many samples for the data set, or too few for the features.
     """
 
     def __init__(self, network: FeatureNetwork, dataset: data.Dataset, samples: int):
@@ -131,33 +132,33 @@ class Comparison:
         self.reference = f"{len(self._reference)} examples of {dataset.name}"
 
     def headline(self, chosen: Iterable[str], measured: Iterable[str]) -> str:
-        """The one number by which samples are ranked: of the metric that was asked for first.
+        """Return the name of the number that ranks samples, from the first metric that has one.
 
         Args:
-            chosen: of `METRICS`, in the order in which they were asked for.
-            measured: names of the numbers that came of them.
+            chosen: names from `METRICS`, in the order in which they were asked for.
+            measured: names of the numbers that were measured.
 
         Raises:
-            ConfigError: none of them ranks.
+            ConfigError: none of them ranks samples.
         """
         for metric in chosen:
             for name in map(self._name, _RANKING.get(metric, ())):
                 if name in measured:
                     return name
         raise ConfigError(
-            f"--eval_metrics={','.join(chosen)}: precision and recall pull apart, so they rank no "
-            f"steps; ask for one of {', '.join(_RANKING)} too"
+            f"--eval_metrics={','.join(chosen)}: precision and recall conflict, so they rank no "
+            f"steps; add one of {', '.join(_RANKING)}"
         )
 
     def features(
         self, x: np.ndarray, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Features `[N, width]` and logits `[N, K]` of images or points, or of these rows of x."""
+        """Compute features `[N, width]` and logits `[N, K]` of images or points, or of rows."""
         rows = np.arange(len(x)) if rows is None else rows
         parts = []
         for start in range(0, len(rows), _BATCH):
             part = np.asarray(x[rows[start : start + _BATCH]])
-            # Padded, so that one program serves all.
+            # Padded, so that one compiled program serves all batches.
             padded = np.concatenate([part, np.repeat(part[:1], _BATCH - len(part), axis=0)])
             parts.append(jax.tree.map(lambda a: np.asarray(a)[: len(part)], self._apply(padded)))  # noqa: B023
         features, logits = zip(*parts, strict=True)
@@ -167,11 +168,11 @@ class Comparison:
         return self.network.apply(jax.numpy.asarray(x))
 
     def measure(self, x: np.ndarray, chosen: Iterable[str]) -> dict[str, metrics.Estimate]:
-        """Numbers of a set of samples by their names; those without parts have a spread of nan.
+        """Measure a set of samples; numbers that are not measured on parts have a spread of NaN.
 
         Args:
             x: as many samples as the comparison was made for: uint8 images, or points.
-            chosen: of `METRICS`.
+            chosen: names from `METRICS`.
 
         Raises:
             MetricError: features are not finite.
@@ -188,7 +189,7 @@ class Comparison:
         }
 
     def rows(self, x: np.ndarray, chosen: Iterable[str]) -> list[Row]:
-        """The same numbers, each with its floor and with what noise gets."""
+        """Measure a set of samples, and add the floor and the score of noise to each number."""
         chosen = tuple(chosen)
         real, noise = self.yardsticks(chosen)
         return [
@@ -206,12 +207,12 @@ class Comparison:
         ]
 
     def yardsticks(self, chosen: Iterable[str]):
-        """The numbers of real examples that were put aside, and of noise."""
+        """Measure the real examples that are held out, and noise."""
         return self.measure(self.held_out, chosen), self.measure(self._noise, chosen)
 
     @staticmethod
     def metric(name: str) -> Metric:
-        """What is known of a number, by its name."""
+        """Return the title and the direction of a number, by its name."""
         return _METRICS[name.rpartition("/")[2]]
 
     @property
@@ -238,7 +239,7 @@ class Comparison:
 
     @cached_property
     def _reference_sample(self) -> np.ndarray:
-        """As many references as there are samples: what is counted in balls depends on both."""
+        """As many references as samples: metrics that count neighbors depend on both numbers."""
         rows = np.random.default_rng(2).permutation(len(self.reference_features))[: self.samples]
         return self.reference_features[rows]
 

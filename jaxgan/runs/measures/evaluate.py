@@ -1,4 +1,4 @@
-"""Measuring a run from beginning to end."""
+"""Evaluation of a run from start to finish."""
 
 import json
 import time
@@ -33,27 +33,27 @@ def evaluate(
     best: bool = False,
     seed: int = 0,
 ) -> tuple[Path, list[Row]]:
-    """Measure a run, and write what was found into its directory.
+    """Evaluate a run, and write the results to its directory.
 
     Args:
-        workdir: of the run.
-        samples: how many to draw; at most half as many as the data have examples.
+        workdir: directory of the run.
+        samples: how many samples to draw; at most half as many as the data have examples.
         features: feature network, one of `settings.FEATURES`.
-        weights: file of the FID Inception network's weights, or "".
-        step: the checkpoint; the newest if None.
-        member: which of a population.
-        best: whether to take the best of the steps that were evaluated, instead of the newest.
-        seed: of the samples.
+        weights: weights file of the FID Inception network, or "".
+        step: step of the checkpoint; the newest if None.
+        member: member of a population.
+        best: whether to use the best of the evaluated steps instead of the newest.
+        seed: seed of the samples.
 
     Returns:
         The JSON file, and the rows of its table.
 
     Raises:
-        ConfigError: there is no such run, or it cannot be measured so.
-        CheckpointError: what it saved cannot be restored.
-        DataError: its data cannot be had.
+        ConfigError: there is no such run, or it cannot be evaluated in this way.
+        CheckpointError: the checkpoint cannot be restored.
+        DataError: its data cannot be loaded.
         MetricError: its samples are not finite, or too few.
-        WeightsError: the file of weights cannot be read, or is another one.
+        WeightsError: the weights file cannot be read, or holds other weights.
     """
     started = time.perf_counter()
     trained = restore(workdir, step, member, best=best)
@@ -100,7 +100,7 @@ def evaluate(
 
 
 def _asked(question: Question) -> list[Row]:
-    """Whether samples are what was asked for: measures of every GAN, then those of this one."""
+    """Measure whether samples are what was asked for: first as for any GAN, then for this one."""
     found = general(question)
     for measure in VARIANTS[question.trained.config.recipe].measures:
         found += measure(question)
@@ -108,10 +108,12 @@ def _asked(question: Question) -> list[Row]:
 
 
 def _is_compared(trained: Trained, features: str) -> bool:
-    """Whether samples are compared with the data as a distribution; for sounds no features are."""
+    """Whether samples are compared with the data as a distribution; sounds have no features."""
     is_comparable = len(trained.facts.shape) in (1, 3)
     if VARIANTS[trained.config.recipe].is_distribution and is_comparable:
         return True
     if features != "auto":
-        raise ConfigError(f"--features={features}: samples of this run are not compared in any")
+        raise ConfigError(
+            f"--features={features}: samples of this run are not compared in features; leave it out"
+        )
     return False

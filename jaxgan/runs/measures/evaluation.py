@@ -1,4 +1,4 @@
-"""All that is measured of one generator: its numbers, and the pictures that belong to them."""
+"""The evaluation of one generator: its numbers and the pictures that illustrate them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from jaxgan.runs.show.grids import grid
 from jaxgan.runs.trained import Trained, walk
 from jaxgan.runs.variants import VARIANTS
 
-_QUERIES = 1000  # samples whose nearest neighbors are looked for
+_QUERIES = 1000  # samples whose nearest neighbors are searched
 _WAYS, _STEPS = 50, 16  # of the interpolations
 _CURVE = 2000  # samples for each point of the truncation curve
 _PSI = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
@@ -25,14 +25,14 @@ _SHOWN = 500  # points of either kind in the projection
 
 
 class Evaluation:
-    """Everything that is measured of one generator.
+    """The evaluation of one generator.
 
     Args:
         trained: the generator.
-        dataset: what it was trained on.
-        comparison: compares samples with these.
+        dataset: its training data.
+        comparison: the comparison of samples with these data.
         held_out: examples that it was not trained on, or None if there are none.
-        seed: of the samples.
+        seed: seed of the samples.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Evaluation:
         self._samples = self._draw(comparison.samples)
 
     def parts(self) -> dict[str, Callable[[Path], dict[str, Any]]]:
-        """What can be measured, in turn: each writes its pictures, and returns what it found."""
+        """Return the parts of the evaluation; each writes its pictures and returns its results."""
         parts = {"metrics": self._metrics, "truncation": self._truncation}
         if self._is_images:
             parts |= {
@@ -63,14 +63,14 @@ class Evaluation:
         return parts
 
     def _draw(self, n: int, truncation: float | None = None) -> np.ndarray:
-        """Samples, the more typical the smaller the truncation."""
+        """Draw samples; a smaller truncation makes them more typical."""
         trained = self._trained
         if truncation is not None:
             trained = VARIANTS[trained.config.recipe].truncate(trained, truncation)
         return trained.draw(trained.experiment.latent(self._key, n), self._labels(n))
 
     def _labels(self, n: int) -> np.ndarray | None:
-        """Labels as frequent as in the data."""
+        """Draw labels with the frequencies of the data."""
         if not self._trained.is_conditional:
             return None
         assert self._dataset.y is not None  # or the run could not have been trained
@@ -81,7 +81,7 @@ class Evaluation:
         return {"rows": self._comparison.rows(self._samples, METRICS)}
 
     def _truncation(self, directory: Path) -> dict[str, Any]:
-        """Precision against recall, with latents or styles kept near their mean."""
+        """Measure precision against recall, with latents or styles kept near their mean."""
         del directory
         count = min(_CURVE, self._comparison.samples)
         real = self._comparison.reference_features[:count]
@@ -96,7 +96,7 @@ class Evaluation:
         return {"truncation": curve}
 
     def _interpolation(self, directory: Path) -> dict[str, Any]:
-        """Ways between latents; the yardstick are cross-fades between two real images."""
+        """Measure paths between latents, against cross-fades between two real images."""
         count = min(_WAYS, self._comparison.samples // 2)
         z = walk(self._trained.experiment.latent, self._key, count, 2, _STEPS, closed=False)
         z = jax.numpy.swapaxes(z, 0, 1).reshape(count * _STEPS, -1)
@@ -112,7 +112,7 @@ class Evaluation:
         )
         name = self._comparison.network.name
         titles = {
-            "length": "path length over distance of its ends",
+            "length": "path length over distance between its ends",
             "jump": "longest step of a path over its mean step",
         }
         return {
@@ -130,7 +130,7 @@ class Evaluation:
         }
 
     def _memorization(self, directory: Path) -> dict[str, Any]:
-        """Nearest training images, for samples and for real images that were not trained on."""
+        """Find the training images nearest to samples and to real images not trained on."""
         count = min(_QUERIES, self._comparison.samples)
         fake, train = self._samples[:count], self._dataset.x
         if self._held_out is not None:
@@ -166,7 +166,7 @@ class Evaluation:
         ]
         of_fake, of_real = found["pixels/nearest_l2"]
         copied = np.mean(of_fake.distance < np.quantile(of_real.distance, 0.01))
-        title = "share nearer to a training image than 99 % of real ones are"
+        title = "share of samples nearer to a training image than 99 % of real images are"
         rows.append(Row("pixels/copied", title, float(copied), count, real=0.01, better="lower"))
         self._show_neighbors(directory, fake, [pair[0].which for pair in found.values()], of_fake)
         return {
@@ -175,19 +175,19 @@ class Evaluation:
                 "fake": _rounded(of_fake.distance),
                 "held_out": _rounded(of_real.distance),
                 "held_out_name": name,
-                "unit": "L2 in grey levels",
+                "unit": "L2 in gray levels",
             },
         }
 
     def _show_neighbors(self, directory: Path, fake, which, by_pixels) -> None:
-        """The samples nearest to training images, and as many others, above their neighbors."""
+        """Draw the samples nearest to training images, and others, above their neighbors."""
         columns = np.r_[np.argsort(by_pixels.distance)[:_COLUMNS], :_COLUMNS]
         neighbors = [self._dataset.x[index[columns]] for index in which]
         shown = np.concatenate([fake[columns], *neighbors])
         _save_grid(shown, directory / "nearest.png", columns=len(columns))
 
     def _classes(self, directory: Path) -> dict[str, Any]:
-        """Eight samples of each class, if there are so many, and how often each occurs."""
+        """Draw up to eight samples of each class, and count how often each occurs."""
         classes = self._comparison.network.classes
         names = self._dataset.class_names
         if not 0 < classes == len(names) <= 100:
@@ -209,7 +209,7 @@ class Evaluation:
         }
 
     def _projection(self, directory: Path) -> dict[str, Any]:
-        """Real and fake features in the plane in which the real ones vary most."""
+        """Project real and fake features to the plane in which the real ones vary most."""
         del directory
         real = self._comparison.reference_features[:_CURVE]
         mean = real.mean(axis=0)

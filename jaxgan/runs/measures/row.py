@@ -1,4 +1,4 @@
-"""What a measurement comes to: a number and its company."""
+"""The result of a measurement: a number with its reference values."""
 
 from typing import NamedTuple
 
@@ -6,16 +6,16 @@ from jaxgan.runs.text import table as text_table
 
 
 class Row(NamedTuple):
-    """A number and its company.
+    """A number with its reference values.
 
     Attributes:
         name: feature network and metric, as `digits/frechet_distance`.
         title: the metric in words.
-        value: of the samples.
-        samples: how many there were.
-        real: what as many real examples get, which the reference does not contain: the floor.
-        noise: what as many examples of noise get, or another baseline that the title names.
-        spread: standard deviation of the value over parts of the samples, where it has parts.
+        value: score of the samples.
+        samples: number of samples.
+        real: the floor, the score of as many real examples that are not in the reference.
+        noise: score of as many examples of noise, or of another baseline that the title names.
+        spread: standard deviation of the value over parts of the samples, if measured on parts.
         better: "lower", "higher" or "".
     """
 
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as text."""
+    """Format the rows as text."""
     lines = [["", "", "samples", "real data", "noise", "n"]]
     for row in rows:
         spread = "" if row.spread is None else f" ± {row.spread:.2g}"

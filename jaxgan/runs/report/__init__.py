@@ -1,1 +1,1 @@
-"""One HTML page about runs."""
+"""The report: one HTML page about runs."""

@@ -1,6 +1,6 @@
-"""Charts as SVG inside the page: lines over steps, bars of classes, histograms and scatters.
+"""Charts as SVG inside the page: lines over steps, bars of classes, histograms, scatter plots.
 
-Colors come from the page's style, by the number of the series.
+Colors come from the style of the page, by the number of the series.
 """
 
 import math
@@ -13,15 +13,15 @@ from jaxgan.runs.report.runs import evenly
 from jaxgan.runs.report.svg import HEIGHT, WIDTH, Axis, figure, frame, key, number, svg, text
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 16, 24
-_POINTS = 1000  # of a curve; more cannot be told apart
-_DOTS = 4000  # of a scatter, of each group
-_LOG_FROM = 300  # largest over smallest value
+_POINTS = 1000  # of a curve; more cannot be distinguished
+_DOTS = 4000  # of a scatter plot, in each group
+_LOG_FROM = 300  # ratio of largest to smallest value
 _BINS = 32
 _CLASSES = 30
 
 
 class Group(NamedTuple):
-    """Values of one group, as of real images, with the number of their color."""
+    """The values of a group, such as the real images, and the number of their color."""
 
     name: str
     color: int
@@ -32,11 +32,11 @@ class Series(NamedTuple):
     """A curve.
 
     Attributes:
-        name: as the legend has it.
-        color: its number.
-        x: finite, rising.
-        y: of the same length; a curve has a gap where it is not finite.
-        spread: half the height of a band around it, of the same length; none where it is NaN.
+        name: its name in the legend.
+        color: number of its color.
+        x: finite, increasing values.
+        y: values of the same length; the curve has a gap where they are not finite.
+        spread: half the height of a band around the curve; there is no band where it is NaN.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Series(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A vertical line over a curve with a number; `color` is None for that of the text."""
+    """A numbered vertical line over a curve; `color` is None for the color of the text."""
 
     x: float
     number: int
@@ -55,13 +55,13 @@ class Mark(NamedTuple):
 
 
 def lines(title: str, over: str, series: list[Series], marks: list[Mark], share: bool) -> Html:
-    """A chart of curves, whose legend tells the values under the pointer.
+    """Draw curves, with a legend that shows the values under the pointer.
 
     Args:
-        title: what is drawn.
-        over: what it is drawn over, as "step".
-        series: at least one, with at least one finite value each.
-        marks: drawn above the curves.
+        title: title of the chart.
+        over: name of the horizontal axis, as "step".
+        series: at least one, each with at least one finite value.
+        marks: marks above the curves.
         share: whether the values are shares, so that the axis goes from 0 to 1.
     """
     series = [_thinned(one) for one in series]
@@ -77,9 +77,9 @@ def lines(title: str, over: str, series: list[Series], marks: list[Mark], share:
 
 
 def bars(title: str, names: list[str], groups: list[Group]) -> Html:
-    """Horizontal bars: for each name one of each group, with the share in per cent.
+    """Draw horizontal bars, one per name and group, labeled with the share in percent.
 
-    Of many classes, those are drawn whose shares differ most between the groups.
+    If there are many classes, those are drawn whose shares differ most between the groups.
     """
     rows = list(zip(names, *(group.values for group in groups), strict=False))
     shown = range(len(rows))
@@ -108,7 +108,7 @@ def bars(title: str, names: list[str], groups: list[Group]) -> Html:
 
 
 def histogram(title: str, groups: list[Group]) -> Html:
-    """The share of the values that lie in each of 32 equal bins, for each group."""
+    """Draw the share of the values in each of 32 equal bins, for each group."""
     low, high = _wide(_span([group.values for group in groups]))
     counts = [np.histogram(group.values, _BINS, (low, high))[0] for group in groups]
     shares = [count / max(count.sum(), 1) for count in counts]
@@ -125,7 +125,7 @@ def histogram(title: str, groups: list[Group]) -> Html:
 
 
 def scatter(title: str, groups: list[Group]) -> Html:
-    """Points of each group in a square, in one scale for both axes."""
+    """Draw the points of each group in a square, with the same scale on both axes."""
     groups = [group._replace(values=evenly(group.values, _DOTS)) for group in groups]
     everything = np.array([point for group in groups for point in group.values])
     middle = (everything.max(0) + everything.min(0)) / 2
@@ -152,13 +152,13 @@ def _span(values: Any) -> tuple[float, float]:
 
 
 def _wide(span: tuple[float, float]) -> tuple[float, float]:
-    """A span that is not a single value."""
+    """Widen a span that is a single value."""
     low, high = span
     return (low, high) if high > low else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)
 
 
 def _vertical(series: list[Series], share: bool) -> Axis:
-    """The axis that all curves fit in; a logarithmic one where they span orders of magnitude."""
+    """Return an axis that all curves fit, logarithmic if they span orders of magnitude."""
     edges = [one.y for one in series]
     for one in series:
         for sign in -1, 1:
@@ -175,7 +175,7 @@ def _vertical(series: list[Series], share: bool) -> Axis:
 
 
 def _thinned(one: Series) -> Series:
-    """The lowest and the highest of every few points where there are too many: spikes stay."""
+    """Thin out a curve with too many points; the extremes of every few are kept."""
     if len(one.y) <= _POINTS:
         return one
     kept = set()
@@ -190,7 +190,7 @@ def _thinned(one: Series) -> Series:
 
 
 def _curve(x: Axis, y: Axis, one: Series) -> list[Html]:
-    """A line with gaps, dots where there are few points, and the band around it."""
+    """Draw a line with gaps, dots if there are few points, and the band around it."""
     path, pen = "", "M"
     for a, b in zip(one.x, one.y, strict=True):
         path += f"{pen}{x(a)} {y(b)}" if math.isfinite(b) else ""
@@ -210,11 +210,11 @@ def _curve(x: Axis, y: Axis, one: Series) -> list[Html]:
 
 
 def _mark(x: Axis, mark: Mark, before: list[Mark]) -> list[Html]:
-    """The line, and the number where the numbers before it leave room."""
+    """Draw the line, and its number if the numbers before it leave room."""
     place = x(mark.x)
     color = "" if mark.color is None else f" s{mark.color}"
     line = {"class": f"mark{color}", "d": f"M{place} {_TOP}V{HEIGHT - _BOTTOM}"}
-    # Two runs' marks at one step: the dashes of one lie in the gaps of the other.
+    # If two runs have marks at one step, the dashes of one fall into the gaps of the other.
     drawn = [element("path", line | {"stroke-dashoffset": 3 * (mark.color or 0)})]
     if all(abs(x(other.x) - place) > 12 for other in before):
         drawn.append(text(place, _TOP - 5, str(mark.number), "middle"))
@@ -222,7 +222,7 @@ def _mark(x: Axis, mark: Mark, before: list[Mark]) -> list[Html]:
 
 
 def _legend(series: list[Series], over: str, x: Axis, y: Axis) -> list[Html]:
-    """The names with their last values, and for the pointer what lies where."""
+    """Return the names with their last values, and the positions of all points for the pointer."""
     last, points = [], []
     for one in series:
         known = [row for row in zip(one.x, one.y, strict=True) if math.isfinite(row[1])]

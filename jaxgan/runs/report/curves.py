@@ -1,4 +1,4 @@
-"""Curves of whatever a run has written numbers of, under any names."""
+"""Curves of all numbers that a run has recorded, whatever their names."""
 
 import math
 import re
@@ -16,16 +16,16 @@ _SHARES = re.compile(r"accuracy|precision|recall|saturated|coverage")
 def curves(
     runs: list[RunFiles], tables: list[list[dict]], over: str, marks: list[Mark]
 ) -> Html | None:
-    """A chart for each name; where there is one run only, for names of one kind together.
+    """Draw a chart for each name; for a single run, names of one kind share a chart.
 
     Args:
-        runs: that are compared.
+        runs: the runs to compare.
         tables: the lines of each run.
-        over: the name of what the charts go over, as "step".
-        marks: drawn in each chart.
+        over: name of the horizontal axis, as "step".
+        marks: marks in each chart.
 
     Returns:
-        The charts, or None where there is nothing to draw.
+        The charts, or None if there is nothing to draw.
     """
     names = dict.fromkeys(name for table in tables for line in table for name in line)
     names = [n for n in names if n != over and not (n.endswith("_std") and n[:-4] in names)]
@@ -58,14 +58,14 @@ def _rank(name: str) -> int:
 
 
 def _kind(name: str) -> str:
-    """What names have in common that belong on one chart, as d_loss and g_loss."""
+    """Return the part of a name that names on one chart share, such as d_loss and g_loss."""
     if name.rpartition("/")[2] in {"precision", "recall"}:
         return "precision and recall"
     return re.sub(r"^[dg]_|_(real|fake)$", "", name) or name
 
 
 def _series(table: list[dict], over: str, name: str, label: str, color: int) -> Series | None:
-    """A curve; None where there is no number at all."""
+    """Return a curve, or None if it has no finite value."""
     known = [line for line in table if name in line and is_number(line.get(over))]
     known.sort(key=lambda line: line[over])
     values = [_finite(line[name]) for line in known]

@@ -1,26 +1,26 @@
-"""HTML in which every text is escaped, unless it is HTML already."""
+"""HTML in which all text is escaped, unless it is HTML already."""
 
 import html
 import json
 from typing import Any
 
 Child = Any
-"""What an element may contain: HTML, text, a number, None for nothing, or a list of these."""
+"""The content of an element: HTML, text, a number, None for nothing, or a list of these."""
 
 
 class Html(str):
-    """Text that is HTML: it is not escaped again."""
+    """Text that is HTML already and is not escaped again."""
 
     __slots__ = ()
 
 
 def element(tag: str, /, attributes: dict[str, Any] | None = None, *children: Child) -> Html:
-    """An element, as `element("p", {"class": "note"}, "1 < 2")`.
+    """Make an element, as in `element("p", {"class": "note"}, "1 < 2")`.
 
     Args:
-        tag: its name.
+        tag: name of the element.
         attributes: True gives an attribute without a value; None and False leave it out.
-        *children: what it contains; text is escaped.
+        *children: content of the element; text is escaped.
     """
     given = ""
     for name, value in (attributes or {}).items():
@@ -34,7 +34,7 @@ def element(tag: str, /, attributes: dict[str, Any] | None = None, *children: Ch
 
 
 def join(children: Child) -> Html:
-    """HTML of one child or a list of them, one after the other."""
+    """Concatenate the HTML of a child or a list of children."""
     if isinstance(children, Html):
         return children
     if isinstance(children, list | tuple):
@@ -43,7 +43,7 @@ def join(children: Child) -> Html:
 
 
 def data(value: Any) -> Html:
-    """A script element that holds JSON: nothing in it can end the element or start another."""
+    """Make a script element that holds JSON, which cannot end the element or start another."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

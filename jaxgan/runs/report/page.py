@@ -1,4 +1,4 @@
-"""The page of one or several runs, put together from what was read of them."""
+"""The page of one or several runs, put together from their files."""
 
 import re
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from jaxgan.runs.report.tables import metrics, named, settings
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _POINTS = ("ring", "grid")
-_SMALL = 480  # pixels of width below which a picture is enlarged, pixel by pixel
+_SMALL = 480  # width in pixels below which a picture is enlarged without smoothing
 
 
 def page(runs: list[RunFiles]) -> str:
-    """The whole HTML file."""
+    """Return the whole HTML file."""
     one = len(runs) == 1
     title = runs[0].name if one else " · ".join(run.name for run in runs)
     heading = runs[0].name if one else f"{len(runs)} runs"
@@ -56,13 +56,11 @@ def _file(name: str) -> Html:
 
 
 def _summary(runs: list[RunFiles]) -> Html:
-    """A line for each run; with several, it is the legend of the whole page."""
+    """Return a line for each run, which is the legend of the page if there are several."""
     lines = []
     for i, run in enumerate(runs):
         config = run.config
-        done = (
-            f"step {run.step:,} of {config.run.steps:,}" if run.step else "not a step recorded yet"
-        )
+        done = f"step {run.step:,} of {config.run.steps:,}" if run.step else "no step recorded yet"
         about = f"{config.networks.model}, {config.objective.loss} loss, on {config.data.dataset}"
         text = f"{about}: {done}"
         lines.append(element("p", {"class": "lead"}, named(run, i) if len(runs) > 1 else "", text))
@@ -82,14 +80,14 @@ def _evaluate() -> str:
 
 
 def _missing(title: str, what: str, runs: list[RunFiles], command: str) -> Html:
-    """A section that has nothing to show, in one line."""
+    """Return a section with nothing to show, as one line."""
     given = element("code", {}, command.format(runs[0].workdir))
     line = element("p", {}, element("b", {}, f"{title}: "), f"{what} ", given)
     return element("section", {"class": "none"}, line)
 
 
 def _columns(runs: list[RunFiles], draw: Callable[[RunFiles, int], Any]) -> Html:
-    """What there is of each run, side by side where there is room."""
+    """Arrange the content of each run side by side where there is room."""
     cells = []
     for i, run in enumerate(runs):
         heading = element("h3", {}, named(run, i)) if len(runs) > 1 else None
@@ -106,19 +104,19 @@ def _note(text: str) -> Html:
 
 def _metrics(runs: list[RunFiles]) -> Html:
     if not any(run.evaluation.get("rows") for run in runs):
-        return _missing("Metrics", "not evaluated yet;", runs, _evaluate())
+        return _missing("Metrics", "not evaluated yet; they are measured by", runs, _evaluate())
     return _section("Metrics", metrics(runs))
 
 
 def _samples(runs: list[RunFiles]) -> Html:
     if not any(run.frames for run in runs):
         return _missing("Samples", "no pictures yet; they are drawn by", runs, _train())
-    content = [_note("Always from the same latents."), _columns(runs, _player)]
+    content = [_note("All pictures are drawn from the same latents."), _columns(runs, _player)]
     return _section("Samples during training", content)
 
 
 def _player(run: RunFiles, color: int) -> Html | None:
-    """All pictures on top of one another, and the slider that shows one of them."""
+    """Stack all pictures, with a slider that selects one of them."""
     del color
     if not run.frames:
         return None
@@ -134,7 +132,7 @@ def _player(run: RunFiles, color: int) -> Html | None:
     if len(run.frames) < run.drawn:
         notes.append(f"{len(run.frames)} of {run.drawn} pictures, evenly chosen.")
     if not all(frame.exact for frame in run.frames):
-        notes.append("Large pictures are made smaller, with loss.")
+        notes.append("Large pictures are scaled down and compressed with loss.")
     return element(
         "figure",
         {"class": "player"},
@@ -150,7 +148,7 @@ def _image(run: RunFiles, picture: Picture, alt: str, hidden: bool = False) -> H
     more = {"class": "small" if small else None, "hidden": hidden}
     if picture.step or hidden:
         more["data-step"] = f"step {picture.step:,}"
-    # The width of the page, but not so wide that pixels become tiles.
+    # Up to the width of the page, but not so wide that pixels look like tiles.
     most = picture.width * (2 if small else 1)
     return element("img", given | more | {"style": f"max-width:min(100%,{most}px)"})
 
@@ -159,29 +157,29 @@ def _curves(runs: list[RunFiles]) -> Html:
     if not any(run.metrics for run in runs):
         return _missing("Curves", "no metrics yet; they are written by", runs, _train())
     drawn = curves(runs, [run.metrics for run in runs], "step", _marks(runs))
-    said = "Losses say who is ahead, not how good the samples are."
+    said = "Losses show which player is ahead, not how good the samples are."
     return _section("Curves", [_note(said), drawn, _words(runs)])
 
 
 def _words(runs: list[RunFiles]) -> Html:
-    """What the monitor said; the numbers are those on the curves."""
+    """Return what the monitor said, numbered like the marks on the curves."""
     if all(run.monitor is None for run in runs):
-        return _missing("Monitor", "no words; they are written during", runs, _train())
+        return _missing("Monitor", "no remarks; they are written by", runs, _train())
 
     def words(run: RunFiles, color: int) -> Html | None:
         del color
         if run.monitor is None:
             return None
         if not run.monitor:
-            return _note("It had nothing to say.")
+            return _note("The monitor had nothing to report.")
         lines = [element("li", {}, _said(line)) for line in run.monitor]
         return element("ol", {"class": "words scroll", "tabindex": 0}, lines)
 
-    return join([element("h3", {}, "What the monitor said"), _columns(runs, words)])
+    return join([element("h3", {}, "Remarks of the monitor"), _columns(runs, words)])
 
 
 def _said(line: dict[str, Any]) -> list[Any]:
-    """One remark; what looks like a flag is set as code."""
+    """Return one remark; what looks like a flag is set as code."""
     state, text = str(line.get("state", "")).replace("_", " "), str(line.get("text", ""))
     starts = text.lower().startswith(state.lower())
     text = text[len(state) :] if starts else f": {text}"
@@ -200,7 +198,7 @@ def _marks(runs: list[RunFiles]) -> list[Mark]:
 
 def _evaluations(runs: list[RunFiles]) -> Html:
     if not any(run.evaluations for run in runs):
-        what = "not measured during the training; measured at its end by"
+        what = "not measured during training; measured afterwards by"
         return _missing("Metrics over training", what, runs, _evaluate())
     drawn = curves(runs, [run.evaluations for run in runs], "step", _marks(runs))
     return _section("Metrics over training", drawn)
@@ -209,7 +207,7 @@ def _evaluations(runs: list[RunFiles]) -> Html:
 def _classes(runs: list[RunFiles]) -> Html:
     def classes(run: RunFiles, color: int) -> Any:
         picture, found = run.pictures.get("classes"), run.evaluation.get("classes")
-        shown = picture and _image(run, picture, "samples of each class, a row for each")
+        shown = picture and _image(run, picture, "samples of each class, one row per class")
         if not found:
             return shown
         pairs = ("real", REAL, found["real"]), ("generated", color, found["fake"])
@@ -220,7 +218,7 @@ def _classes(runs: list[RunFiles]) -> Html:
         return [charts.bars("share of each class", found["names"], groups), shown]
 
     if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
-        return _missing("Classes", "none;", runs, _evaluate())
+        return _missing("Classes", "none yet; they are counted by", runs, _evaluate())
     return _section("Classes", _columns(runs, classes))
 
 
@@ -228,17 +226,17 @@ def _interpolation(runs: list[RunFiles]) -> Html:
     def interpolation(run: RunFiles, color: int) -> Any:
         del color
         picture = run.pictures.get("interpolation")
-        return picture and _image(run, picture, "samples on the way from one latent to another")
+        return picture and _image(run, picture, "interpolations from one latent to another")
 
     if not any(run.pictures.get("interpolation") for run in runs):
-        return _missing("Interpolation", "none;", runs, _evaluate())
+        return _missing("Interpolation", "none yet; it is drawn by", runs, _evaluate())
     return _section("Interpolation", _columns(runs, interpolation))
 
 
 def _nearest(runs: list[RunFiles]) -> Html:
     def nearest(run: RunFiles, color: int) -> Any:
         picture, found = run.pictures.get("nearest"), run.evaluation.get("distances") or {}
-        shown = picture and _image(run, picture, "samples beside their nearest training images")
+        shown = picture and _image(run, picture, "samples with their nearest training images")
         held_out = str(found.get("held_out_name") or "held out")
         groups = _groups(found, (held_out, REAL, "held_out"), ("generated", color, "fake"))
         if not groups:
@@ -247,17 +245,17 @@ def _nearest(runs: list[RunFiles]) -> Html:
         return [shown, charts.histogram(f"distance to the nearest training image{unit}", groups)]
 
     if not any(run.pictures.get("nearest") or run.evaluation.get("distances") for run in runs):
-        return _missing("Nearest training images", "none;", runs, _evaluate())
+        return _missing("Nearest training images", "none yet; found by", runs, _evaluate())
     said = (
         "Samples that are much nearer to the training images than held-out images are copies. "
-        "Upper row: on the left the samples that come nearest, on the right others; below each the "
+        "Top row: the nearest samples on the left, others on the right. Below each sample: the "
         "training images nearest to it, by L1 and L2 of pixels and by L2 of features."
     )
     return _section("Nearest training images", [_note(said), _columns(runs, nearest)])
 
 
 def _groups(found: dict[str, Any], *groups: tuple[str, int, str]) -> list[Group]:
-    """Name, color and key of each group -> those that there are values of, the finite ones."""
+    """Return the groups, given as name, color and key, that have values; only finite ones."""
     kept = [
         Group(name, color, [v for v in found.get(key) or [] if np.isfinite(v).all()])
         for name, color, key in groups
@@ -268,8 +266,8 @@ def _groups(found: dict[str, Any], *groups: tuple[str, int, str]) -> list[Group]
 def _truncation(runs: list[RunFiles]) -> Html:
     drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
     if drawn is None:
-        return _missing("Truncation", "none;", runs, _evaluate())
-    said = "The smaller psi, the more typical the samples: recall is what is given up."
+        return _missing("Truncation", "none yet; it is measured by", runs, _evaluate())
+    said = "The smaller psi is, the more typical the samples are, at the expense of recall."
     return _section("Truncation", [_note(said), drawn])
 
 
@@ -280,5 +278,5 @@ def _projection(runs: list[RunFiles]) -> Html:
         return groups and charts.scatter(str(found.get("method") or "projection"), groups)
 
     if not any(run.evaluation.get("projection") for run in runs):
-        return _missing("Features, projected", "none;", runs, _evaluate())
-    return _section("Features, projected", _columns(runs, projection))
+        return _missing("Projection of features", "none;", runs, _evaluate())
+    return _section("Projection of features", _columns(runs, projection))

@@ -1,4 +1,4 @@
-"""What a report says of a run, read from the run's directory; nearly all of it may be missing."""
+"""The files of a run that a report shows; nearly all of them may be missing."""
 
 import base64
 import io
@@ -16,8 +16,8 @@ from jaxgan.runs.settings import ConfigError
 
 _FRAMES = 40
 _SIDE = 1024  # pixels of the longer side of a picture
-_LOSSLESS = 300_000  # bytes above which a picture is compressed with loss
-_PAGE = 6_500_000  # bytes of all pictures together, before base64 makes them 4/3 as long
+_LOSSLESS = 300_000  # size in bytes above which a picture is compressed with loss
+_PAGE = 6_500_000  # total size in bytes of all pictures, before base64 adds a third
 _EVALUATION = ("nearest", "classes", "interpolation")
 
 
@@ -26,10 +26,10 @@ class Picture(NamedTuple):
 
     Attributes:
         uri: the whole picture, as a data URI.
-        width: in pixels, as it is in the page.
+        width: in pixels, as in the page.
         height: likewise.
-        exact: whether every pixel is as it was.
-        step: the step that it was made at; 0 where that does not matter.
+        exact: whether every pixel is unchanged.
+        step: the step that it was drawn at; 0 if that does not matter.
     """
 
     uri: str
@@ -40,19 +40,19 @@ class Picture(NamedTuple):
 
 
 class RunFiles(NamedTuple):
-    """A run; what it has not written is empty, or None where writing nothing means something.
+    """The files of a run; what it has not written is empty, or None if that makes a difference.
 
     Attributes:
-        name: what tells it from the other runs of the page.
-        workdir: where it is.
+        name: a name that distinguishes it from the other runs of the page.
+        workdir: its directory.
         config: its settings.
         metrics: a dictionary for each line of `metrics.jsonl`, in the order of the steps.
-        monitor: what the monitor said; None if there was no monitor.
+        monitor: the remarks of the monitor; None if there was no monitor.
         evaluations: metrics over training.
-        evaluation: the newest whole evaluation.
+        evaluation: the newest full evaluation.
         frames: pictures of samples from the same latents, in the order of the steps.
-        drawn: how many there were to choose `frames` from.
-        pictures: of the evaluation, by name.
+        drawn: number of pictures that `frames` were chosen from.
+        pictures: pictures of the evaluation, by name.
     """
 
     name: str
@@ -68,23 +68,23 @@ class RunFiles(NamedTuple):
 
     @property
     def step(self) -> int:
-        """The last step that anything is known of."""
+        """The last step that was recorded."""
         known = [line["step"] for line in self.metrics] + [frame.step for frame in self.frames]
         return max(known, default=0)
 
 
 def read(workdirs: list[Path]) -> list[RunFiles]:
-    """Read runs that a page shows together.
+    """Read the runs that a page shows together.
 
     Raises:
-        ConfigError: a directory is not a run, is given twice, or a file in it cannot be read.
+        ConfigError: a directory is not a run or is given twice, or a file in it cannot be read.
     """
     places = [workdir.resolve() for workdir in workdirs]
     for workdir, place in zip(workdirs, places, strict=True):
         if not workdir.is_dir():
-            raise ConfigError(f"{workdir}: there is no such directory; give that of a run")
+            raise ConfigError(f"{workdir}: there is no such directory; give the workdir of a run")
         if places.count(place) > 1:
-            raise ConfigError(f"{workdir}: given twice; give every run once")
+            raise ConfigError(f"{workdir}: it is given twice; give every run once")
     names = [place.name for place in places]
     if len(set(names)) < len(names):
         names = [str(workdir) for workdir in workdirs]
@@ -116,10 +116,10 @@ def _read(name: str, workdir: Path, room: int) -> RunFiles:
 
 
 def _lines(path: Path) -> list[dict[str, Any]] | None:
-    """The lines of a file; the last one may have been cut off when the program ended."""
+    """Read the lines of a file; the last one may have been cut off when the program ended."""
     if not path.exists():
         return None
-    lines = path.read_text(errors="replace").split("\n")  # what was cut off has no newline
+    lines = path.read_text(errors="replace").split("\n")  # a line that was cut has no newline
     found = []
     for number, text in enumerate(lines, 1):
         line = _parse(text)
@@ -131,7 +131,7 @@ def _lines(path: Path) -> list[dict[str, Any]] | None:
 
 
 def _newest(directory: Path) -> dict[str, Any]:
-    """The evaluation of the latest step."""
+    """Read the evaluation of the latest step."""
     path = max(directory.glob("step_*.json"), default=None)
     if path is None:
         return {}
@@ -154,14 +154,14 @@ def is_number(value: Any) -> bool:
 
 
 def evenly(items: list, count: int) -> list:
-    """At most `count` items, evenly chosen, the first and the last among them."""
+    """Choose at most `count` items, evenly spaced and including the first and the last."""
     if len(items) <= count:
         return items
     return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]
 
 
 def _frames(paths: list[Path], room: int) -> list[Picture]:
-    """Pictures of at most `room` bytes together, evenly chosen."""
+    """Read pictures, evenly spaced, of at most `room` bytes in total."""
     frames = [picture for path in evenly(paths, _FRAMES) if (picture := _picture(path))]
     while len(frames) > 2 and (size := sum(map(_size, frames))) > room:
         frames = evenly(frames, max(2, min(len(frames) - 1, len(frames) * room // size)))
@@ -173,7 +173,7 @@ def _size(picture: Picture) -> int:
 
 
 def _picture(path: Path) -> Picture | None:
-    """A picture for the page, or None where it is missing or not a picture."""
+    """Read a picture for the page; None if it is missing or not a picture."""
     try:
         with Image.open(path) as image:
             picture = image.convert("RGB")

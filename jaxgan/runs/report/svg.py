@@ -7,20 +7,20 @@ from jaxgan.runs.report.html import Html, element
 from jaxgan.runs.report.runs import is_number
 
 WIDTH, HEIGHT = 360, 210
-"""Of a chart, in units that are about the pixels of a telephone."""
+"""The size of a chart, in units of about one pixel of a phone."""
 
 NOTHING = "\N{EN DASH}"
-"""What stands where there is no value."""
+"""A placeholder for a missing value."""
 
 COLORS = 7
-"""Series of one chart; their colors come from the page's style."""
+"""The number of colors for the series of a chart; the style of the page defines them."""
 
 REAL = COLORS
-"""The number of the color of what is real."""
+"""The number of the color of real data."""
 
 
 class Axis(NamedTuple):
-    """Where values from `low` to `high` lie in the drawing."""
+    """An axis, which maps values from `low` to `high` to positions in the drawing."""
 
     low: float
     high: float
@@ -29,7 +29,7 @@ class Axis(NamedTuple):
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """The place of a value; what is outside lies on the edge."""
+        """Return the position of a value, clipped to the axis."""
         low, high = self.low, self.high
         value = min(max(value, low), high)
         if self.log:
@@ -37,7 +37,7 @@ class Axis(NamedTuple):
         return round(self.start + (value - low) / (high - low) * (self.end - self.start), 1)
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
-        """Round values and how they are written."""
+        """Return round values and their labels."""
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
             powers = range(first, last + 1, math.ceil((last - first + 1) / count))
@@ -52,7 +52,7 @@ class Axis(NamedTuple):
 
 
 def number(value: Any) -> str:
-    """A number with three digits that count, or all digits in front of the point."""
+    """Format a number with three significant digits, or all digits before the decimal point."""
     if not is_number(value):
         return NOTHING if value is None else str(value)
     if value == 0 or 1000 <= abs(value) < 1e9:
@@ -61,7 +61,7 @@ def number(value: Any) -> str:
 
 
 def frame(x: Axis, y: Axis, over: str) -> list[Html]:
-    """Grid lines with their values, and the name of the horizontal axis."""
+    """Draw grid lines with their values, and the name of the horizontal axis."""
     drawn: list[Html] = []
     for value, words in y.ticks(4):
         path = f"M{x.start} {y(value)}H{x.end}"
@@ -79,23 +79,23 @@ def frame(x: Axis, y: Axis, over: str) -> list[Html]:
 
 
 def text(x: float, y: float, words: str, anchor: str, *more: Html) -> Html:
-    """Words whose start, middle or end lies at x."""
+    """Draw text whose start, middle or end is at x."""
     return element("text", {"x": x, "y": y, "text-anchor": anchor}, words, *more)
 
 
 def svg(label: str, drawn: Any, height: float = HEIGHT) -> Html:
-    """The drawing; `label` is what is read out."""
+    """Make a drawing; screen readers read out `label`."""
     given = {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "aria-label": label}
     return element("svg", given, drawn)
 
 
 def figure(title: str, *content: Any) -> Html:
-    """A chart under its title."""
+    """Put a chart under its title."""
     return element("figure", {"class": "chart"}, element("figcaption", {}, title), *content)
 
 
 def key(names: list[tuple[str, int]], values: list[Html] | None = None) -> Html:
-    """The legend: a swatch and a name for each color."""
+    """Make a legend with a swatch and a name for each color."""
     items = [
         element("li", {}, element("i", {"class": f"swatch s{k}"}), name, values and values[i])
         for i, (name, k) in enumerate(names)
@@ -104,7 +104,7 @@ def key(names: list[tuple[str, int]], values: list[Html] | None = None) -> Html:
 
 
 def _short(value: float) -> str:
-    """A number on an axis, where there is little room."""
+    """Format a number for an axis, where there is little room."""
     for least, unit, name in (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"):
         if abs(value) >= least:
             return f"{value / unit:g}{name}"

@@ -1,4 +1,4 @@
-"""The tables of the settings and the metrics of one run, or of several beside each other."""
+"""Tables of the settings and the metrics of one run, or of several side by side."""
 
 import math
 from typing import Any
@@ -12,13 +12,13 @@ _BETTER = {"lower": "lower ↓", "higher": "higher ↑"}
 
 
 def named(run: RunFiles, i: int) -> list[Html]:
-    """The name of a run beside its color."""
+    """Return the name of a run next to its color."""
     swatch = element("i", {"class": f"swatch s{i % COLORS}"})
     return [swatch, element("b", {}, run.name), Html(" ")]
 
 
 def settings(runs: list[RunFiles]) -> list[Html]:
-    """Settings that differ, from the defaults or between the runs; then all."""
+    """Return the settings that differ from the defaults or between the runs, then all settings."""
     flat = [run.config.flat() for run in runs]
     names = dict.fromkeys(name for one in flat for name in one)
     values = {name: [one.get(name, "") for one in flat] for name in names}
@@ -27,9 +27,9 @@ def settings(runs: list[RunFiles]) -> list[Html]:
         values = {name: [*row, defaults[name]] for name, row in values.items()}
     changed = {key: row for key, row in values.items() if len(set(row)) > 1 and key != "workdir"}
     if len(runs) == 1:
-        said = "These differ from the defaults:" if changed else "All settings are the defaults."
+        said = "Different from the defaults:" if changed else "All settings are the defaults."
     else:
-        said = "These differ between the runs:" if changed else "All runs have the same settings."
+        said = "Different between the runs:" if changed else "All runs have the same settings."
     everything = element(
         "details", {}, element("summary", {}, "All settings"), _values(runs, values)
     )
@@ -52,7 +52,7 @@ def _values(runs: list[RunFiles], values: dict[str, list[Any]]) -> Html:
 
 
 def metrics(runs: list[RunFiles]) -> list[Html]:
-    """The table of the metrics, and what the numbers were measured with."""
+    """Return the table of the metrics, and how they were measured."""
     made = [element("p", {"class": "note"}, _made(run, len(runs) > 1)) for run in runs]
     shown = _several(runs) if len(runs) > 1 else _one(runs[0])
     explained = "Floor: real images against other real ones. Noise: noise against real images."
@@ -60,15 +60,15 @@ def metrics(runs: list[RunFiles]) -> list[Html]:
 
 
 def best(rows: list[dict[str, Any] | None], references: list[Any]) -> set[int]:
-    """Which of several runs' values of a metric are the best: those within the spread of the best.
+    """Return which runs have the best value of a metric: those within the spread of the best.
 
     Args:
-        rows: of each run, None where it has not measured this metric.
+        rows: row of each run, or None if it has not measured this metric.
         references: what each run was measured against.
 
     Returns:
-        Their places; none where fewer than two can be compared, where all are as good, or where
-        the numbers of samples or the references differ.
+        Their indices; none if fewer than two can be compared, if all are equally good, or if the
+        numbers of samples or the references differ.
     """
     known = [i for i, row in enumerate(rows) if row and is_number(row.get("value"))]
     if len(known) < 2 or not comparable(rows, references):
@@ -86,7 +86,7 @@ def best(rows: list[dict[str, Any] | None], references: list[Any]) -> set[int]:
 
 
 def comparable(rows: list[dict[str, Any] | None], references: list[Any]) -> bool:
-    """Whether all runs that have measured a metric have measured it alike."""
+    """Whether all runs that measured a metric measured it in the same way."""
     ways = [(row.get("samples"), given) for row, given in zip(rows, references, strict=True) if row]
     return all(way == ways[0] for way in ways)
 
@@ -97,7 +97,7 @@ def _spread(row: dict[str, Any] | None) -> float:
 
 
 def _made(run: RunFiles, named: bool) -> str:
-    """Where the numbers come from."""
+    """Describe how the numbers were measured."""
     found = run.evaluation
     start = f"{run.name}: " if named else ""
     if not found.get("rows"):
@@ -130,7 +130,7 @@ def _one(run: RunFiles) -> list[Html]:
 
 
 def _several(runs: list[RunFiles]) -> list[Html]:
-    """A column for each run; below each value its floor and that of noise."""
+    """Return a table with a column for each run, with the floor and noise below each value."""
     by_name = [{row["name"]: row for row in run.evaluation.get("rows") or []} for run in runs]
     references = [(run.evaluation.get("reference"), run.evaluation.get("features")) for run in runs]
     first = {name: row for rows in reversed(by_name) for name, row in rows.items()}
@@ -148,7 +148,7 @@ def _several(runs: list[RunFiles]) -> list[Html]:
     table = _titled(["metric", "better", *heads], [first[name] for name in names], cells)
     said = "Best: the best value of a row, and those within the spread of it, unless all are."
     if not alike:
-        said += " None where the runs were not measured alike (samples, reference, features)."
+        said += " No mark where the runs were measured differently (samples, reference, features)."
     return [table, element("p", {"class": "note"}, said)]
 
 
@@ -171,7 +171,7 @@ def _value(row: dict[str, Any]) -> str:
 
 
 def _titled(head: list[Any], rows: list[dict[str, Any]], cells: list[list[Html]]) -> Html:
-    """A row for each metric, with its title and its name."""
+    """Return a table with a row for each metric, headed by its title and its name."""
     firsts = []
     for row in rows:
         found = str(row.get("name", ""))
@@ -181,7 +181,7 @@ def _titled(head: list[Any], rows: list[dict[str, Any]], cells: list[list[Html]]
 
 
 def _table(label: str, head: list[Any], firsts: list[Any], cells: list[list[Html]]) -> Html:
-    """A table that scrolls by itself; `firsts` are the headings of its rows."""
+    """Return a table that scrolls on its own; `firsts` are the headings of its rows."""
     top = element("tr", {}, [element("th", {"scope": "col"}, given) for given in head])
     body = [
         element("tr", {}, element("th", {"scope": "row"}, first), row)

@@ -1,4 +1,4 @@
-"""The page of one or several runs, as a file."""
+"""Writing the page of one or several runs to a file."""
 
 from pathlib import Path
 
@@ -9,24 +9,24 @@ from jaxgan.runs.settings import ConfigError
 
 
 def write(workdirs: list[Path], out: Path | None = None) -> Path:
-    """Write the page of one or several runs, whole or not at all.
+    """Write the page of one or several runs atomically.
 
     Args:
-        workdirs: the directories of the runs.
-        out: the file; `report.html` in the only run's directory, or in this one, if None.
+        workdirs: directories of the runs.
+        out: the file; if None, `report.html` in the workdir of a single run, or else here.
 
     Returns:
         The file.
 
     Raises:
-        ConfigError: one of them is not a run or cannot be read, or there is nowhere to write to.
+        ConfigError: one of them is not a run or cannot be read, or `out` cannot be written.
     """
     out = out or (workdirs[0] if len(workdirs) == 1 else Path()) / "report.html"
     found = runs.read(workdirs)
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"--out={out}: there is no directory {out.parent}; make it first")
     try:
-        # A lone surrogate, which JSON may hold, is no text; it becomes a question mark.
+        # A lone surrogate, which JSON may contain, is not valid text; it becomes a question mark.
         write_whole(out, page(found).encode(errors="replace"))
     except OSError as error:
         raise ConfigError(f"--out={out}: {error.strerror}; choose another file") from error

@@ -1,1 +1,1 @@
-"""How samples look: pictures, points, sounds and solids."""
+"""Rendering of samples: pictures, points, sounds and solids."""

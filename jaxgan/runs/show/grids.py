@@ -1,4 +1,4 @@
-"""Images side by side."""
+"""Grids of images."""
 
 import math
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
-    """Put images side by side.
+    """Arrange images in a grid.
 
     Args:
-        images: uint8 `[N, H, W, C]`, C being 1 or 3.
-        columns: images in a row; about as many as rows if None.
+        images: uint8 `[N, H, W, C]`, where C is 1 or 3.
+        columns: images per row; about as many as rows if None.
         gap: black pixels between two images.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Pictures as files, labels above them, and how they changed."""
+"""Pictures as files: with labels, and as animations of how they changed."""
 
 import io
 import math
@@ -16,12 +16,12 @@ _LABEL_HEIGHT = 16
 
 
 def labelled(blocks: list[np.ndarray], labels: list[str], columns: int = 1) -> np.ndarray:
-    """Put pictures below and beside each other, each under its label.
+    """Arrange pictures in a grid, each under its label.
 
     Args:
         blocks: uint8 `[H, W, 3]`, all of one shape.
-        labels: one for each.
-        columns: blocks in a row.
+        labels: a label for each.
+        columns: pictures per row.
 
     Returns:
         uint8 `[H', W', 3]`.
@@ -38,14 +38,14 @@ def labelled(blocks: list[np.ndarray], labels: list[str], columns: int = 1) -> n
 
 
 def save(picture: np.ndarray, path: Path) -> None:
-    """Write a uint8 `[H, W, 3]` picture, whole or not at all."""
+    """Write a uint8 `[H, W, 3]` picture atomically."""
     content = io.BytesIO()
     Image.fromarray(picture).save(content, format="PNG")
     write_whole(path, content.getvalue())
 
 
 def evolution(directory: Path) -> Path | None:
-    """Join `step_*.png` to `evolution.gif`: at most 100 frames, the last one held.
+    """Combine `step_*.png` into `evolution.gif`: at most 100 frames, the last one held.
 
     Returns:
         Its path, or None if there are no pictures.

@@ -1,4 +1,4 @@
-"""Plots of a run: its points, and the curves of its metrics. These alone need matplotlib."""
+"""Plots of points and of the curves of metrics, which need matplotlib."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ def scatter(points: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
     """Draw generated points, over real ones if they are given.
 
     Args:
-        points: float `[N, 2]`, about within [-1, 1].
+        points: float `[N, 2]`, roughly within [-1, 1].
         real: float `[M, 2]`, likewise.
 
     Returns:
@@ -45,17 +45,17 @@ def curves(metrics: Path, path: Path) -> Path | None:
         "accuracy of D": ("d_accuracy_real", "d_accuracy_fake", "d_saturated"),
         "logits of D": ("d_logit_gap",),
         "diversity of G": ("g_diversity",),
-        "length of the gradient": ("d_grad_norm", "g_grad_norm"),
+        "norm of the gradient": ("d_grad_norm", "g_grad_norm"),
         "update / parameters": ("d_update_ratio", "g_update_ratio"),
     }
-    norms = {*panels["length of the gradient"], *panels["update / parameters"]}
+    norms = {*panels["norm of the gradient"], *panels["update / parameters"]}
     figure, grid_of_axes = plt.subplots(
         3, 2, sharex=True, figsize=(12, 9), dpi=100, layout="constrained"
     )
-    figure.suptitle("Losses say who is ahead, not how good the samples are")
+    figure.suptitle("Losses show which player is ahead, not how good the samples are")
     for axes, (label, names) in zip(grid_of_axes.flat, panels.items(), strict=True):
         for name in names:
-            # A length of 0, of a player that stands still, has no logarithm.
+            # A norm of 0, of a player that does not move, has no logarithm.
             drawn = [line for line in lines if name in line and (line[name] or name not in norms)]
             _curve(axes, drawn, name)
         axes.set(ylabel=label)
@@ -75,7 +75,7 @@ def curves(metrics: Path, path: Path) -> Path | None:
 
 
 def _curve(axes, lines: list[dict], name: str) -> None:
-    """A metric, and of a population its mean within one standard deviation."""
+    """Draw a metric; for a population, its mean with a band of one standard deviation."""
     if not lines:
         return
     colors = {"saturated": "tab:purple", "real": "tab:green", "fake": "tab:red"}

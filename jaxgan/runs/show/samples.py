@@ -1,4 +1,4 @@
-"""How samples of any kind are drawn: grids of pictures, points, notes and solids."""
+"""Rendering of samples of any kind: grids of pictures, points, notes and solids."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ def show(samples: Any, columns: int | None = None) -> np.ndarray:
     """Draw samples of any kind: uint8 or [-1, 1] pictures, points, notes or solids.
 
     Args:
-        samples: `[N, H, W, C]`, `[N, 2]`, `[N, T, 1]` or `[N, S, S, S, 1]`; of the last three,
+        samples: `[N, H, W, C]`, `[N, 2]`, `[N, T, 1]` or `[N, S, S, S, 1]`; the last three as
             floats.
-        columns: samples in a row; about as many as rows if None.
+        columns: samples per row; about as many as rows if None.
 
     Returns:
         uint8 `[H', W', 3]`.
@@ -37,16 +37,16 @@ def show(samples: Any, columns: int | None = None) -> np.ndarray:
 
 
 def as_uint8(samples: np.ndarray) -> np.ndarray:
-    """Pictures as they are saved, whether they come in [-1, 1] or are saved already."""
+    """Convert pictures in [-1, 1] to uint8; uint8 pictures are returned as they are."""
     return samples if samples.dtype == np.uint8 else data.to_uint8(samples)
 
 
 def stacked_rows(rows: list[np.ndarray], columns: int) -> np.ndarray:
-    """Pictures that belong together above each other: the first of each list, the second, ...
+    """Arrange pictures that belong together above each other, one column for each of N groups.
 
     Args:
-        rows: uint8 `[N, H, W, C]` each; smaller ones are enlarged by whole factors to the largest.
-        columns: how many of the N stand beside each other.
+        rows: uint8 `[N, H, W, C]` each; smaller ones are enlarged by integer factors.
+        columns: how many of the N groups are side by side.
 
     Returns:
         uint8 `[H', W', 3]`.
@@ -55,7 +55,7 @@ def stacked_rows(rows: list[np.ndarray], columns: int) -> np.ndarray:
     count = len(rows[0])
     columns = min(columns, count)
     rows = [_enlarged(row, max(1, side // row.shape[1])) for row in rows]
-    missing = -count % columns  # in the last row of the page, where there is black
+    missing = -count % columns  # in the last row of the page, filled with black
     rows = [np.concatenate([row, np.zeros_like(row[:missing])]) for row in rows]
     parts = [row[start : start + columns] for start in range(0, count, columns) for row in rows]
     return grid(np.concatenate(parts), columns)

@@ -1,4 +1,4 @@
-"""Solids for eyes: the surface that each pixel sees first, shaded by how it faces the light."""
+"""Rendering of solids: the first surface that each pixel sees, with Lambertian shading."""
 
 import numpy as np
 from scipy import ndimage
@@ -16,14 +16,14 @@ _AMBIENT = 0.25
 
 
 def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Draw solids, all from the same side; what is empty, or NaN, is black.
+    """Draw solids, all from the same viewpoint; empty voxels and NaN are black.
 
-    The surface is where the values, taken linearly between the centers of voxels, cross the middle
-    of their range, so that grey or uncertain voxels move it a little.
+    The surface is where the values, interpolated linearly between the centers of voxels, cross the
+    middle of their range, so that gray or uncertain voxels move it a little.
 
     Args:
         voxels: uint8 or float in [-1, 1], `[N, S, S, S, 1]`: depth, height (downwards) and width.
-        columns: solids in a row; about as many as rows if None.
+        columns: solids per row; about as many as rows if None.
 
     Returns:
         uint8 `[H, W, 3]`; each solid is 96 x 96 pixels.
@@ -34,7 +34,7 @@ def picture(voxels: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def _rays(side: int) -> np.ndarray:
-    """Points along the ray of each pixel, from the eye on: indices `[3, 96, 96, depth]`."""
+    """Return points along the ray of each pixel, from the eye: indices `[3, 96, 96, depth]`."""
     look = _LOOK / np.linalg.norm(_LOOK)
     right = np.cross(_UP, look)
     right /= np.linalg.norm(right)
@@ -52,7 +52,7 @@ def _rays(side: int) -> np.ndarray:
 
 
 def _tile(solid: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """One solid `[S, S, S]` by Lambert's law, uint8 `[96, 96, 3]`."""
+    """Render one solid `[S, S, S]` by Lambert's law, uint8 `[96, 96, 3]`."""
 
     def at(values: np.ndarray, points: np.ndarray, outside: float) -> np.ndarray:
         return ndimage.map_coordinates(values, points, order=1, mode="constant", cval=outside)
@@ -61,7 +61,7 @@ def _tile(solid: np.ndarray, rays: np.ndarray) -> np.ndarray:
     full = at(solid, rays + 1, -1) > 0
     first = full.argmax(axis=-1)
     surface = np.take_along_axis(rays, first[None, ..., None], axis=-1)[..., 0] + 1
-    # The field is smoothed for the slopes alone: those of the voxels are steps.
+    # The field is smoothed only for the slopes, because voxels have steps instead of slopes.
     slopes = [at(slope, surface, 0) for slope in np.gradient(ndimage.gaussian_filter(solid, 1.0))]
     normal = -np.stack(slopes, axis=-1)
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)

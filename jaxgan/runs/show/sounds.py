@@ -1,4 +1,4 @@
-"""Sounds for ears and eyes: WAV files, and spectrograms in which the pitch can be read."""
+"""Sounds as WAV files, and as spectrograms that show the pitch."""
 
 import io
 import math
@@ -19,13 +19,13 @@ _DECIBELS = 60  # what is fainter than the loudest part of a sound by more is bl
 
 
 def write_wav(path: Path, notes: np.ndarray, rate: int, gap: float = 0.1) -> None:
-    """Write sounds one after the other, as 16-bit PCM, whole or not at all.
+    """Write sounds one after the other as 16-bit PCM, atomically.
 
     Args:
-        path: of the .wav file.
-        notes: float `[N, T, 1]`; what is outside of [-1, 1] is clipped, what is NaN is silent.
-        rate: samples a second.
-        gap: seconds of silence after each.
+        path: the .wav file.
+        notes: float `[N, T, 1]`; values outside [-1, 1] are clipped, NaN is silent.
+        rate: samples per second.
+        gap: seconds of silence after each sound.
 
     Raises:
         OSError: it cannot be written.
@@ -50,14 +50,14 @@ def picture(
 ) -> np.ndarray:
     """Draw a spectrogram of each sound: time to the right, frequency upwards, loud parts bright.
 
-    A tone is a ladder of lines at equal distances; the lowest of them is its pitch. NaN are black.
+    A tone is a ladder of equidistant lines; the lowest of them is its pitch. NaN is black.
 
     Args:
         notes: float `[N, T, 1]`, at least 256 samples long.
-        rate: samples a second.
-        labels: what to write above each; nothing if None.
-        columns: sounds in a row; about as many as rows if None.
-        highest: frequency of the upper edge, in Hz.
+        rate: samples per second.
+        labels: label above each sound; none if None.
+        columns: sounds per row; about as many as rows if None.
+        highest: frequency at the upper edge, in Hz.
 
     Returns:
         uint8 `[H, W, 3]`; each sound is about 96 x 96 pixels.
@@ -70,7 +70,7 @@ def picture(
 
 
 def _spectrogram(note: np.ndarray, rate: int, highest: float) -> np.ndarray:
-    """Decibels below the loudest moment and frequency, in colors: uint8 `[96, 96, 3]`."""
+    """Color the decibels below the loudest moment and frequency: uint8 `[96, 96, 3]`."""
     starts = np.linspace(0, len(note) - _WINDOW, _SIDE).round().astype(int)
     pieces = note[starts[:, None] + np.arange(_WINDOW)] * np.hanning(_WINDOW)
     # Padded, so that the spectrum has a value near the middle of each row of pixels.

@@ -1,4 +1,4 @@
-"""How the samples of a run are shown while it trains."""
+"""The view of a run's samples during training."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ _COLUMNS = 10
 
 
 class View(NamedTuple):
-    """How samples are shown.
+    """How to draw and show samples.
 
     Attributes:
-        samples: how many.
+        samples: number of samples.
         y: labels or pictures that they are drawn from, or None.
         draw: `samples -> picture`, uint8 `[H, W, 3]`.
     """
@@ -31,15 +31,16 @@ class View(NamedTuple):
 
 
 def view(config: Config, dataset: Dataset, images: int) -> View:
-    """How the samples of a run are shown.
+    """Choose how the samples of a run are shown.
 
-    With labels each class has a column of its own. What is made of pictures stands between these
-    and what it was to be, where that is known; the two pictures of a pair stand above each other.
+    With labels each class has a column of its own. A picture that is made from another is shown
+    below it, and above its target if there is one; the two pictures of a pair are shown above each
+    other.
 
     Args:
         config: the settings.
-        dataset: what the run is trained on.
-        images: how many pictures a page has.
+        dataset: the training data.
+        images: number of pictures on a page.
     """
     variant = VARIANTS[config.recipe]
     if variant.pictures is not None and variant.pictures.condition is not None:

@@ -1,1 +1,1 @@
-"""Training a run: the loop, its record, its evaluations, and populations."""
+"""Training: the loop, its records, evaluations, and populations."""

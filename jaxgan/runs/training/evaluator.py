@@ -1,4 +1,4 @@
-"""What a run is measured by while it trains: which step was the best, and when that is enough."""
+"""Evaluation during training: which step is the best, and when to stop."""
 
 import math
 from functools import cached_property
@@ -24,19 +24,19 @@ _FAST = {2: ("density_coverage", "modes"), 4: ("frechet_distance", "precision_re
 
 
 class Evaluator:
-    """Measures samples every so many steps, and keeps the best generator so far.
+    """An evaluator of samples during training, which keeps the best generator so far.
 
-    Every process of a run makes the same calls; the one that writes measures, and the others do as
-    it says.
+    Every process of a run makes the same calls; the one that writes also measures, and the others
+    follow its verdict.
 
     Args:
         config: the settings.
-        gan: whose samples are measured, compiled.
-        dataset: what samples are compared with.
+        gan: the compiled GAN whose samples are measured.
+        dataset: the data that samples are compared with.
 
     Raises:
         ConfigError: the data or the metrics do not fit the settings.
-        WeightsError: the file of weights cannot be read, or is another one.
+        WeightsError: the weights file cannot be read, or holds other weights.
     """
 
     def __init__(self, config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
@@ -53,14 +53,14 @@ class Evaluator:
         if self._rule.metric and self._rule.metric not in short:
             raise ConfigError(
                 f"--stop_when={config.evaluation.stop_when}: {self._rule.metric} is not measured; "
-                f"choose of {', '.join(short)}, or name it in --eval_metrics"
+                f"choose one of {', '.join(short)}, or add it to --eval_metrics"
             )
         self._target = short.get(self._rule.metric, "")
 
     def evaluate(
         self, step: int, state: jaxgan.TrainState, recorder: NullRecorder, notes: dict
     ) -> bool:
-        """Measure a state, keep it if it is the best so far, and say whether that is enough.
+        """Measure a state, keep it if it is the best so far, and return whether to stop.
 
         Raises:
             MetricError: the samples cannot be measured.
@@ -75,7 +75,7 @@ class Evaluator:
         return is_over
 
     def is_over(self, recorder: NullRecorder) -> bool:
-        """Whether what was measured so far is enough."""
+        """Whether the evaluations so far say to stop."""
         return self._verdict(recorder)[1]
 
     def _verdict(self, recorder: NullRecorder) -> tuple[bool, bool]:
@@ -92,7 +92,7 @@ class Evaluator:
                 is_over |= self._rule.reached(lines[-1][self._target])
         if is_over:
             recorder.say(
-                f"step {lines[-1]['step']}: the end, by "
+                f"step {lines[-1]['step']}: stopping because of "
                 f"--stop_when={self._config.evaluation.stop_when}"
             )
         verdict = int(greatest(2 * is_best + is_over))
@@ -109,7 +109,7 @@ class Evaluator:
         recorder.evaluation(step, values, f"{self._comparison.samples} samples: {', '.join(told)}")
 
     def _draw(self, state: jaxgan.TrainState) -> np.ndarray:
-        """The same latents and labels at every step; labels are as frequent as in the data."""
+        """Draw samples of the same latents and labels at every step; labels are as in the data."""
         state, key = one_copy(state), sample_key(self._config.run.seed)
         random = np.random.default_rng(self._config.run.seed)
         parts = []

@@ -1,6 +1,6 @@
-"""The training loop: a function of the settings, which the command calls with its flags.
+"""The training loop: a function of the settings, which the command reads from its flags.
 
-`run` trains one GAN; `sweep.run` trains a population of them, in the same loop.
+`run` trains one GAN; `sweep.run` trains a population in the same loop.
 """
 
 import math
@@ -35,18 +35,18 @@ _SAMPLES = 100
 
 
 class DivergedError(RuntimeError):
-    """A loss is no longer a number."""
+    """A loss or a parameter that is no longer finite."""
 
 
 class Result(NamedTuple):
-    """Where a run ended.
+    """The outcome of a run.
 
     Attributes:
         step: updates of G so far.
         state: the state after them.
         stopped_by: the signal that ended it early, or None.
-        picture: the newest picture of samples, or None if none was made here.
-        table: what became of each member of a population.
+        picture: the newest picture of samples, or None if this process made none.
+        table: the final metrics of each member of a population.
     """
 
     step: int
@@ -57,9 +57,9 @@ class Result(NamedTuple):
 
 
 class Watch:
-    """What is recorded of the metrics, and when a run is lost; this one watches a single GAN.
+    """An observer of metrics and states, which notices divergence; this one is for a single GAN.
 
-    Both functions also say what has gone wrong, or "".
+    Both methods also return what has gone wrong, or "".
     """
 
     def __init__(self, config: Config):
@@ -72,7 +72,7 @@ class Watch:
     def metrics(
         self, step: int, metrics: dict[str, np.ndarray], recorder: NullRecorder
     ) -> tuple[dict[str, float], str]:
-        """The values to record of what the last steps measured, `[steps]` each."""
+        """Return the values to record for the metrics of the last steps, `[steps]` each."""
         means = {name: float(np.mean(values)) for name, values in metrics.items()}
         lost = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
         if not self._has_heard_the_past:
@@ -84,22 +84,22 @@ class Watch:
         return means, ", ".join(lost)
 
     def state(self, step: int, state: jaxgan.TrainState, recorder: NullRecorder) -> str:
-        """Look at a state that is to be saved."""
+        """Check a state before it is saved."""
         del step, recorder
         return "" if _is_finite(state) else "a parameter is not finite"
 
 
 class Task(NamedTuple):
-    """What a run trains.
+    """A GAN to train, with its data and observers.
 
     Attributes:
-        gan: compiled, with many steps in a call.
-        batches: `(first_step, steps) -> (source, items)`, what a call trains on.
-        streams: whether that takes time, so that it should be read ahead.
-        state: before the first step.
+        gan: the compiled GAN, with many steps per call.
+        batches: `(first_step, steps) -> (source, items)`, the data of a call.
+        streams: whether the batches take time to read, so that they are prefetched.
+        state: the state before the first step.
         draw: `state -> picture` of samples.
-        watch: looks at its metrics and states.
-        evaluator: measures its samples, if that is asked for.
+        watch: the observer of its metrics and states.
+        evaluator: the evaluator of its samples, or None.
     """
 
     gan: jaxgan.GAN
@@ -112,15 +112,15 @@ class Task(NamedTuple):
 
 
 def run(config: Config) -> Result:
-    """Train, or go on training, until `--steps`; leave everything in `--workdir`.
+    """Train, or resume training, until `--steps`; write everything to `--workdir`.
 
-    Where several processes train together, all of them call this, and what goes wrong is raised in
-    all of them.
+    If several processes train together, all of them call this, and errors are raised in all of
+    them.
 
     Raises:
         ConfigError: the settings cannot be run; nothing has been written.
-        DataError: the data set cannot be had; nothing has been written.
-        DivergedError: a loss became NaN or infinite; the last good checkpoint is kept.
+        DataError: the data set cannot be loaded; nothing has been written.
+        DivergedError: a loss or a parameter is not finite; the last good checkpoint is kept.
         MetricError: samples cannot be measured.
         WeightsError: the weights of the FID Inception network cannot be read.
     """
@@ -145,7 +145,7 @@ def run(config: Config) -> Result:
 
 
 def go(config: Config, task: Task, known: Facts) -> Result:
-    """Train a task, from its newest checkpoint on, until `--steps`."""
+    """Train a task from its newest checkpoint until `--steps`."""
     workdir = Path(config.run.workdir)
     hosts.first_once(partial(_begin, config))
     with checkpoint.Checkpoints(workdir / "checkpoints", keep=config.run.keep) as checkpoints:
@@ -155,7 +155,7 @@ def go(config: Config, task: Task, known: Facts) -> Result:
         recorder = Recorder(config, step) if hosts.writes() else NullRecorder()
         with recorder, hosts.stop_signals() as stop:
             if step:
-                recorder.say(f"going on from step {step} of {config.run.workdir}")
+                recorder.say(f"resuming from step {step} of {config.run.workdir}")
             session = _Session(config, task, recorder, checkpoints, known._asdict())
             step, state, stopped_by = _train(config, task, session, step, state, stop)
     newest = _finish(workdir) if hosts.writes() else None
@@ -163,7 +163,7 @@ def go(config: Config, task: Task, known: Facts) -> Result:
 
 
 def _begin(config: Config) -> Path:
-    """Make the workdir; in a process that does not write, see that it is there."""
+    """Create the workdir; in a process that does not write, check that it is there."""
     flags = Path(config.run.workdir) / "flags.txt"
     if hosts.writes():
         (flags.parent / "samples").mkdir(parents=True, exist_ok=True)
@@ -171,13 +171,13 @@ def _begin(config: Config) -> Path:
     elif not flags.exists():
         raise ConfigError(
             f"--workdir={config.run.workdir}: process {jax.process_index()} does not see what "
-            f"process 0 wrote there; several machines need a directory that they share"
+            f"process 0 wrote there; give a directory that all machines share"
         )
     return flags
 
 
 def _finish(workdir: Path) -> Path | None:
-    """Sum up the run in pictures; returns the newest picture of samples."""
+    """Summarize the run in pictures, and return the newest picture of samples."""
     samples = workdir / "samples"
     pictures.evolution(samples)
     plots.curves(workdir / "metrics.jsonl", workdir / "curves.png")
@@ -185,7 +185,7 @@ def _finish(workdir: Path) -> Path | None:
 
 
 class _Session(NamedTuple):
-    """What happens beside the steps, every so many of them."""
+    """What happens between the steps: logging, pictures, evaluations and checkpoints."""
 
     config: Config
     task: Task
@@ -225,7 +225,7 @@ class _Session(NamedTuple):
 
     def save(self, step: int, state: jaxgan.TrainState, pending: list) -> None:
         self.log(step, pending)
-        # The metrics are of the parameters before the last update, so they may not know it yet.
+        # The metrics are of the parameters before the last update, so they may not show it yet.
         lost = self.task.watch.state(step, state, self.recorder)
         if lost:
             raise self._diverged(step, lost)
@@ -241,13 +241,13 @@ class _Session(NamedTuple):
 
 
 def _train(config: Config, task: Task, session: _Session, step, state, stop: hosts.Stop):
-    """Run the compiled steps; between two calls, do what is due."""
+    """Run the compiled steps, and do what is due between two calls."""
     if step == 0:
         session.picture(0, state)
     pending: list = []
     stopped_by = None
     enough = session.had_enough()
-    # Blocks are of one length, and are told how much of it counts: nothing compiles a second time.
+    # All blocks have one length, and say how much of it counts: nothing is compiled twice.
     length = config.run.steps_per_call
     blocks = ahead(
         lambda step: task.batches(step, length),
@@ -271,7 +271,7 @@ def _train(config: Config, task: Task, session: _Session, step, state, stop: hos
         if due(config.evaluation.eval_every) or step == config.run.steps:
             session.log(step, pending)
             enough = session.evaluate(step, state)
-    # Whatever the last step or a signal cut off; what is done already is not done again.
+    # Whatever the last step or a signal cut off; nothing is done a second time.
     session.log(step, pending)
     session.picture(step, state)
     session.save(step, state, pending)
@@ -279,7 +279,7 @@ def _train(config: Config, task: Task, session: _Session, step, state, stop: hos
 
 
 def floats(state: jaxgan.TrainState) -> list[jax.Array]:
-    """What may stop being finite in a state."""
+    """Return the leaves of a state that may become NaN or infinite."""
     return [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
 
 
@@ -289,7 +289,7 @@ def _is_finite(state: jaxgan.TrainState) -> jax.Array:
 
 
 def _due(before: int, after: int, every: int) -> bool:
-    """Whether something that happens every so many steps, or never (0), falls between two."""
+    """Whether something that is done every so many steps, or never (0), is due between two."""
     return every > 0 and before // every != after // every
 
 

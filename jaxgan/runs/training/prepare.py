@@ -1,4 +1,4 @@
-"""What a training begins with, whether it trains one GAN or a population of them."""
+"""Preparation of a run, whether it trains one GAN or a population."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ def prepare(config: Config) -> Dataset:
 
     Raises:
         ConfigError: the settings cannot be run.
-        DataError: the data set cannot be had.
+        DataError: the data set cannot be loaded.
     """
     hosts.check_same(config.replace(data_dir="", manual_dir="").to_flags())
     with hosts.together():

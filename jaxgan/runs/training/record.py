@@ -1,6 +1,6 @@
-"""What a run tells while it goes on: a progress line, metrics.jsonl, TensorBoard and W&B.
+"""The records of a run in training: a progress line, metrics.jsonl, TensorBoard and W&B.
 
-What the monitor says goes to monitor.jsonl. A population tells means and standard deviations, and
+Remarks of the monitor go to monitor.jsonl. A population reports means and standard deviations, and
 writes each member's metrics to members.jsonl.
 """
 
@@ -20,7 +20,7 @@ from jaxgan.runs.members import members
 
 
 class NullRecorder:
-    """The recorder of a process that does not write."""
+    """A recorder that does nothing, for processes that do not write."""
 
     def __enter__(self):
         return self
@@ -35,23 +35,23 @@ class NullRecorder:
         """Record the metrics of the steps since the last line."""
 
     def members(self, step: int, rows: list[dict]) -> None:
-        """Record what is known of each member of a population."""
+        """Record the metrics of each member of a population."""
 
     def picture(self, step: int, picture: np.ndarray) -> None:
         """Record a picture of samples, uint8 `[H, W, 3]`."""
 
     def past(self) -> list[dict]:
-        """The lines of metrics that were recorded before this try began, and still count."""
+        """Return the lines of metrics that were recorded before this start and are still valid."""
         return []
 
     def words(self, words: list[Word]) -> None:
-        """Tell and record what a monitor has to say."""
+        """Print and record remarks of the monitor."""
 
     def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
-        """Record what samples were measured to be, and tell it."""
+        """Record an evaluation of samples, and print it."""
 
     def evaluations(self) -> list[dict]:
-        """All that were recorded."""
+        """Return all evaluations that were recorded."""
         return []
 
     def say(self, text: str) -> None:
@@ -59,12 +59,11 @@ class NullRecorder:
 
 
 class Recorder(NullRecorder):
-    """Writes down the metrics and pictures of a run, and shows how far it is.
+    """A recorder of the metrics and pictures of a run, which also shows its progress.
 
     Args:
         config: the settings.
-        first_step: where the run begins or goes on; what an earlier try wrote about later steps is
-            dropped.
+        first_step: where the run starts or resumes; earlier records of later steps are dropped.
     """
 
     def __init__(self, config: Config, first_step: int):
@@ -115,7 +114,7 @@ class Recorder(NullRecorder):
         self._show(step, values)
 
     def members(self, step: int, rows: list[dict]) -> None:
-        """Record what is known of each member of a population."""
+        """Record the metrics of each member of a population."""
         with self._members.open("a") as file:
             file.writelines(json.dumps({"step": step, **row}) + "\n" for row in rows)
 
@@ -127,11 +126,11 @@ class Recorder(NullRecorder):
             self._wandb.log({"samples": self._wandb.Image(picture)}, step=step)
 
     def past(self) -> list[dict]:
-        """The lines of metrics that were recorded before this try began, and still count."""
+        """Return the lines of metrics that were recorded before this start and are still valid."""
         return [json.loads(line) for line in self._past]
 
     def words(self, words: list[Word]) -> None:
-        """Tell and record what a monitor has to say."""
+        """Print and record remarks of the monitor."""
         if not words:
             return
         with self._monitor.open("a") as file:
@@ -140,16 +139,16 @@ class Recorder(NullRecorder):
             self.say(f"step {word.step}: {word.text}")
 
     def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
-        """Record what samples were measured to be, and tell it."""
+        """Record an evaluation of samples, and print it."""
         with self._evaluations.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         self._log(step, values)
         self.say(f"step {step}: {text}")
-        # Time that was taken to measure is none of the steps'.
+        # The time of the evaluation does not count as time of the steps.
         self._last = time.perf_counter(), self._last[1]
 
     def evaluations(self) -> list[dict]:
-        """All that were recorded."""
+        """Return all evaluations that were recorded."""
         if not self._evaluations.exists():
             return []
         return [json.loads(line) for line in self._evaluations.read_text().splitlines()]
@@ -198,10 +197,10 @@ def _start_wandb(config: Config):
 
 
 def _drop_after(path: Path, step: int) -> None:
-    """Keep the lines up to `step`: what came after the checkpoint is going to be done again."""
+    """Keep the lines up to `step`: the steps after the checkpoint are going to be repeated."""
     if not path.exists():
         return
     lines = path.read_text().splitlines(keepends=True)
-    # A line that the end of the program cut short has no newline.
+    # A line that was cut short when the program ended has no newline.
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     write_whole(path, "".join(kept))

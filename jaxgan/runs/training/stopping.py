@@ -1,4 +1,4 @@
-"""What --eval_metrics and --stop_when ask for."""
+"""Parsing of --eval_metrics and --stop_when."""
 
 import math
 import re
@@ -8,13 +8,13 @@ from jaxgan.runs.settings import METRICS, ConfigError
 
 
 class StopRule(NamedTuple):
-    """When a run has been trained enough.
+    """A rule for when to stop training.
 
     Attributes:
-        metric: name of the number that is waited for; "" for none.
-        above: whether it has to reach at least, or at most, the target.
-        target: the value.
-        patience: evaluations without a better one; 0 for any number of them.
+        metric: name of the metric that has to reach a target; "" for none.
+        above: whether the metric has to be at least the target, instead of at most.
+        target: the target.
+        patience: evaluations to wait for a better one; 0 for no limit.
     """
 
     metric: str = ""
@@ -23,12 +23,12 @@ class StopRule(NamedTuple):
     patience: int = 0
 
     def reached(self, value: float) -> bool:
-        """Whether a value of the metric is good enough."""
+        """Whether a value of the metric reaches the target."""
         return value >= self.target if self.above else value <= self.target
 
 
 def stop_rule(text: str) -> StopRule:
-    """Read --stop_when: `fid<5`, `modes>8` or `patience=10`.
+    """Parse --stop_when: `fid<5`, `modes>8` or `patience=10`.
 
     Raises:
         ConfigError: it is none of these.
@@ -43,12 +43,12 @@ def stop_rule(text: str) -> StopRule:
         return StopRule(target[1], target[2] == ">", float(target[3]))
     raise ConfigError(
         f"--stop_when={text}: expected a metric and its target, as fid<5 or modes>8, or "
-        f"patience=N, to stop after N evaluations without a better one"
+        f"patience=N to stop after N evaluations without a better one"
     )
 
 
 def chosen_metrics(text: str) -> tuple[str, ...]:
-    """Read --eval_metrics; empty if it is left to the data.
+    """Parse --eval_metrics; the result is empty if the data decide.
 
     Raises:
         ConfigError: there is no such metric.
@@ -56,5 +56,5 @@ def chosen_metrics(text: str) -> tuple[str, ...]:
     chosen = tuple(filter(None, text.split(",")))
     for name in chosen:
         if name not in METRICS:
-            raise ConfigError(f"--eval_metrics={name}: choose of {', '.join(METRICS)}")
+            raise ConfigError(f"--eval_metrics={name}: choose one of {', '.join(METRICS)}")
     return chosen

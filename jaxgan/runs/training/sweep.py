@@ -1,8 +1,8 @@
 """Many runs in one program: `--seeds` and `--sweep`.
 
-Member i is what the run with its settings alone would be, on one device: the same weights to begin
-with, the same noise and the same order of the data. They agree up to rounding, which training
-amplifies as it goes on.
+Member i is equivalent to a run of its own with the same settings on one device: the same initial
+weights, the same noise and the same order of the data. They agree up to rounding errors, which
+training amplifies over time.
 """
 
 import json
@@ -38,12 +38,12 @@ _LEFT_OUT = (
 
 
 def run(config: Config) -> Result:
-    """Train all members together until `--steps`; leave everything in `--workdir`.
+    """Train all members together until `--steps`; write everything to `--workdir`.
 
     Raises:
         ConfigError: the settings cannot be run; nothing has been written.
-        DataError: the data set cannot be had; nothing has been written.
-        DivergedError: no member is left that has not diverged.
+        DataError: the data set cannot be loaded; nothing has been written.
+        DivergedError: all members have diverged.
     """
     dataset = prepare(config)
     everyone = members(config)
@@ -77,7 +77,7 @@ def run(config: Config) -> Result:
 
 
 class _Watch(Watch):
-    """Records means and standard deviations over the members that have not diverged."""
+    """An observer that records means and standard deviations over the remaining members."""
 
     def __init__(self, config: Config, everyone: list[Config]):
         self._names = [label(config, member) for member in everyone]
@@ -117,7 +117,7 @@ class _Watch(Watch):
 
 
 def mean_and_deviation(values: np.ndarray) -> tuple[float, float]:
-    """The mean, and the standard deviation that a sample estimates (0 if it is one value)."""
+    """Return the mean and the sample standard deviation (0 for a single value)."""
     if not len(values):
         return math.nan, math.nan
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
@@ -131,7 +131,7 @@ def _sampler(config: Config, everyone: list[Config], gan: jaxgan.GAN, dataset: d
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
         samples = jax.tree.map(np.asarray, gan.sample(state, keys, n=count, y=y))
-        # What a member that diverged draws is no number; it is shown black.
+        # Samples of a diverged member are NaN; they are shown as black.
         samples = jax.tree.map(partial(np.nan_to_num, nan=-1), samples)
         drawn = [jax.tree.map(lambda a: a[i], samples) for i in range(len(everyone))]  # noqa: B023
         return pictures.labelled([show(one) for one in drawn], names, columns)
@@ -140,11 +140,11 @@ def _sampler(config: Config, everyone: list[Config], gan: jaxgan.GAN, dataset: d
 
 
 def table(config: Config, lost: dict[int, int]) -> str:
-    """The newest metrics: of each seed and over all of them, or of each setting over its seeds.
+    """Format the newest metrics: of each seed and over all, or of each setting over its seeds.
 
     Args:
-        config: of the run, in whose workdir `members.jsonl` is.
-        lost: which members have diverged, and before which step.
+        config: settings of the run, whose workdir holds `members.jsonl`.
+        lost: the members that have diverged, and the step before which they did.
     """
     path = Path(config.run.workdir) / "members.jsonl"
     if not path.exists():  # stopped before the first steps were done

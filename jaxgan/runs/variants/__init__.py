@@ -1,4 +1,4 @@
-"""The GANs that a run can train: a module for each, and here the list of them."""
+"""The GANs that a run can train: a module for each, and their list."""
 
 from importlib import import_module
 
@@ -28,7 +28,7 @@ VARIANTS: dict[str, Variant] = {
         "srgan",
     )
 }
-"""Every GAN, by the value of --recipe that stands for it: its module is named like it."""
+"""All GANs, by the value of --recipe, which is also the name of the module."""
 
 MODELS: dict[str, Model] = networks.MODELS | dict(
     variant.model for variant in VARIANTS.values() if variant.model is not None
@@ -37,7 +37,7 @@ MODELS: dict[str, Model] = networks.MODELS | dict(
 
 
 def models_of(variant: Variant) -> tuple[str, ...]:
-    """The networks that a GAN goes with, the default first."""
+    """Return the networks that a GAN goes with, the default first."""
     if variant.models:
         return variant.models
     return tuple(name for name, model in MODELS.items() if model.pair and model.is_open)

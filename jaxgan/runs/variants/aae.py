@@ -1,4 +1,4 @@
-"""AAE (arXiv:1511.05644): an autoencoder whose codes D tells from the prior."""
+"""AAE (arXiv:1511.05644): an autoencoder whose codes D distinguishes from the prior."""
 
 import dataclasses
 
@@ -18,9 +18,9 @@ from jaxgan.runs.variants.variant import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the autoencoder learns beside fooling D."""
+    """The weight of what the autoencoder learns besides fooling D."""
 
-    content_weight: float = setting(10.0, "weight of being like the target", low=0.0)
+    content_weight: float = setting(10.0, "weight of similarity to the target", low=0.0)
 
 
 def _build(setup: Setup) -> Experiment:

@@ -1,4 +1,4 @@
-"""ACGAN (arXiv:1610.09585): D is not told the class, and tells it."""
+"""ACGAN (arXiv:1610.09585): D predicts the class instead of being given it."""
 
 import dataclasses
 
@@ -9,14 +9,14 @@ from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What D is asked beside real or fake."""
+    """The weight of what D predicts besides real or fake."""
 
-    class_weight: float = setting(1.0, "weight of the classes", low=0.0)
+    class_weight: float = setting(1.0, "weight of the class loss", low=0.0)
 
 
 def _check(config) -> None:
     if not config.objective.conditional:
-        raise ConfigError("--noconditional: --recipe=acgan has to be told the class to draw")
+        raise ConfigError("--noconditional: --recipe=acgan needs the labels; leave it out")
 
 
 def _build(setup: Setup) -> Experiment:

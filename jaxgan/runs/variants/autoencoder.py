@@ -1,4 +1,4 @@
-"""What GANs share that also have an encoder, and so reconstruct examples."""
+"""Shared parts of GANs with an encoder, which can reconstruct examples."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from jaxgan.runs.variants.variant import Examples, Experiment, Pictures, Setup
 
 
 def experiment(setup: Setup, gan: Any, g: Network, e: Network) -> Experiment:
-    """What is trained, of a generator and an encoder that G's player owns both."""
+    """Make the experiment of a generator and an encoder that both belong to G's player."""
     g, e = nets.part(g, "generator"), nets.part(e, "encoder")
     return Experiment(gan, g, setup.latent, e)
 
@@ -36,7 +36,9 @@ def _examples(own: Any, dataset: data.Dataset, rows: np.ndarray, options: Any) -
 def _shape(facts: Facts, options: Any) -> tuple[int | None, int]:
     del options
     if len(facts.shape) != 3:
-        raise ConfigError(f"--input, --from_data: the run's data are {facts.shape}, no pictures")
+        raise ConfigError(
+            f"--input, --from_data: expected a run on pictures, and its data are {facts.shape}"
+        )
     return facts.shape[0], facts.shape[-1]
 
 
@@ -44,11 +46,11 @@ PICTURES = Pictures(_reconstruct, _examples, _shape)
 
 
 def reconstructions(question: Question) -> list[Row]:
-    """How like an example what is decoded of its code is."""
+    """Measure the similarity of examples and their reconstructions."""
     x = np.asarray(question.unseen.x[:COUNT])
     if x.ndim != 4:
         return []
     again = _reconstruct(question.trained, x, None)
     found = [likeness("reconstruction", "of reconstructions", again, x, np.roll(x, 1, axis=0))]
-    title = "reconstructions that are recognized as the same class (noise: of another example)"
+    title = "reconstructions recognized as the same class (noise: of another example)"
     return found + same_class(question, title, x, again, np.roll(again, 1, axis=0))

@@ -8,18 +8,18 @@ from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import autoencoder
 from jaxgan.runs.variants.variant import NO_TERMS, UNLABELED, Experiment, Setup, Variant
 
-_FEATURES = 128  # that D reads off a picture
+_FEATURES = 128  # that D computes from a picture
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The encoder."""
+    """The settings of the encoder."""
 
-    stochastic: bool = setting(False, "let the encoder draw its latents, as ALI does")
+    stochastic: bool = setting(False, "let the encoder sample its latents, as ALI does")
 
 
 def _build(setup: Setup) -> Experiment:
-    """D sees latents beside examples."""
+    """Build a GAN whose D sees latents together with examples."""
     maker, stochastic = setup.maker, setup.own.stochastic
     g = maker.g(maker.pair()[0])
     e = maker.g(maker.encoder(maker.shared.latent_dim * (2 if stochastic else 1)))

@@ -20,10 +20,10 @@ from jaxgan.runs.variants.variant import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(inpainting.Hole):
-    """The holes, and what the players learn beside the game."""
+    """The holes, and the weights of what the players learn besides the game."""
 
-    content_weight: float = setting(0.0, "weight of being like the target", low=0.0)
-    class_weight: float = setting(1.0, "weight of the classes", low=0.0)
+    content_weight: float = setting(0.0, "weight of similarity to the target", low=0.0)
+    class_weight: float = setting(1.0, "weight of the class loss", low=0.0)
     labelled: int = few_labels.labelled()
 
 

@@ -1,4 +1,4 @@
-"""CoGAN (arXiv:1606.07536): of one latent a picture in each of two domains."""
+"""CoGAN (arXiv:1606.07536): one latent gives a picture in each of two domains."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +53,7 @@ def _check_data(own: Any, dataset) -> None:
 
 
 def _coupled(question: Question) -> list[Row]:
-    """Whether both pictures of a pair belong together, where one follows from the other."""
+    """Measure whether the pictures of a pair match, if one can be derived from the other."""
     prefix = question.trained.dataset_name.removeprefix("unpaired:").partition(":")[0]
     if prefix not in _DERIVED:
         return []

@@ -1,4 +1,4 @@
-"""Context encoders (arXiv:1604.07379): what is in a hole follows from what is around it."""
+"""Context encoders (arXiv:1604.07379): the content of a hole is predicted from its surroundings."""
 
 import dataclasses
 
@@ -17,9 +17,9 @@ from jaxgan.runs.variants.variant import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(inpainting.Hole):
-    """The holes, and what G learns beside fooling D."""
+    """The holes, and the weight of what G learns besides fooling D."""
 
-    content_weight: float = setting(999.0, "weight of being like the target", low=0.0)
+    content_weight: float = setting(999.0, "weight of similarity to the target", low=0.0)
 
 
 def _build(setup: Setup) -> Experiment:

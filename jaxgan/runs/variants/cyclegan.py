@@ -1,4 +1,4 @@
-"""CycleGAN (arXiv:1703.10593), and with other settings DiscoGAN and DualGAN: there and back."""
+"""CycleGAN (arXiv:1703.10593), and DiscoGAN and DualGAN with other settings: there and back."""
 
 import dataclasses
 from typing import Any
@@ -30,20 +30,20 @@ from jaxgan.runs.variants.variant import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What holds the two translators together."""
+    """The losses that couple the two translators, and what D sees."""
 
-    cycle_weight: float = setting(10.0, "weight of there and back", low=0.0)
-    cycle_distance: str = setting("l1", "how far back is off", choices=("l1", "l2"))
-    identity_weight: float = setting(5.0, "weight of leaving the target alone", low=0.0)
+    cycle_weight: float = setting(10.0, "weight of the cycle loss", low=0.0)
+    cycle_distance: str = setting("l1", "distance of the cycle loss", choices=("l1", "l2"))
+    identity_weight: float = setting(5.0, "weight of the identity loss", low=0.0)
     pool_size: int = setting(50, "past pictures that D sees again; 0 for none", low=0)
     patch_layers: int = setting(2, "strided convolutions of a PatchGAN's D", low=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Which way pictures go."""
+    """The direction of the translation."""
 
-    back: bool = setting(False, "from the target domain back to the source")
+    back: bool = setting(False, "translate from the target domain back to the source")
 
 
 def _build(setup: Setup) -> Experiment:
@@ -94,7 +94,7 @@ def _shape(facts: Facts, options: Options) -> tuple[int | None, int]:
 
 
 def _cycle(question: Question) -> list[Row]:
-    """How like themselves pictures are after they went there and back."""
+    """Measure the similarity of pictures and their translations there and back."""
     if not (question.unseen.has_pictures and question.unseen.paired):
         return []
     x = np.asarray(question.unseen.x[:COUNT])

@@ -1,4 +1,4 @@
-"""What GANs share whose discriminator learns classes from few labels."""
+"""Shared parts of GANs whose discriminator learns classes from few labels."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from jaxgan.runs.settings import ConfigError, setting
 
 
 def labelled() -> Any:
-    """How many labels are kept."""
-    return setting(0, "examples that keep their labels, alike of each class; 0 for all", low=0)
+    """Declare the number of labels that are kept."""
+    return setting(0, "labels to keep, equally many of each class; 0 for all", low=0)
 
 
 def check_data(own: Any, dataset: Dataset) -> None:
@@ -21,15 +21,15 @@ def check_data(own: Any, dataset: Dataset) -> None:
     if own.labelled and own.labelled < len(dataset.class_names):
         raise ConfigError(
             f"it has {len(dataset.class_names)} classes, and --labelled={own.labelled}; "
-            f"expected a label for each of them at least"
+            f"expected a label for each of them at the least"
         )
 
 
 def hide_labels(own: Any, dataset: Dataset) -> Dataset:
-    """The data with the first labels of each class only, `--labelled` in all; -1 for the others."""
+    """Keep the first labels of each class, `--labelled` in total, and set the others to -1."""
     if not own.labelled:
         return dataset
-    assert dataset.y is not None  # `checks` sees to that
+    assert dataset.y is not None  # guaranteed by `checks`
     y = np.full_like(dataset.y, -1)
     each = own.labelled // len(dataset.class_names)
     for label in range(len(dataset.class_names)):
@@ -38,7 +38,7 @@ def hide_labels(own: Any, dataset: Dataset) -> Dataset:
 
 
 def accuracy(question: Question) -> list[Row]:
-    """How well D classifies, beside the nearest of the labeled examples."""
+    """Measure D's accuracy as a classifier, against the nearest of the labeled examples."""
     trained, dataset, known = question.trained, question.unseen, question.trained_on
     assert dataset.y is not None
     assert known.y is not None

@@ -1,11 +1,11 @@
-"""GAN (arXiv:1406.2661) and all that are it with other networks, losses or penalties."""
+"""GAN (arXiv:1406.2661) and its variants that only change networks, losses or penalties."""
 
 from jaxgan import recipes
 from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 
 
 def build(setup: Setup) -> Experiment:
-    """From noise to examples, with labels or without."""
+    """Build a GAN from noise to examples, with or without labels."""
     g_module, d_module = setup.maker.pair()
     g, d = setup.maker.g(g_module), setup.maker.d(d_module)
     return Experiment(recipes.gan(g, d, **setup.keywords), g, setup.latent)

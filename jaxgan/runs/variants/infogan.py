@@ -1,4 +1,4 @@
-"""InfoGAN (arXiv:1606.03657): a part of the latent is a code that the samples have to show."""
+"""InfoGAN (arXiv:1606.03657): part of the latent is a code that samples have to reveal."""
 
 import dataclasses
 from typing import NamedTuple
@@ -15,28 +15,28 @@ from jaxgan.runs.trained import Trained
 from jaxgan.runs.variants.variant import UNLABELED, Experiment, Setup, Variant, output
 
 _COUNT = 1000
-_VALUES = 9  # of a continuous code that a sweep shows
+_VALUES = 9  # of a continuous code in a sweep
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The codes, and how much they matter."""
+    """The codes and their weights."""
 
     code_categories: int = setting(10, "values of the categorical code", low=1)
-    code_continuous: int = setting(2, "how many continuous codes", low=0)
+    code_continuous: int = setting(2, "number of continuous codes", low=0)
     code_weight: float = setting(1.0, "weight of the categorical code's information", low=0.0)
     continuous_weight: float = setting(0.1, "weight of the continuous codes' information", low=0.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """How samples are drawn."""
+    """Options for drawing samples."""
 
-    sweep: int | None = setting(None, "the latent code to walk through, from 0 on", low=0)
+    sweep: int | None = setting(None, "the latent code to vary, from 0", low=0)
 
 
 class _Reader(NamedTuple):
-    """How latents are laid out, and the part of D that reads codes off examples."""
+    """The layout of latents, and the output of D that predicts codes from examples."""
 
     codes: recipes.Codes
     network: Network
@@ -55,14 +55,14 @@ def _build(setup: Setup) -> Experiment:
 
 
 def _truncate(trained: Trained, amount: float) -> Trained:
-    """Keep the noise within +-amount; codes are drawn as they were trained."""
+    """Keep the noise within +-amount; codes are drawn as in training."""
     noise = trained.truncated_latents(amount)
     latent = latents.concatenate(noise, trained.experiment.own.codes.latent)
     return trained._replace(experiment=trained.experiment._replace(latent=latent))
 
 
 def _sweep(trained: Trained, options: Options, key, n: int) -> np.ndarray | None:
-    """A picture with a row for each of n latents, along which one code changes."""
+    """Draw a row of samples for each of n latents, along which one code changes."""
     code, codes = options.sweep, trained.experiment.own.codes
     if code is None:
         return None
@@ -84,7 +84,7 @@ def _sweep(trained: Trained, options: Options, key, n: int) -> np.ndarray | None
 
 
 def _codes(question: Question) -> list[Row]:
-    """How much the categories say about classes, and Q about those of real examples."""
+    """Measure how well the categorical code of samples, or Q on real examples, predicts classes."""
     trained, dataset = question.trained, question.unseen
     codes, network = trained.experiment.own
     z = trained.experiment.latent(question.key, _COUNT)
@@ -107,14 +107,14 @@ def _codes(question: Question) -> list[Row]:
             better="higher",
         )
         for name, title, groups, classes in (
-            ("code", "samples of the class that is most frequent with their code", code, drawn),
-            ("code_read", "real examples of the class most frequent with the code read", read, y),
+            ("code", "samples of the class that is most frequent for their code", code, drawn),
+            ("code_read", "real examples of the most frequent class for their code", read, y),
         )
     ]
 
 
 def _purity(groups: np.ndarray, classes: np.ndarray) -> float:
-    """The share of examples that are of the most frequent class of their group."""
+    """Return the share of examples that belong to the most frequent class of their group."""
     best = [np.bincount(classes[groups == group]).max() for group in np.unique(groups)]
     return float(sum(best) / len(classes))
 

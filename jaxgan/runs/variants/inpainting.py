@@ -1,4 +1,4 @@
-"""What GANs share that complete pictures with holes."""
+"""Shared parts of GANs that complete pictures with holes."""
 
 import dataclasses
 from pathlib import Path
@@ -23,25 +23,27 @@ from jaxgan.runs.variants.variant import Examples, Pictures
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Hole:
-    """Where the holes are that a run learns to fill."""
+    """The holes that a run learns to fill."""
 
-    mask: str = setting("center", "where the hole is", choices=("center", "box"))
-    mask_share: float = setting(0.5, "side of the hole, as a share", low=0.0, high=1.0)
+    mask: str = setting("center", "position of the hole", choices=("center", "box"))
+    mask_share: float = setting(
+        0.5, "side of the hole, as a share of the picture's", low=0.0, high=1.0
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is to be filled in."""
+    """The region to fill in."""
 
-    mask: str | None = setting(None, "a picture, white where --input is to be filled in")
+    mask: str | None = setting(None, "a picture that is white where --input is to be filled in")
 
 
 def check(config: Any) -> None:
-    """Refuse holes of nothing, or of everything."""
+    """Refuse holes that cover nothing or everything."""
     share = config.own.mask_share
     if not 0 < share < 1:
         raise ConfigError(
-            f"--mask_share={share}: a mask that covers {'all' if share else 'nothing'}; "
+            f"--mask_share={share}: the mask covers {'all' if share else 'nothing'}; "
             f"expected 0 < share < 1"
         )
 
@@ -53,13 +55,13 @@ def check_data(own: Any, dataset: Dataset) -> None:
 
 
 def mask_of(own: Any) -> masks.Mask:
-    """Where the holes are that an inpainting run learns to fill."""
+    """Return the mask of the holes that a run learns to fill."""
     make = {"center": masks.center, "box": masks.random_box}[own.mask]
     return make(own.mask_share)
 
 
 def _holes(own: Any, shape: tuple[int, ...]) -> jax.Array:
-    """Always the same holes, `[N, H, W, 1]`."""
+    """Return holes `[N, H, W, 1]`, which are always the same."""
     return mask_of(own)(jax.random.key(0), *shape[:3])
 
 
@@ -71,7 +73,7 @@ def _condition(own: Any, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
 def _examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Any) -> Examples:
     if options.mask is not None:
         raise ConfigError(
-            "--mask: it goes with --input; with --from_data, the holes are the run's own"
+            "--mask: it goes with --input; leave it out with --from_data, which uses the run's own"
         )
     x = np.asarray(dataset.x[rows])
     return Examples(x, as_uint8(_condition(own, dataset, rows)[..., : x.shape[-1]]), x)
@@ -94,7 +96,7 @@ def _shape(facts: Facts, options: Any) -> tuple[int | None, int]:
 
 
 def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, int]]) -> None:
-    """Refuse a mask of another size than the pictures that it is for, or of all, or of nothing."""
+    """Refuse a mask of another size than its pictures, or one that covers all or nothing."""
     if options.mask is None:
         return
     side = facts.shape[0]
@@ -103,7 +105,7 @@ def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, in
         if given not in ((width, height), (side, side)):
             raise ConfigError(
                 f"--mask={options.mask}: it is {given[1]}x{given[0]} and {path} is "
-                f"{height}x{width}; expected one size"
+                f"{height}x{width}; expected the same size"
             )
     try:
         masks.check(hole, side, side)
@@ -112,7 +114,7 @@ def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, in
 
 
 def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """A mask from a file, `[1, size, size, 1]`: 1 where it is nearer to white; and its own size."""
+    """Read a mask `[1, size, size, 1]`, 1 where the file is nearer to white, and its own size."""
     from PIL import Image
 
     from jaxgan.data.images import to_array, upright
@@ -122,7 +124,9 @@ def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
             given = image.size
             gray = to_array(upright(image), 1, size)
     except Exception as error:  # decoders of damaged files raise errors of any kind
-        raise ConfigError(f"--mask={path}: it cannot be read ({error})") from error
+        raise ConfigError(
+            f"--mask={path}: it cannot be read ({error}); expected a picture"
+        ) from error
     return (gray[np.newaxis] >= 128).astype(np.float32), given
 
 
@@ -130,7 +134,7 @@ PICTURES = Pictures(_fill_in, _examples, _shape, _condition, _check_files)
 
 
 def completions(question: Question) -> list[Row]:
-    """How like what was hidden what is filled in is."""
+    """Measure the similarity of the filled holes and what was hidden."""
     trained, dataset = question.trained, question.unseen
     x = np.asarray(dataset.x[:COUNT])
     hole = np.asarray(_holes(trained.own, x.shape))
@@ -140,5 +144,5 @@ def completions(question: Question) -> list[Row]:
         likeness("filled", "of completed pictures (noise: with the mean)", made, x, mean),
         sharpness(made, x, mean),
     ]
-    title = "completed pictures that are recognized as the same class (noise: filled with the mean)"
+    title = "completed pictures recognized as the same class (noise: filled with the mean)"
     return found + same_class(question, title, x, made, mean)

@@ -1,4 +1,4 @@
-"""pix2pix (arXiv:1611.07004): a picture is made of another that belongs to it."""
+"""pix2pix (arXiv:1611.07004): pictures are translated, learning from pairs."""
 
 import dataclasses
 from typing import Any
@@ -19,9 +19,9 @@ from jaxgan.runs.variants.variant import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What G learns beside fooling D, and how much D sees at once."""
+    """The weight of what G learns besides fooling D, and the field of view of D."""
 
-    content_weight: float = setting(100.0, "weight of being like the target", low=0.0)
+    content_weight: float = setting(100.0, "weight of similarity to the target", low=0.0)
     patch_layers: int = setting(2, "strided convolutions of a PatchGAN's D", low=1)
 
 

@@ -12,7 +12,7 @@ from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How long each resolution is trained."""
+    """The schedule of the resolutions."""
 
     stable_steps: int = setting(600, "updates of G at each resolution", low=1)
     fade_steps: int = setting(300, "updates of G while a resolution fades in", low=1)
@@ -41,7 +41,7 @@ VARIANT = Variant(
     Settings,
     models=("progressive",),
     model=("progressive", Model(pair=_pair, is_open=False)),
-    # Appendix A.1; its drift term, 0.001 D(x)^2, is not here.
+    # Appendix A.1; its drift term, 0.001 D(x)^2, is not implemented.
     defaults={
         "loss": "wasserstein",
         "penalty": "gradient_penalty",
@@ -53,6 +53,6 @@ VARIANT = Variant(
         "batch_size": 16,
         "ema_decay": 0.999,
     },
-    # Its weights are equalized, and a batch passes it whole.
+    # Its weights are equalized, and its networks need whole batches.
     lacks=frozenset({"spectral_norm", "g_spectral_norm", "microbatch"}),
 )

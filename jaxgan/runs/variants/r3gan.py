@@ -1,4 +1,4 @@
-"""R3GAN (arXiv:2501.05441): the paired relativistic loss with R1 and R2, on plain ResNets."""
+"""R3GAN (arXiv:2501.05441): the relativistic paired loss with R1 and R2, on plain ResNets."""
 
 import dataclasses
 import re
@@ -15,7 +15,7 @@ from jaxgan.runs.variants.variant import Variant
 class _ResNet:
     widths: str = setting(
         "",
-        "channels from the coarsest stage to the finest, as 48,24,8; --width for all if empty",
+        "channels from the coarsest stage to the finest, as 48,24,8; --width in all if empty",
     )
     blocks: int = blocks()
 
@@ -43,7 +43,7 @@ VARIANT = Variant(
     gan.build,
     models=("r3gan",),
     model=("r3gan", Model(_ResNet, _pair, check=_check)),
-    # Table 9, the column of StackedMNIST: those for 28 and 32 pixels of handwriting.
+    # Table 9, column StackedMNIST, which is for handwriting of 28 and 32 pixels.
     defaults={
         "loss": "relativistic_paired",
         "penalty": "r1_r2",

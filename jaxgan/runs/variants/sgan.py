@@ -1,4 +1,4 @@
-"""Semi-supervised GAN (arXiv:1606.01583, arXiv:1606.03498): D is a classifier; few labels do."""
+"""Semi-supervised GAN (arXiv:1606.01583, arXiv:1606.03498): D learns classes from few labels."""
 
 import dataclasses
 
@@ -8,17 +8,17 @@ from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import few_labels
 from jaxgan.runs.variants.variant import UNLABELED, Experiment, Setup, Variant, output
 
-_FEATURES = 128  # that D reads off a picture
+_FEATURES = 128  # that D computes from a picture
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What D learns of the labels, and G of D."""
+    """The loss of the labels in D, and the objective of G."""
 
-    class_weight: float = setting(1.0, "weight of the classes", low=0.0)
+    class_weight: float = setting(1.0, "weight of the class loss", low=0.0)
     labelled: int = few_labels.labelled()
     feature_matching: bool = setting(
-        True, "let G match the mean of D's features, and not fool D", former=(False,)
+        True, "let G match the mean of D's features instead of fooling D", former=(False,)
     )
 
 
@@ -42,7 +42,7 @@ VARIANT = Variant(
     Settings,
     models=("dcgan", "mlp"),
     lacks=UNLABELED,
-    # The code of arXiv:1606.03498, CIFAR-10; its generator matches features.
+    # The code of arXiv:1606.03498 for CIFAR-10, whose generator matches features.
     defaults={"g_lr": 0.0003, "d_lr": 0.0003, "beta1": 0.5, "batch_size": 100},
     y="labels",
     check_data=few_labels.check_data,

@@ -1,4 +1,4 @@
-"""SRGAN (arXiv:1609.04802): pictures are enlarged, by as much as the data say."""
+"""SRGAN (arXiv:1609.04802): pictures are enlarged, by the factor between the pairs of the data."""
 
 import dataclasses
 from typing import Any
@@ -27,9 +27,9 @@ from jaxgan.runs.variants.variant import (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What G learns beside fooling D."""
+    """The weight of what G learns besides fooling D."""
 
-    content_weight: float = setting(1000.0, "weight of being like the target", low=0.0)
+    content_weight: float = setting(1000.0, "weight of similarity to the target", low=0.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def _build(setup: Setup) -> Experiment:
 def _check_data(own: Settings, dataset: Dataset) -> None:
     del own
     translation.check_pictures(dataset)
-    assert dataset.y is not None  # `checks` sees to that
+    assert dataset.y is not None  # guaranteed by `checks`
     x, y = dataset.x.shape[1:], dataset.y.shape[1:]
     scale = x[0] // y[0]
     if (scale * y[0], scale * y[1]) != x[:2] or scale not in (2, 4):
@@ -75,7 +75,7 @@ def _any_size(facts: Facts, options: Any) -> tuple[int | None, int]:
 
 
 def _enlarged(question: Question) -> list[Row]:
-    """How like the original what is made of half of it is, and how sharp, beside bilinear."""
+    """Measure similarity to the originals, and sharpness, against bilinear interpolation."""
     dataset = question.unseen
     assert dataset.y is not None
     x, y = np.asarray(dataset.x[:COUNT]), np.asarray(dataset.y[:COUNT])

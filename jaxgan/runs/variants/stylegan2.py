@@ -1,4 +1,4 @@
-"""StyleGAN2 (arXiv:1912.04958): styles, their mixing, and path lengths."""
+"""StyleGAN2 (arXiv:1912.04958): styles, style mixing, and path length regularization."""
 
 import dataclasses
 
@@ -14,8 +14,8 @@ from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 class Settings:
     """The regularization of G."""
 
-    path_weight: float = setting(2.0, "weight of the path lengths", low=0.0)
-    path_every: int = setting(4, "pay it in every k-th step, k times as much", low=1)
+    path_weight: float = setting(2.0, "weight of the path length regularizer", low=0.0)
+    path_every: int = setting(4, "apply it every k-th step, k times as much", low=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def _build(setup: Setup) -> Experiment:
 
 
 def _truncate(trained: Trained, amount: float) -> Trained:
-    """Draw the styles towards their mean, to the share `amount` of the way from it."""
+    """Move the styles towards their mean, to the share `amount` of the distance from it."""
     generator = trained.experiment.own(amount)
     return trained._replace(experiment=trained.experiment._replace(generator=generator))
 

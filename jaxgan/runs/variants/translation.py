@@ -1,4 +1,4 @@
-"""What GANs share that make pictures of other pictures."""
+"""Shared parts of GANs that make pictures from other pictures."""
 
 from typing import Any
 
@@ -18,40 +18,40 @@ from jaxgan.runs.variants.variant import Examples, Pictures
 def check_pictures(dataset: Dataset) -> None:
     """Refuse anything but pictures."""
     if dataset.x.ndim != 4:
-        raise ConfigError(f"expected pictures, the data are {dataset.x.shape[1:]}")
+        raise ConfigError(f"expected pictures, and the data are {dataset.x.shape[1:]}")
 
 
 def check_sizes(dataset: Dataset) -> None:
-    """Refuse pictures x and y of two sizes."""
+    """Refuse pictures x and y of different sizes."""
     check_pictures(dataset)
     (height, width), other = dataset.x.shape[1:3], _pictures(dataset).shape[1:3]
     if (height, width) != other:
         raise ConfigError(
-            f"pictures of {height}x{width} for {other[0]}x{other[1]}; expected one size"
+            f"pictures of {height}x{width} for {other[0]}x{other[1]}; expected the same size"
         )
 
 
 def check_alike(dataset: Dataset, hint: str = "") -> None:
-    """Refuse color pictures for gray ones, and the other way round."""
+    """Refuse color pictures for gray ones, and vice versa."""
     kinds = {1: "gray", 3: "color"}
     x, y = dataset.x.shape[-1], _pictures(dataset).shape[-1]
     if x != y:
-        raise ConfigError(f"x is {kinds[x]} and y is {kinds[y]}; expected both alike{hint}")
+        raise ConfigError(f"x is {kinds[x]} and y is {kinds[y]}; expected the same{hint}")
 
 
 def _pictures(dataset: Dataset) -> np.ndarray:
-    assert dataset.y is not None  # `checks` sees to that
+    assert dataset.y is not None  # guaranteed by `checks`
     return dataset.y
 
 
 def condition(own: Any, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """The pictures y that others are made of, in [-1, 1]."""
+    """Return the pictures y that others are made from, in [-1, 1]."""
     del own
     return data.to_unit(np.asarray(_pictures(dataset)[rows]))
 
 
 def examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Any) -> Examples:
-    """The pictures y, and those of x that belong to them."""
+    """Return the pictures y, and the pictures x that they are paired with."""
     del own, options
     rows = rows[rows < len(_pictures(dataset))]
     y = np.asarray(_pictures(dataset)[rows])
@@ -59,13 +59,13 @@ def examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Any) -> Exam
 
 
 def shape(facts: Facts, options: Any) -> tuple[int | None, int]:
-    """The side and the channels of y."""
+    """Return the side and the channels of y."""
     del options
     return facts.source[0], facts.source[-1]
 
 
 def translate(trained: Trained, given: np.ndarray, options: Any) -> np.ndarray:
-    """What the generator makes of pictures."""
+    """Apply the generator to pictures."""
     del options
     return as_uint8(trained.apply(trained.experiment.generator, data.to_unit(given)))
 
@@ -74,7 +74,7 @@ PICTURES = Pictures(translate, examples, shape, condition)
 
 
 def pairs(question: Question) -> list[Row]:
-    """How like the right answer what is made of its source is, and how sharp."""
+    """Measure similarity of translations to the right answers, and their sharpness."""
     dataset = question.unseen
     if not (dataset.has_pictures and dataset.paired):
         return []

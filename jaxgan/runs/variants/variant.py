@@ -1,8 +1,9 @@
-"""What sets one GAN apart from the others, as one value: `Variant`.
+"""The description of a GAN as one value: `Variant`.
 
-A module of this package describes one GAN: its own settings with its paper's defaults, the networks
-it goes with, what it asks of the data, how it is built, what its samples are made of, how they are
-shown, and what is measured of them. Nothing outside of this package knows one of them by its name.
+Each module of this package describes one GAN: its own settings with its paper's defaults, the
+networks it goes with, its requirements on the data, how it is built, what its samples are made
+from, how they are shown, and how they are measured. Nothing outside of this package refers to a GAN
+by its name.
 """
 
 import dataclasses
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
     from jaxgan.runs.trained import Trained
 
 NO_LATENT = normal(0)
-"""Of GANs that make pictures of pictures alone."""
+"""The latent of GANs that make pictures from pictures alone."""
 
 
 class Experiment(NamedTuple):
-    """What a run trains, and what its samples are drawn with.
+    """A GAN to train, and what its samples are drawn with.
 
     Attributes:
         gan: the GAN.
         generator: maps latents, and a condition if there is one, to samples; applied to the
             variables of G's player.
-        latent: sampler of z, of no components where pictures are made of pictures alone.
-        own: what else the GAN's sampling and measures need; known only to its own module.
+        latent: sampler of z, of dimension 0 if pictures are made from pictures alone.
+        own: what else the GAN's sampling and measures need; only its own module uses it.
     """
 
     gan: jaxgan.GAN
@@ -46,14 +47,14 @@ class Experiment(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """What a GAN is built from.
+    """The inputs to the construction of a GAN.
 
     Attributes:
         own: its own settings.
-        facts: of the data.
-        maker: makes its networks.
+        facts: facts about the data.
+        maker: builder of its networks.
         loss: name of the pair of losses.
-        keywords: of `recipes.players` and `two_player`: latent, optimizers, loss, penalty, ...
+        keywords: keywords of `recipes.players` and `two_player`: latent, optimizers, loss, ...
     """
 
     own: Any
@@ -68,22 +69,22 @@ class Setup(NamedTuple):
         return self.keywords["latent"]
 
     def few(self, *more: str) -> dict[str, Any]:
-        """The keywords of recipes that are not made of `recipes.players`, and these."""
+        """Return the keywords of recipes that do not use `recipes.players`, plus these."""
         names = {"g_optimizer", "d_optimizer", "loss", "d_steps", "ema_decay", *more}
         return {name: value for name, value in self.keywords.items() if name in names}
 
     def without(self, *names: str) -> dict[str, Any]:
-        """The keywords but these."""
+        """Return the keywords without these."""
         return {name: value for name, value in self.keywords.items() if name not in names}
 
 
 class Examples(NamedTuple):
-    """Pictures of the data that others are made of, uint8 `[N, H, W, C]` each.
+    """Pictures of the data that others are made from, uint8 `[N, H, W, C]` each.
 
     Attributes:
-        given: what is handed to `Pictures.make`.
-        shown: how it is shown.
-        target: what should be made of it, where that is known.
+        given: input of `Pictures.make`.
+        shown: the input as it is shown.
+        target: the output that is expected, if it is known.
     """
 
     given: np.ndarray
@@ -93,20 +94,20 @@ class Examples(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoOptions(NoSettings):
-    """For GANs whose samples are drawn without options of their own."""
+    """Options of GANs whose samples have none."""
 
 
 class Pictures(NamedTuple):
-    """How a GAN makes pictures of pictures: translates, enlarges, completes or reconstructs them.
+    """How a GAN makes pictures from others: by translation, enlargement, completion, ...
 
     Attributes:
-        make: `(trained, given, options) -> pictures`, uint8 `[N, H, W, C]` both.
+        make: `(trained, given, options) -> pictures`, both uint8 `[N, H, W, C]`.
         examples: `(own settings, dataset, rows, options) -> Examples`.
-        shape: `(facts, options) -> (side or None, channels)`, what files are brought to.
-        condition: `(own settings, dataset, rows) -> y`, what G is given in place of noise,
-            `[N, H, W, C]` in [-1, 1]; None where G draws from noise.
+        shape: `(facts, options) -> (side or None, channels)` that files are converted to.
+        condition: `(own settings, dataset, rows) -> y`, the input of G in place of noise,
+            `[N, H, W, C]` in [-1, 1]; None if G draws from noise.
         check_files: `(options, facts, sizes) -> None`, which refuses options that do not fit the
-            files, whose `(width, height)` are given by their paths.
+            files, given as a dictionary from paths to `(width, height)`.
     """
 
     make: "Callable[[Trained, np.ndarray, Any], np.ndarray]"
@@ -117,28 +118,29 @@ class Pictures(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A GAN.
+    """The description of a GAN.
 
     Attributes:
-        build: how it is built.
+        build: function that builds it.
         settings: dataclass of its own settings, with its paper's defaults.
-        defaults: settings of every GAN in which its paper differs, by name.
+        defaults: general settings for which its paper has other defaults, by name.
         models: the networks that it goes with, the default first; empty for all that draw from
             noise.
-        model: networks that belong to it, by the name of `--model`, if there are any.
-        lacks: settings of every GAN that it has no place for.
-        y: what the data's y has to be: "" for anything, "labels", "pairs" or "domains".
+        model: networks of its own with their value of `--model`, or None.
+        lacks: general settings that it does not use.
+        y: what the y of the data has to be: "" for anything, "labels", "pairs" or "domains".
         check: `(config) -> None`, which refuses settings that contradict each other.
-        check_data: `(own settings, dataset) -> None`, which refuses data, in a line that
-            `--recipe=..., --dataset=...: ` is put before.
-        prepare: `(own settings, dataset) -> dataset`, what it is trained on.
-        pictures: how it makes pictures of pictures, if it does.
-        options: dataclass of the options that drawing its samples has, as flags.
-        draw: `(trained, options, key, n) -> picture`, where its options ask for a picture of their
-            own, uint8 `[H, W, 3]`; None where they do not.
+        check_data: `(own settings, dataset) -> None`, which refuses data, with a message that
+            follows `--recipe=..., --dataset=...: `.
+        prepare: `(own settings, dataset) -> dataset` to train on.
+        pictures: how it makes pictures from others, if it does.
+        options: dataclass of the options for drawing its samples, which are flags.
+        draw: `(trained, options, key, n) -> picture`, uint8 `[H, W, 3]`, if its options ask for a
+            picture of their own, or else None.
         truncate: `(trained, amount) -> trained`, with more typical samples.
-        measures: functions `(Question) -> rows`: whether samples are what was asked for.
-        is_distribution: whether its samples are to be compared with the data as a distribution.
+        measures: functions `(Question) -> rows` that measure whether samples are what was asked
+            for.
+        is_distribution: whether its samples are compared with the data as a distribution.
     """
 
     build: Callable[[Setup], Experiment]
@@ -162,7 +164,7 @@ class Variant(NamedTuple):
 
 
 def output(network: Network, which: int) -> Network:
-    """One of the outputs of a network that gives several."""
+    """Select one of the outputs of a network that has several."""
 
     def apply(params, state, key, *inputs, train):
         outputs, state = network.apply(params, state, key, *inputs, train=train)
@@ -172,15 +174,17 @@ def output(network: Network, which: int) -> Network:
 
 
 def refuse_truncation(trained: Any, amount: float) -> Any:
-    """For GANs whose samples are made of no latents that could be truncated."""
+    """Refuse truncation, for GANs whose samples are not made from latents."""
     del amount
-    raise ConfigError(f"--truncation: a run with --recipe={trained.config.recipe} has no latents")
+    raise ConfigError(
+        f"--truncation: a run with --recipe={trained.config.recipe} has no latents; leave it out"
+    )
 
 
 UNLABELED = frozenset({"conditional"})
-"""The setting that a GAN has no place for if it does not draw the class that it is asked for."""
+"""The setting that a GAN does not use if it cannot draw a class that is asked for."""
 NO_NOISE = UNLABELED | {"latent", "latent_dim"}
-"""Settings that a GAN has no place for if it draws nothing of noise."""
+"""Settings that a GAN does not use if it does not draw from noise."""
 NO_PENALTY = frozenset({"penalty", "penalty_weight", "penalty_every", "penalty_weight_end"})
 NO_TERMS = frozenset(
     {
@@ -194,4 +198,4 @@ NO_TERMS = frozenset(
         "one_batch",
     }
 )
-"""Settings that a GAN has no place for if its losses are its own."""
+"""Settings that a GAN does not use if it has losses of its own."""

@@ -38,14 +38,14 @@ def test_a_benchmark_is_a_table_a_file_and_a_comparison(tmp_path):
     assert numbers["flops_per_step"] > 64 * 2 * (16 * 16 + 16 * 8 + 100 * 8 + 8 * 16 + 16 * 16)
     assert list((tmp_path / "trace").rglob("perfetto_trace.json.gz"))
     second = bench(tmp_path, "--batch_size=32", f"--compare={path}")
-    assert "mind that settings differs" in second.stdout
-    assert "train_step" in second.stdout.partition("against --compare")[2]
+    assert "note that settings differs" in second.stdout
+    assert "train_step" in second.stdout.partition("speedup over --compare")[2]
 
 
 def test_mistakes_are_answered_in_one_line(tmp_path):
     for flags, words in (
         (["--shape=4,4"], "--shape=4,4: expected H,W,C"),
-        (["--compare=nothing"], "--compare=nothing: expected a file of --json"),
+        (["--compare=nothing"], "--compare=nothing: expected a file that --json"),
         (["--microbatch=7"], "--microbatch=7: expected a divisor of the 64"),
     ):
         answer = bench(tmp_path, *flags)

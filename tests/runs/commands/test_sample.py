@@ -220,7 +220,7 @@ def test_options_of_other_gans_are_refused(message, mistake):
             "--out=.*npz: .*png",
             lambda out: write(run_of("infogan"), out.with_suffix(".npz"), sweep=0),
         ),
-        ("no sounds", lambda out: write(run_of("infogan"), out.with_suffix(".wav"))),
+        ("expected a run on sounds", lambda out: write(run_of("infogan"), out.with_suffix(".wav"))),
         ("--from_data$", lambda out: write(run_of("pix2pix"), out)),
         ("--truncation: .*pix2pix", lambda out: write(run_of("pix2pix"), out, truncation=0.5)),
     ],

@@ -53,8 +53,8 @@ def test_help_is_given_without_slow_imports(command):
     [
         ("--no_such_flag=1", "error: Unknown command line flag 'no_such_flag'"),
         ("--preset=no_such_preset", "expected one of aae_digits, acgan_digits"),
-        ("--flagfile=no_such_file", "presets are given as --preset, of aae_digits"),
-        ("--pool_size=3", "--recipe=gan --model=dcgan has no use for it; it goes with --recipe"),
+        ("--flagfile=no_such_file", "for a preset give --preset=NAME, one of aae_digits"),
+        ("--pool_size=3", "not used by --recipe=gan --model=dcgan; it goes with --recipe"),
         ("--g_lr=nan", "error: flag --g_lr=nan: expected a finite number"),
         ("digits", "error: digits is not a flag; flags start with --"),
     ],

@@ -65,11 +65,11 @@ def test_points_of_the_ring_are_found():
 def test_names_say_which_network():
     color = data.Dataset(np.zeros((9, 8, 8, 3), np.uint8), None, "folder:x")
     assert network_for("pixels", "", color).name == "pixels"
-    with pytest.raises(ConfigError, match="no shipped feature network knows these images"):
+    with pytest.raises(ConfigError, match="no shipped feature network fits these images"):
         network_for("auto", "", color)
     with pytest.raises(ConfigError, match="give its weights as --inception_weights"):
         network_for("inception", "", color)
-    with pytest.raises(ConfigError, match="looks at gray images, and --dataset=folder:x has 3"):
+    with pytest.raises(ConfigError, match="takes gray images, and --dataset=folder:x has 3"):
         network_for("mnist", "", color)
     # Only in Inception's features is it called FID.
     comparison = Comparison.__new__(Comparison)

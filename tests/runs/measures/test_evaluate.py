@@ -88,8 +88,8 @@ def test_runs_that_cannot_be_measured_are_refused(runs):
     for workdir, settings, message in (
         ("/nowhere", {}, "there is no run here"),
         (empty, {}, "the run has no checkpoints yet"),
-        (runs / "digits", {"step": 7}, "has checkpoints of steps"),
-        (runs / "digits", {"member": 0}, "one GAN was trained here"),
+        (runs / "digits", {"step": 7}, "--step=7: expected a step of"),
+        (runs / "digits", {"member": 0}, "the run trained a single GAN"),
         (runs / "digits", {"best": True}, "no best step is kept; train with --eval_every"),
         (runs / "digits", {"features": "inception"}, "--inception_weights=FILE"),
     ):

@@ -38,7 +38,7 @@ def test_a_run_that_has_not_begun_says_what_makes_each_section(tmp_path):
         "Interpolation",
         "Nearest training images",
         "Truncation",
-        "Features, projected",
+        "Projection of features",
     ):
         assert re.search(rf"{title}: [^:]*python {scripts}/\w+\.py --\w+={tmp_path}/new", text)
     assert re.search(r"width\s*48\s*32", text)
@@ -74,7 +74,7 @@ def test_a_whole_run_is_all_there(tmp_path):
     assert "step 200: discriminator wins: accuracy 0.99; try --penalty=r1" in sections["Curves"]
     assert "87.5%" in sections["Classes"]
     assert "digits/test (50)" in sections["Nearest training images"]
-    assert "generated (30)" in sections["Features, projected"]
+    assert "generated (30)" in sections["Projection of features"]
     assert set(elements.charts) >= {"loss", "d_accuracy_real", "odd", "modes"}
     assert len(elements.tags("img")) == len(STEPS) + 3
     assert all(attributes["alt"] for attributes in elements.tags("img"))
@@ -154,7 +154,7 @@ def test_a_generator_that_diverged_has_a_page(tmp_path):
     _, elements = page_of(whole(tmp_path / "run", found=found))
     assert "nan" in elements.sections["Metrics"]
     assert "digits/test (2)" in elements.sections["Nearest training images"]
-    assert "real (2)" in elements.sections["Features, projected"]
+    assert "real (2)" in elements.sections["Projection of features"]
     assert not any("nan" in a.get("d", "") for a in elements.tags("path"))
 
 

@@ -169,8 +169,8 @@ def test_stop_rules():
     ("settings", "message"),
     [
         ({"stop_when": "modes>7", "eval_every": 0}, "nothing is measured; give --eval_every"),
-        ({"eval_metrics": "modes,ssim"}, "--eval_metrics=ssim: choose of"),
-        ({"seeds": 2}, "--eval_every: not with --seeds"),
+        ({"eval_metrics": "modes,ssim"}, "--eval_metrics=ssim: choose one of"),
+        ({"seeds": 2}, "--eval_every: it does not go with --seeds"),
         ({"recipe": "cogan"}, "--eval_every: samples of --recipe=cogan are not compared"),
     ],
 )
@@ -182,10 +182,13 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"stop_when": "fid<3"}, "fid is not measured; choose of density, coverage, modes, good"),
+        (
+            {"stop_when": "fid<3"},
+            "fid is not measured; choose one of density, coverage, modes, good",
+        ),
         (
             {"dataset": "digits", "eval_metrics": "precision_recall", "eval_samples": 500},
-            "precision and recall pull apart.*ask for one of",
+            "precision and recall conflict.*add one of",
         ),
         ({"dataset": "notes", "model": "wavegan"}, "--eval_every: .*notes has neither pictures"),
         ({"eval_samples": 30_000}, "at most half of the 50000 examples"),

@@ -208,18 +208,18 @@ def test_whatever_can_be_swept_makes_a_difference():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sweep": "width=8,16"}, "width cannot be swept; choose of .*g_lr, d_lr"),
+        ({"sweep": "width=8,16"}, "width cannot be swept; choose one of .*g_lr, d_lr"),
         ({"sweep": "1e-4,2e-4"}, "expected NAME=VALUE"),
-        ({"sweep": "d_lr=fast"}, "d_lr=fast is not a number"),
+        ({"sweep": "d_lr=fast"}, "d_lr=fast: expected a number"),
         ({"sweep": "d_lr=-1"}, "--sweep: d_lr=-1.0: expected at least 0"),
         ({"sweep": "d_lr=nan"}, "--sweep: d_lr=nan: expected a finite number"),
-        ({"sweep": "d_lr=1,g_lr=1,d_lr=2"}, "d_lr occurs twice"),
-        ({"sweep": "d_lr=1e-4,1e-4"}, "d_lr=1e-4 occurs twice"),
+        ({"sweep": "d_lr=1,g_lr=1,d_lr=2"}, "d_lr is given twice"),
+        ({"sweep": "d_lr=1e-4,1e-4"}, "d_lr=1e-4 is given twice"),
         ({"sweep": "beta1=0.5", "optimizer": "sgd"}, "--optimizer=adam"),
         ({"sweep": "penalty_weight=1,2"}, "--penalty=r1"),
         ({"sweep": "ema_decay=0,0.9"}, "ema_decay=0 .*above 0"),
         ({"sweep": "ema_decay=0.9,1"}, "--ema_decay=1"),
-        ({"seeds": 6, "parallel": "auto"}, "6 members do not divide over 4 devices"),
+        ({"seeds": 6, "parallel": "auto"}, "6 members cannot be split over 4 devices"),
         ({"seeds": 4, "parallel": "pmap"}, "--parallel=pmap"),
     ],
 )
