@@ -64,7 +64,8 @@ class Config:
                 if field.name == name and name != "model"
             ]
             if not found:
-                raise ConfigError(f"--{name}={value}: this run does not use it; leave it out")
+                what = "fixed for these settings" if name in ("recipe", "model") else "not used"
+                raise ConfigError(f"--{name}={value}: it is {what}; make other settings")
             ((place, field),) = found
             check(field, value)
             changed.setdefault(place, {})[name] = value

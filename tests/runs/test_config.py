@@ -102,9 +102,9 @@ def test_settings_are_replaced_by_the_names_of_their_flags():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"model": "mlp"}, "--model=mlp: this run does not use it"),
-        ({"recipe": "gan"}, "--recipe=gan: this run does not use it"),
-        ({"pool_size": 3}, "--pool_size=3: this run does not use it"),
+        ({"model": "mlp"}, "--model=mlp: it is fixed"),
+        ({"recipe": "gan"}, "--recipe=gan: it is fixed"),
+        ({"pool_size": 3}, "--pool_size=3: it is not used"),
         ({"g_lr": -1.0}, "--g_lr=-1.0: expected at least 0"),
     ],
 )

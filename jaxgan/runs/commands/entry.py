@@ -2,10 +2,8 @@
 
 import contextlib
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from absl import app, flags
@@ -93,19 +91,3 @@ def expected() -> tuple[type[Exception], ...]:
 def in_flags(text: str) -> str:
     """Rewrite what the library says about its arguments, as `split=test`, in terms of flags."""
     return re.sub(rf"(?<![\w-])({_ARGUMENTS})=", lambda m: f"--{_FLAG_OF.get(m[1], m[1])}=", text)
-
-
-def command(name: str) -> str:
-    """Return how to call another command in the way that this one was called."""
-    called = Path(sys.argv[0])
-    script = called.with_name(f"{name}.py")
-    if called.suffix == ".py" and script.is_file() and called.resolve().parent != _HERE:
-        return f"python {script}"
-    installed = f"jaxgan-{name}"
-    if shutil.which(installed):
-        return installed
-    beside = called.with_name(installed)
-    return str(beside) if beside.is_file() else f"python -m jaxgan.runs.commands.{name}"
-
-
-_HERE = Path(__file__).resolve().parent

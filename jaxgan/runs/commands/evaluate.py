@@ -7,9 +7,10 @@ command shows both.
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import command, errors_in_one_line, start
+from jaxgan.runs.commands.entry import errors_in_one_line, start
 from jaxgan.runs.commands.sample import define_checkpoint
 from jaxgan.runs.flags import define, load
+from jaxgan.runs.invocation import command
 from jaxgan.runs.settings import FEATURES
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from absl import flags
 
 from jaxgan.runs.commands.entry import (
-    command,
     define_preset,
     errors_in_one_line,
     expected,
@@ -18,6 +17,7 @@ from jaxgan.runs.commands.entry import (
     start,
 )
 from jaxgan.runs.flags import define, define_settings, from_flags
+from jaxgan.runs.invocation import command
 
 _OUT = "--out=more.png"
 

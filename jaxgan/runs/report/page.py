@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.runs.commands.entry import command
+from jaxgan.runs.invocation import command
 from jaxgan.runs.report import charts
 from jaxgan.runs.report.charts import Group, Mark
 from jaxgan.runs.report.curves import curves
