@@ -366,8 +366,8 @@ def test_scheduled_p_is_a_function_of_the_discriminators_step():
 
 
 def test_settings_out_of_range_are_refused():
-    with pytest.raises(ValueError, match=r"'color'.*'color', 'translation', 'cutout'"):
-        augment.differentiable(("color",))
+    with pytest.raises(ValueError, match=r"'hue'.*'color', 'translation', 'cutout'"):
+        augment.differentiable(("hue",))
     with pytest.raises(ValueError, match=r"geometry=1\.5"):
         distortions.pipeline(geometry=1.5)
     for wrong in ({"target": 1.0}, {"initial": -0.1}, {"images": 0}, {"batch_size": 0}):
