@@ -50,7 +50,7 @@ def test_every_public_function_has_an_example(name):
     without = [
         public
         for public, function in functions(name).items()
-        if "\n    Example:\n        >>> " not in (function.__doc__ or "")
+        if "\nExample:\n    >>> " not in (inspect.getdoc(function) or "")
     ]
     assert not without, f"without an Example in the docstring: {', '.join(without)}"
 
