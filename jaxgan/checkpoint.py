@@ -1,37 +1,56 @@
-"""Checkpoints of a run, saved through Orbax and restored bit for bit.
+"""Checkpoints of a run: whole or absent, and restored bit for bit.
 
-Orbax writes a step to a temporary directory and renames it when it is complete, but keeps no
-checksum of the data: a flipped bit would be loaded as a wrong weight. So each checkpoint holds the
-SHA-256 of its arrays, and one that does not match is skipped in favor of the one before it.
+A checkpoint is a directory named after its step:
+
+    STEP/state/        the arrays, as Orbax writes them
+    STEP/record.json   the step, the SHA-256 of the arrays, the notes, the SHA-256 of every file
+                       of `state`, and the SHA-256 of this record itself
+
+It is written under another name and renamed when all of it is on disk. Orbax keeps no checksum of
+its data, so that a flipped bit would be loaded as a wrong weight; here any damage is noticed, and
+the checkpoint before it is taken. Only `save` and `set_aside_after` change the directory: any number
+of readers may open it while a run writes to it. ADR 15 says why this is not left to Orbax's manager.
 
 If several processes train one model, all of them make the same calls, on a directory that they
 share. A checkpoint does not depend on how many processes write or read it.
 """
 
 import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
-from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from jaxgan.parallel import greatest
 
 __all__ = ["CheckpointError", "Checkpoints", "digest"]
 
+_RECORD = "record.json"
+_RECORD_OF_BEFORE = "record/metadata"  # up to version 0.1; without hashes of the files
+_KEYS = {"step", "digest", "notes", "files", "sha256"}
+_NO_NUMBERS = "OSUMm"  # the kinds of NumPy's types that are not numbers: objects, texts, times
+
+T = TypeVar("T")
+
 
 class CheckpointError(ValueError):
-    """The error that no checkpoint can be restored."""
+    """The error that a checkpoint cannot be saved, or that none can be restored."""
 
 
 class Checkpoints:
     """The checkpoints of one run: the newest few, each in a directory named after its step.
 
-    Use it as a context manager, or call `close`.
+    Use it as a context manager, or call `close`. Opening and reading change nothing on disk.
 
     Args:
         directory: where they are; created when the first one is saved.
@@ -56,16 +75,9 @@ class Checkpoints:
     def __init__(self, directory: str | Path, *, keep: int = 2):
         if keep < 1:
             raise ValueError(f"keep is {keep}; expected at least 1 checkpoint")
-        # With a relative path Orbax would fail later, in the background.
-        self._directory = Path(directory).resolve()
-        self._manager = ocp.CheckpointManager(
-            self._directory,
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=preservation_policy.LatestN(keep),
-                enable_async_checkpointing=False,
-                cleanup_tmp_directories=True,
-            ),
-        )
+        self._directory = Path(directory).absolute()
+        self._keep = keep
+        self._has_saved = False
 
     def __enter__(self):
         return self
@@ -74,80 +86,184 @@ class Checkpoints:
         self.close()
 
     def close(self) -> None:
-        """Finish writing, and release the directory."""
-        self._manager.close()
+        """Release what reading and writing needed; everything that was saved is on disk already."""
+        if "_orbax" in vars(self):
+            self._orbax.close()
+            del self._orbax
 
     def steps(self) -> list[int]:
         """Return the steps that have a checkpoint, in ascending order."""
-        return sorted(self._manager.all_steps())
+        if not self._directory.is_dir():
+            return []
+        names = [path.name for path in self._directory.iterdir() if path.is_dir()]
+        return sorted(int(name) for name in names if re.fullmatch("0|[1-9][0-9]*", name))
 
     def save(self, step: int, state: Any, notes: dict[str, Any] | None = None) -> None:
         """Write a checkpoint, unless this step has one; return when it is on disk.
 
         Args:
             step: the number by which it is found.
-            state: any pytree of arrays and random keys.
+            state: any pytree of arrays of numbers and random keys.
             notes: small JSON values, which the method `notes` returns.
+
+        Raises:
+            CheckpointError: it cannot be written, for example because the disk is full. The older
+                checkpoints are kept, and nothing is left of this one.
+            TypeError: a leaf is not an array of numbers.
         """
-        if step in self.steps():
-            return
+        _check(state)
         arrays = _to_host(state)
-        record = {"digest": digest(arrays), "notes": notes or {}}
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(_named(arrays)), record=ocp.args.JsonSave(record)
-            ),
-        )
-        self._manager.wait_until_finished()
+        failed = None
+        if jax.process_index() == 0 and step not in self.steps():
+            record = {"step": step, "digest": digest(arrays), "notes": notes or {}}
+            try:
+                self._write(step, _named(arrays), record)
+            except Exception as error:  # Orbax reports a full disk by errors of many types
+                failed = error
+        if int(greatest(failed is not None)):
+            reason = "another process could not" if failed is None else _reason(failed)
+            where = self._directory / str(step)
+            raise CheckpointError(f"{where} cannot be written: {reason}") from failed
+        self._has_saved = True
 
     def restore(self, like: Any, step: int | None = None) -> tuple[int, Any]:
-        """Read the newest checkpoint that is intact.
+        """Read the newest checkpoint that is whole.
 
         Args:
             like: a pytree with the structure of the state, of arrays or of their shapes and dtypes.
-                If its leaves are on devices, the restored ones are put there.
-            step: which checkpoint to read; None is the newest one that is intact.
+                If its leaves are on devices, the restored ones are put there. NumPy arrays come
+                back as such, and so do 64-bit numbers unless JAX is to use them (`jax_enable_x64`).
+            step: which checkpoint to read; None is the newest one that is whole.
 
         Returns:
             The step and the state.
 
         Raises:
-            CheckpointError: if there is none, or none is intact and fits `like`.
+            CheckpointError: if there is none, or none is whole and fits `like`.
         """
-        steps = self.steps() if step is None else [step]
+        return self._newest(step, lambda candidate: self._read(candidate, like))
+
+    def notes(self, step: int | None = None) -> dict[str, Any]:
+        """Return the notes that were saved with a step; None is the newest one with a whole record.
+
+        Raises:
+            CheckpointError: if there is none, or the record is damaged.
+        """
+        return self._newest(step, self._record)[1]["notes"]
+
+    def set_aside_after(self, step: int) -> None:
+        """Rename the checkpoints of later steps to STEP.damaged: nobody takes them for good ones.
+
+        A run calls this where it goes on from a step although there were later ones.
+        """
+        later = [one for one in self.steps() if one > step]
+        for one in later if jax.process_index() == 0 else []:
+            aside = self._directory / f"{one}.damaged"
+            shutil.rmtree(aside, ignore_errors=True)
+            (self._directory / str(one)).rename(aside)
+        int(greatest(0))  # the others wait
+
+    def _newest(self, step: int | None, read: Callable[[int], T]) -> tuple[int, T]:
+        """Read the newest checkpoint that all processes can read."""
+        tried: set[int] = set()
         reason = "there is none"
-        for candidate in reversed(steps):
-            state, reason = None, "another process cannot read it"
+        # The list is made anew each time: meanwhile a run may have replaced what it held.
+        while left := {*(self.steps() if step is None else [step])} - tried:
+            candidate = max(left)
+            tried.add(candidate)
+            content, mine = None, "another process cannot read it"
             try:
-                state = self._read(candidate, like)
+                content, mine = read(candidate), ""
             except Exception as error:  # a damaged file can raise any error
-                reason = str(error).partition("\n")[0]
-            if not int(greatest(state is None)):  # all have to continue from the same step
-                return candidate, state
-            logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
+                mine = _reason(error)
+            if not int(greatest(bool(mine))) and content is not None:
+                return candidate, content
+            if candidate in self.steps() or step is not None:
+                reason = mine
+                logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
         raise CheckpointError(f"no checkpoint in {self._directory} can be restored: {reason}")
 
-    def notes(self, step: int) -> dict[str, Any]:
-        """Return the notes that were saved with a step."""
-        return self._record(step)["notes"]
-
     def _record(self, step: int) -> dict[str, Any]:
-        restored = self._manager.restore(
-            step, args=ocp.args.Composite(record=ocp.args.JsonRestore())
-        )
-        return restored["record"]
+        """Read the record of a step and check it; this is the only place that reads one."""
+        directory = self._directory / str(step)
+        if (directory / _RECORD_OF_BEFORE).exists():
+            record = json.loads((directory / _RECORD_OF_BEFORE).read_text())
+            if record.keys() != {"digest", "notes"} or not isinstance(record["notes"], dict):
+                raise CheckpointError("its record is damaged")
+            return {**record, "files": {}}
+        record = json.loads((directory / _RECORD).read_text())
+        if not isinstance(record, dict) or record.keys() != _KEYS:
+            raise CheckpointError("its record is damaged")
+        if _hash_of(record) != record["sha256"]:
+            raise CheckpointError("its record does not match its SHA-256")
+        if record["step"] != step:
+            raise CheckpointError(f"it is the checkpoint of step {record['step']}")
+        return record
 
     def _read(self, step: int, like: Any) -> Any:
+        record = self._record(step)
+        state = self._directory / str(step) / "state"
+        for name, expected in record["files"].items():
+            if _sha256(state / name) != expected:
+                raise CheckpointError(f"state/{name} does not match its SHA-256")
+        restored = self._orbax.restore(state, args=ocp.args.PyTreeRestore())
         shapes = jax.eval_shape(_without_keys, like)
-        restored = self._manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(_named(shapes)))
-        )
-        leaves = [restored["state"][name] for name in _named(shapes)]
-        arrays = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
-        if digest(arrays) != self._record(step)["digest"]:
+        names = _named(shapes)
+        if restored.keys() != names.keys():
+            odd = ", ".join(sorted(restored.keys() ^ names.keys())[:3])
+            raise CheckpointError(f"it holds the state of something else: {odd}")
+        arrays = [restored[name] for name in names]
+        arrays = jax.tree.unflatten(jax.tree.structure(shapes), arrays)
+        if digest(arrays) != record["digest"]:
             raise CheckpointError("its arrays do not match their SHA-256")
         return jax.tree.map(_as_like, arrays, like)
+
+    def _write(self, step: int, named: dict[str, np.ndarray], record: dict[str, Any]) -> None:
+        # A directory that has gone since the last save was moved away, with all that belongs to it.
+        self._directory.mkdir(parents=not self._has_saved, exist_ok=True)
+        self._sweep()
+        partial = self._directory / f".{step}.partial"
+        try:
+            partial.mkdir()
+            self._orbax.save(partial / "state", args=ocp.args.PyTreeSave(named))
+            files = sorted(path for path in (partial / "state").rglob("*") if path.is_file())
+            record["files"] = {
+                path.relative_to(partial / "state").as_posix(): _sha256(path) for path in files
+            }
+            record["sha256"] = _hash_of(record)
+            (partial / _RECORD).write_text(json.dumps(record, indent=1))
+            for path in [*files, partial / _RECORD, partial]:
+                _flush(path)
+            partial.rename(self._directory / str(step))
+            _flush(self._directory)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        for old in self.steps()[: -self._keep]:
+            self._remove(old)
+
+    def _remove(self, step: int) -> None:
+        """Delete a step, which is absent from the first moment on."""
+        aside = self._directory / f".{step}.deleted"
+        (self._directory / str(step)).rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Delete what a process that was killed in the middle of something left behind."""
+        for pattern in (".*.partial", ".*.deleted", "*.orbax-checkpoint-tmp*"):
+            for path in self._directory.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
+
+    @cached_property
+    def _orbax(self) -> ocp.Checkpointer:
+        """The reader and writer of arrays, for this process alone."""
+        alone = {}
+        if jax.process_count() > 1:
+            me = jax.process_index()
+            alone["multiprocessing_options"] = ocp.options.MultiprocessingOptions(
+                primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process_{me}"
+            )
+        return ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_zarr3=True, **alone), **alone)
 
 
 def digest(state: Any) -> str:
@@ -173,6 +289,42 @@ def digest(state: Any) -> str:
     return sha.hexdigest()
 
 
+def _check(state: Any) -> None:
+    for name, leaf in _named(state).items():
+        kind = getattr(leaf, "dtype", type(leaf).__name__)
+        if isinstance(kind, str) or (isinstance(kind, np.dtype) and kind.kind in _NO_NUMBERS):
+            raise TypeError(f"{name or 'state'} is {kind}; expected an array of numbers")
+
+
+def _hash_of(record: dict[str, Any]) -> str:
+    """Return the SHA-256 of a record's content."""
+    content = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the list of files of a directory, survives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong in a few words: the system's own, if they are in the message."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error) or type(error).__name__
+    system = re.search(r"OS error \d+: \w+ ([^\]\n]+)", text)
+    return system[1] if system else text.partition("\n")[0]
+
+
 def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
@@ -192,9 +344,11 @@ def _named(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def _as_like(array: Any, like: Any) -> Any:
+def _as_like(array: np.ndarray, like: Any) -> Any:
     sharding = getattr(like, "sharding", None)
-    if _is_key(like):
+    if isinstance(like, np.ndarray) or jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
+        pass  # JAX would make 32 bits of 64
+    elif _is_key(like):
         array = jax.jit(jax.random.wrap_key_data, out_shardings=sharding)(array)
     elif sharding is None:
         array = jnp.asarray(array)

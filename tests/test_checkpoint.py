@@ -1,3 +1,9 @@
+import errno
+import os
+import threading
+import zipfile
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -136,3 +142,177 @@ def test_the_digest_sees_bits_shapes_and_types():
 def test_keep_must_be_at_least_one(tmp_path):
     with pytest.raises(ValueError, match="keep is 0"):
         Checkpoints(tmp_path, keep=0)
+
+
+NUMBERS = ["bool", "int8", "uint8", "int32", "int64", "uint64", "float16", "bfloat16", "float64"]
+
+
+@pytest.mark.parametrize("dtype", [*NUMBERS, "complex64"])
+def test_numpy_arrays_come_back_as_they_went_in(tmp_path, dtype):
+    state = {"a": np.arange(6).reshape(2, 3).astype(jnp.dtype(dtype)), "b": np.ones((), dtype)}
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state)
+        _, restored = checkpoints.restore(like=state)
+    for name, array in state.items():
+        assert isinstance(restored[name], np.ndarray)
+        assert restored[name].dtype == array.dtype
+        np.testing.assert_array_equal(restored[name], array)
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [np.array(["a"]), np.array([None]), np.array("2026-01-01", "datetime64[D]"), 1.5],
+    ids=["text", "object", "time", "number"],
+)
+def test_what_is_no_array_of_numbers_is_refused_before_anything_is_written(tmp_path, leaf):
+    with Checkpoints(tmp_path / "run") as checkpoints, pytest.raises(TypeError, match="weights"):
+        checkpoints.save(1, {"weights": leaf})
+    assert not (tmp_path / "run").exists()
+
+
+def injuries(file):
+    """Every kind of damage to one file: a flipped bit anywhere, a cut, nothing left, gone."""
+    content = file.read_bytes()
+    for i in sorted({0, len(content) // 3, len(content) // 2, len(content) - 1}):
+        yield content[:i] + bytes([content[i] ^ 4]) + content[i + 1 :]
+    yield content[: len(content) // 2]
+    yield b""
+    yield None
+
+
+def test_damage_to_any_file_is_noticed_by_every_reader(tmp_path):
+    state = {"weights": jnp.arange(300.0)}
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, {"weights": jnp.zeros(300)}, {"of": 1})
+        checkpoints.save(2, state, {"of": 2})
+    tried = 0
+    with Checkpoints(tmp_path) as checkpoints:
+        for file in sorted(path for path in (tmp_path / "2").rglob("*") if path.is_file()):
+            whole = file.read_bytes()
+            for content in injuries(file) if whole else [None]:
+                tried += 1
+                if content is None:
+                    file.unlink()
+                else:
+                    file.write_bytes(content)
+                assert checkpoints.restore(state)[0] == 1, file
+                # What the notes say is right, or they are those of the step before.
+                assert checkpoints.notes() in ({"of": 1}, {"of": 2})
+                file.write_bytes(whole)
+        assert checkpoints.restore(state)[0] == 2
+    assert tried > 30
+
+
+def test_a_damaged_record_gives_no_notes(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, make_state(), {"shape": [28, 28, 1]})
+        record = tmp_path / "1" / "record.json"
+        record.write_text(record.read_text().replace("28", "29", 1))
+        with pytest.raises(CheckpointError, match="its record does not match its SHA-256"):
+            checkpoints.notes(1)
+
+
+def test_the_checkpoint_of_another_step_is_noticed(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(20, make_state(20))
+        (tmp_path / "20").rename(tmp_path / "40")
+        with pytest.raises(CheckpointError, match="it is the checkpoint of step 20"):
+            checkpoints.restore(make_state())
+
+
+def test_a_checkpoint_of_version_0_1_is_read(tmp_path):
+    workdirs = Path(__file__).parent / "runs" / "training" / "workdirs"
+    with zipfile.ZipFile(workdirs / "ring.zip") as archive:
+        archive.extractall(tmp_path)
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        (step,) = checkpoints.steps()
+        assert checkpoints.notes(step)["class_names"][0] == "+0.80,+0.00"
+        with pytest.raises(CheckpointError, match="it holds the state of something else"):
+            checkpoints.restore(make_state())
+
+
+def files_of(directory):
+    return {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+
+
+def test_opening_and_reading_change_nothing(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, make_state(1), {"of": 1})
+    for name in ".2.partial", ".0.deleted", "3.orbax-checkpoint-tmp":
+        (tmp_path / name).mkdir()
+    before = files_of(tmp_path)
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.steps() == [1]
+        assert checkpoints.notes() == {"of": 1}
+        checkpoints.restore(make_state())
+    assert files_of(tmp_path) == before
+    with Checkpoints(tmp_path / "nowhere") as checkpoints:
+        assert checkpoints.steps() == []
+    assert files_of(tmp_path) == before
+
+
+def test_readers_and_a_writer_do_not_disturb_each_other(tmp_path):
+    """One thread saves step after step; meanwhile others open, list and restore."""
+    over = threading.Event()
+    state = {"weights": np.zeros(1000, np.float32)}
+    read, wrong = [], []
+
+    def reader():
+        while not over.is_set():
+            with Checkpoints(tmp_path) as checkpoints:
+                try:
+                    step, restored = checkpoints.restore(state)
+                    read.append(step)
+                    wrong.extend([step] * bool((restored["weights"] != step).any()))
+                except CheckpointError:
+                    wrong.extend(["none"] * bool(read))
+
+    readers = [threading.Thread(target=reader) for _ in range(2)]
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for thread in readers:
+            thread.start()
+        for step in range(1, 31):
+            checkpoints.save(step, {"weights": np.full(1000, step, np.float32)})
+        over.set()
+        for thread in readers:
+            thread.join()
+        assert checkpoints.steps() == [29, 30]
+    assert wrong == []
+    assert len(set(read)) > 2
+
+
+def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, make_state(1))
+        before = files_of(tmp_path)
+
+        def full(self, *arguments):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "write_text", full)
+            with pytest.raises(CheckpointError, match=r"2 cannot be written: No space left"):
+                checkpoints.save(2, make_state(2))
+        assert files_of(tmp_path).keys() == before.keys()
+        checkpoints.save(2, make_state(2))
+        assert checkpoints.steps() == [1, 2]
+
+
+def test_a_directory_that_was_moved_away_is_not_made_anew(tmp_path):
+    with Checkpoints(tmp_path / "run" / "checkpoints") as checkpoints:
+        checkpoints.save(1, make_state(1))
+        (tmp_path / "run").rename(tmp_path / "elsewhere")
+        with pytest.raises(CheckpointError, match="No such file or directory"):
+            checkpoints.save(2, make_state(2))
+    assert not (tmp_path / "run").exists()
+
+
+def test_later_checkpoints_are_set_aside(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        for step in 1, 2:
+            checkpoints.save(step, make_state(step))
+        checkpoints.set_aside_after(1)
+        assert checkpoints.steps() == [1]
+        assert (tmp_path / "2.damaged" / "record.json").exists()
+        checkpoints.save(2, make_state(3))
+        assert int(checkpoints.restore(make_state())[1].g.step) == 3
