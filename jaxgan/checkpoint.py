@@ -8,8 +8,9 @@ A checkpoint is a directory named after its step:
 
 It is written under another name and renamed when all of it is on disk. Orbax keeps no checksum of
 its data, so that a flipped bit would be loaded as a wrong weight; here any damage is noticed, and
-the checkpoint before it is taken. Only `save` and `set_aside_after` change the directory: any number
-of readers may open it while a run writes to it. ADR 15 says why this is not left to Orbax's manager.
+the checkpoint before it is taken. Only `save` and `set_aside_after` change the directory: any
+number of readers may open it while a run writes to it. ADR 15 says why this is not left to Orbax's
+manager.
 
 If several processes train one model, all of them make the same calls, on a directory that they
 share. A checkpoint does not depend on how many processes write or read it.

@@ -36,6 +36,10 @@ def two_player(
         key_t = fold_in(fold_in(key, P), t)
         P.params <- optimizer(grad_{P.params} loss_P(P.params, P.state, stop_gradient(Q), b, key_t))
 
+    A loss or a gradient that is not finite never enters the state: such an update is skipped. The
+    player keeps its parameters, its state and its optimizer's state, and only its step t goes on,
+    so that the next update draws other noise.
+
     Args:
         generator: the player whose variables are averaged and sampled from.
         discriminator: its opponent.
@@ -49,11 +53,12 @@ def two_player(
 
     Returns:
         The GAN. Its steps average over `axis_name` if they are given one. Their metrics are those
-        of the players' losses, and of each player `loss`, `grad_norm` (length of the gradient) and
-        `update_ratio` (length of the update, as a share of the parameters'). These two read all
-        parameters, which costs small dense networks a tenth of a step, so the steps take
-        `norms: bool | jax.Array = True`: where it is False, the two are not measured and are NaN.
-        `jaxgan.scan` measures them once in each call.
+        of the players' losses, and of each player `loss`, `skipped` (1 for an update that was
+        skipped, else 0), `grad_norm` (length of the gradient) and `update_ratio` (length of the
+        update, as a share of the parameters'). The last two read all parameters, which costs small
+        dense networks a tenth of a step, so the steps take `norms: bool | jax.Array = True`: where
+        it is False, the two are not measured and are NaN. `jaxgan.scan` measures them once in each
+        call.
 
     Raises:
         TypeError: `ema_decay` is a factory of schedules instead of a schedule.
@@ -164,8 +169,25 @@ def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, a
         grads, state, metrics = mean_over_devices((grads, state, metrics), axis_name)
     updates, opt_state = player.optimizer.update(grads, own.opt_state, own.params)
     params = optax.apply_updates(own.params, updates)
-    metrics |= _measure(norms, grads, own.params, params)
-    return PlayerState(own.step + 1, params, state, opt_state), metrics
+    is_good = _is_finite((metrics["loss"], grads, state))
+    new, old = (params, state, opt_state), (own.params, own.state, own.opt_state)
+    kept = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), new, old)
+    metrics |= _measure(norms, grads, own.params, kept[0])
+    metrics["skipped"] = 1.0 - is_good
+    return PlayerState(own.step + 1, *kept), metrics
+
+
+def _is_finite(tree) -> jax.Array:
+    """Whether all floats are finite, and the sum of their squares too, which Adam keeps.
+
+    A product reads them as fast as the memory gives them; `jnp.isfinite` of each takes far longer.
+    """
+    squares = [
+        jnp.vdot(leaf, leaf, preferred_element_type=jnp.promote_types(leaf.dtype, jnp.float32))
+        for leaf in jax.tree.leaves(tree)
+        if jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
+    return jnp.isfinite(sum(squares))
 
 
 def _measure(norms: bool | jax.Array, grads, old, new) -> Metrics:

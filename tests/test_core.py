@@ -89,7 +89,7 @@ def test_g_step_writes_the_generator_and_its_average_only():
     assert_same_bits(state.d, start().d)
     assert_all_changed(state.g, start().g)
     assert_all_changed(state.ema, start().ema)
-    assert set(metrics) == {"g_loss", "g_diversity", "g_grad_norm", "g_update_ratio"}
+    assert set(metrics) == {"g_loss", "g_diversity", "g_skipped", "g_grad_norm", "g_update_ratio"}
 
 
 def test_d_step_writes_the_discriminator_only():
@@ -97,7 +97,7 @@ def test_d_step_writes_the_discriminator_only():
     assert_same_bits((state.g, state.ema), (start().g, start().ema))
     assert_all_changed(state.d, start().d)
     judgment = {"d_accuracy_real", "d_accuracy_fake", "d_logit_gap", "d_saturated"}
-    norms = {"d_grad_norm", "d_update_ratio"}
+    norms = {"d_skipped", "d_grad_norm", "d_update_ratio"}
     assert set(metrics) == {"d_loss", "d_penalty", *judgment, *norms}
 
 

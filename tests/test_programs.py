@@ -18,7 +18,7 @@ POINTS = Batch(np.zeros((16, 2), np.float32))
 IMAGES = Batch(np.zeros((16, 28, 28, 1), np.float32))
 ALL_REDUCE = re.compile(r"= (.*) all-reduce(?:-start)?\(")
 OTHERS = re.compile(r" (all-gather|all-to-all|reduce-scatter|collective-[a-z]+)(?:-start)?\(")
-NORMS = ("grad_norm", "update_ratio")
+NORMS = ("grad_norm", "update_ratio", "skipped")
 FLOATS = re.compile(r"f32\[([\d,]*)\]")
 
 each_way = pytest.mark.parametrize("ways", [jaxgan.pmap, jaxgan.shard_map])
