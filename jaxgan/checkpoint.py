@@ -113,9 +113,9 @@ class Checkpoints:
             TypeError: a leaf is not an array of numbers.
         """
         _check(state)
-        arrays = _to_host(state)
         failed = None
         if jax.process_index() == 0 and step not in self.steps():
+            arrays = _to_host(state)
             record = {"step": step, "digest": digest(arrays), "notes": notes or {}}
             try:
                 self._write(step, _named(arrays), record)

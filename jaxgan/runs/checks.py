@@ -13,6 +13,9 @@ from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
+LOCK = ".lock"
+"""The file in a workdir that a run keeps locked."""
+
 
 def check(config: Config) -> None:
     """Refuse settings that contradict each other or the existing files.
@@ -23,7 +26,7 @@ def check(config: Config) -> None:
     if config.run.wandb and importlib.util.find_spec("wandb") is None:
         raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
     check_settings(config)
-    _check_workdir(config)
+    check_workdir(config)
 
 
 def check_settings(config: Config) -> None:
@@ -152,7 +155,12 @@ def _check_burn_in(config: Config) -> None:
             )
 
 
-def _check_workdir(config: Config) -> None:
+def check_workdir(config: Config) -> None:
+    """Refuse a workdir that holds something else than this run.
+
+    Raises:
+        ConfigError: it does.
+    """
     workdir = Path(config.run.workdir)
     if workdir.exists() and not workdir.is_dir():
         raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")
@@ -163,7 +171,7 @@ def _check_workdir(config: Config) -> None:
                 f"--workdir={workdir}: it holds another run: {', '.join(difference)}; "
                 f"choose another --workdir, or the same settings to resume"
             )
-    elif workdir.exists() and any(workdir.iterdir()):
+    elif workdir.exists() and any(path.name != LOCK for path in workdir.iterdir()):
         raise ConfigError(
             f"--workdir={workdir}: it is not empty and holds no run; choose another --workdir"
         )

@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jaxgan.runs.settings import (
@@ -84,10 +86,18 @@ class Config:
             if ours.get(name) != theirs.get(name)
         ]
 
-    def to_flags(self) -> str:
-        """Return a flag file with every setting that the run uses."""
+    def to_flags(self, *, of_workdir: bool = False) -> str:
+        """Return a flag file with every setting that the run uses.
+
+        Args:
+            of_workdir: whether it is the file that lies in the workdir: it does not say where that
+                is, and its other paths are right from any directory.
+        """
         lines = []
         for name, value in self.flat().items():
+            if of_workdir and name in _ONLY_NOW:
+                continue
+            value = _absolute(name, value) if of_workdir else value  # noqa: PLW2901
             lines.append(
                 f"--{'' if value else 'no'}{name}"
                 if isinstance(value, bool)
@@ -96,11 +106,13 @@ class Config:
         return "\n".join(lines) + "\n"
 
     def _identity(self) -> dict[str, Any]:
-        return {"recipe": self.recipe} | {
+        values = {"recipe": self.recipe} | {
             field.name: getattr(group, field.name)
             for group, field in self._used()
             if field.metadata["identity"]
         }
+        # The pictures of a folder are what matters, and they are compared; it may have moved.
+        return values | {"dataset": _FOLDER.sub("folder:", self.data.dataset)}
 
     def _used(self) -> Iterator[tuple[Any, dataclasses.Field]]:
         lacks = VARIANTS[self.recipe].lacks
@@ -114,6 +126,21 @@ class Config:
 
 
 _PLACES = (*GROUPS, "own", "own_of_model")
+_ONLY_NOW = ("workdir", "accept_data")  # what a start is told, and not the next one
+_FOLDER = re.compile("folder:([^,]+)")
+
+
+def _absolute(name: str, value: Any) -> Any:
+    """Make the paths in the value of a setting absolute."""
+    if name == "dataset":
+        return _FOLDER.sub(lambda found: f"folder:{_from_anywhere(found[1])}", value)
+    (_, field), *_ = catalog().get(name, [("", None)])
+    is_path = field is not None and field.metadata["path"] and value not in ("", "none")
+    return _from_anywhere(value) if is_path else value
+
+
+def _from_anywhere(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def make(*, recipe: str = "gan", **given: Any) -> Config:

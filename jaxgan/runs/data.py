@@ -1,7 +1,9 @@
 """The data of a run: loading, facts about them, and batches."""
 
 import dataclasses
+import hashlib
 import re
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,6 +17,8 @@ from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.networks import Facts
 from jaxgan.runs.settings import ConfigError, Data
 from jaxgan.runs.variants import VARIANTS
+
+_FINGERPRINT_BYTES = 2**28
 
 
 def load(config: Config) -> Dataset:
@@ -74,6 +78,33 @@ def facts(dataset: Dataset) -> Facts:
     """Return what the networks need to know about the data."""
     source = () if dataset.y is None else dataset.y.shape[1:]
     return Facts(dataset.x.shape[1:], dataset.class_names, source)
+
+
+def notes_of(dataset: Dataset) -> dict[str, Any]:
+    """Return what a checkpoint notes about the data: facts, and a fingerprint of the examples."""
+    known = facts(dataset)._asdict()
+    return known | {"examples": len(dataset.x), "fingerprint": _fingerprint(dataset)}
+
+
+def facts_of(notes: dict[str, Any]) -> Facts:
+    """Return the facts that the notes of a checkpoint hold."""
+    return Facts(**{name: tuple(notes[name]) for name in Facts._fields})
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """Return a SHA-256 of the labels and the pictures: of all, or of evenly spaced ones if many.
+
+    Floats are made by a formula that the name of the data set stands for, and their last bits may
+    depend on the machine.
+    """
+    sha = hashlib.sha256()
+    for array in dataset.x, dataset.y:
+        if array is None or np.issubdtype(array.dtype, np.inexact):
+            continue
+        every = max(1, -(-array.nbytes // _FINGERPRINT_BYTES))
+        for i in range(0, len(array), every):
+            sha.update(np.ascontiguousarray(array[i : i + 1]).data)
+    return sha.hexdigest()
 
 
 def example(facts: Facts) -> Batch:

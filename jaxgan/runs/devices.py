@@ -131,9 +131,9 @@ def compile_population(
 
 
 def _on_device(batches: Feed) -> Feed:
-    def items(seed: int, first_step: int, steps: int):
+    def items(seed: int, first_step: int, steps: int, count: int | None = None):
         # Here rather than in the call, so that prefetched items are already on the device.
-        return jax.device_put(batches.items(seed, first_step, steps))
+        return jax.device_put(batches.items(seed, first_step, steps, count))
 
     return batches._replace(source=jax.device_put(batches.source), items=items)
 

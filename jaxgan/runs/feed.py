@@ -15,7 +15,7 @@ seen up to once more per epoch than the others.
 Two unpaired domains are two data sets with two independent orders.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +25,8 @@ import numpy as np
 from jaxgan import Batch
 from jaxgan.data import Dataset, gather, order
 
-_OTHER_DOMAIN = 2**32 - 1  # a stream of random numbers that no device uses
+_OTHER_DOMAIN = 2**32 - 1  # streams of random numbers that no device uses
+_TURN = 2**32 - 2
 
 
 class Share(NamedTuple):
@@ -41,16 +42,17 @@ class Feed(NamedTuple):
 
     Attributes:
         source: what every call receives.
-        items: `(seed, first_step, steps) -> items`, what differs between calls: leaves
+        items: `(seed, first_step, steps, count=None) -> items`, what differs between calls: leaves
             `[steps, B, ...]`, in an order that is a function of the seed and the step; B is the
-            number of examples on this process's devices.
+            number of examples on this process's devices. With a count, only so many of these steps
+            have to be read.
         load: `(source, item) -> Batch`, inside the compiled program.
         on_device: whether the data set is on the device.
         sharded: whether the leaves of `source` are `[devices, ...]`, a shard for each device.
     """
 
     source: Any
-    items: Callable[[int, int, int], Any]
+    items: Callable[..., Any]
     load: Callable[[Any, Any], Batch]
     on_device: bool
     sharded: bool = False
@@ -93,9 +95,11 @@ def feed(
 def _side_by_side(first: Feed, second: Feed) -> Feed:
     """Combine the x of one feed with the x of another as y, each in its own order."""
 
-    def items(seed: int, first_step: int, steps: int):
+    def items(seed: int, first_step: int, steps: int, count: int | None = None):
         other = int(np.random.SeedSequence([seed, _OTHER_DOMAIN]).generate_state(1)[0])
-        return first.items(seed, first_step, steps), second.items(other, first_step, steps)
+        return first.items(seed, first_step, steps, count), second.items(
+            other, first_step, steps, count
+        )
 
     def load(source, item) -> Batch:
         return Batch(first.load(source[0], item[0]).x, second.load(source[1], item[1]).x)
@@ -112,7 +116,8 @@ def _in_one_order(
     numbers = range(share.first, share.stop)
     whole = Batch(dataset.x, dataset.y)
 
-    def indices(seed: int, first_step: int, steps: int) -> np.ndarray:
+    def indices(seed: int, first_step: int, steps: int, count: int | None = None) -> np.ndarray:
+        del count  # indices are cheap
         rows = order(size, examples, seed=seed, first_step=first_step, steps=steps, flip=flip)
         return rows[:, each * numbers.start : each * numbers.stop]
 
@@ -124,10 +129,10 @@ def _in_one_order(
 
     if not on_device:
 
-        def items(seed: int, first_step: int, steps: int):
-            index = indices(seed, first_step, steps)
+        def items(seed: int, first_step: int, steps: int, count: int | None = None):
+            index = indices(seed, first_step, steps, count)
             rows, mirrored = index % size, index >= size
-            return jax.tree.map(lambda leaf: leaf[rows], whole), mirrored
+            return jax.tree.map(lambda leaf: _first(leaf, rows, count), whole), mirrored
 
         def load(source, item) -> Batch:
             del source
@@ -142,7 +147,10 @@ def _in_one_order(
     shard_size = -(-size // share.of)
     rows = np.array(numbers)[:, np.newaxis] + share.of * np.arange(shard_size)
 
-    def indices_of_shards(seed: int, first_step: int, steps: int) -> np.ndarray:
+    def indices_of_shards(
+        seed: int, first_step: int, steps: int, count: int | None = None
+    ) -> np.ndarray:
+        del count
         settings = {"first_step": first_step, "steps": steps, "flip": flip}
         seeds = [int(np.random.SeedSequence([seed, k]).generate_state(1)[0]) for k in numbers]
         parts = [order(shard_size, each, seed=own, **settings) for own in seeds]
@@ -152,17 +160,53 @@ def _in_one_order(
     return Feed(shards, indices_of_shards, take, on_device=True, sharded=True)
 
 
-def ahead(read: Callable[[int], Any], steps: range, *, threads: int) -> Iterator[Any]:
-    """Yield `read(step)` for every step in order, and prefetch the next two.
+def _first(leaf: np.ndarray, rows: np.ndarray, count: int | None) -> np.ndarray:
+    """`leaf[rows]`, of which only the first `count` are read; the others are zeros."""
+    if count is None or count == len(rows):
+        return leaf[rows]
+    found = np.zeros((*rows.shape, *leaf.shape[1:]), leaf.dtype)
+    found[:count] = leaf[rows[:count]]
+    return found
+
+
+def order_seed(seed: int, turn: int) -> int:
+    """Return the seed of the order of the data: of the run itself, or after so many rollbacks."""
+    if not turn:
+        return seed
+    return int(np.random.SeedSequence([seed, _TURN, turn]).generate_state(1)[0])
+
+
+def blocks(first: int, last: int, every: Iterable[int], *, longest: int) -> list[range]:
+    """Cut steps into calls that end wherever something is due.
+
+    Args:
+        first: steps that are made already.
+        last: steps to make in all.
+        every: periods of what is done between the calls, in steps; 0 for never.
+        longest: most steps in a call.
+
+    Returns:
+        A range for each call: `range(20, 25)` goes from step 20 to step 25.
+    """
+    ends = {last, *(end for period in every if period for end in range(0, last, period))}
+    found = []
+    for end in sorted(end for end in ends if end > first):
+        found += [range(i, min(i + longest, end)) for i in range(first, end, longest)]
+        first = end
+    return found
+
+
+def ahead(read: Callable[[int], Any], calls: int, *, threads: int) -> Iterator[Any]:
+    """Yield `read(i)` for every call in order, and prefetch the next two.
 
     Args:
         read: a slow function, such as one that copies images out of a file.
-        steps: the steps.
+        calls: how many.
         threads: how many threads read; with 0 nothing is prefetched.
     """
-    if not threads or not len(steps):
-        return map(read, steps)
+    if not threads or not calls:
+        return map(read, range(calls))
     import grain
 
-    dataset = grain.MapDataset.range(steps.start, steps.stop, steps.step).map(read)
+    dataset = grain.MapDataset.range(calls).map(read)
     return iter(dataset.to_iter_dataset(grain.ReadOptions(threads, prefetch_buffer_size=2)))

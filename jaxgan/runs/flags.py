@@ -166,7 +166,7 @@ def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
 
 
 def load(workdir: str | Path) -> Config:
-    """Load the settings of the run in `workdir`.
+    """Load the settings of the run in `workdir`, wherever that lay when it was begun.
 
     Raises:
         ConfigError: there is no run, or its settings are not valid.
@@ -177,9 +177,9 @@ def load(workdir: str | Path) -> Config:
     values = flags.FlagValues()
     define_settings(values)
     try:
-        values([_FLAGFILE, *path.read_text().splitlines()])
+        values([_FLAGFILE, *path.read_text().splitlines(), f"--workdir={workdir}"])
         return from_flags(values)
-    except (flags.Error, ConfigError) as error:
+    except (flags.Error, ConfigError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
@@ -195,7 +195,7 @@ def parse(argv: list[str]) -> list[str]:
     """Parse a command line and return what is left of it; a mistake is reported in one line."""
     logging.set_verbosity(logging.WARNING)  # Orbax logs some thirty lines about each checkpoint
     try:
-        return flags.FLAGS(_with_presets(argv))
+        return flags.FLAGS(_with_workdirs(_with_presets(argv)))
     except flags.Error as error:
         message = " ".join(str(error).removeprefix("ERROR:: ").split())
         if isinstance(error, flags.CantOpenFlagFileError):
@@ -217,6 +217,17 @@ def _with_presets(argv: list[str]) -> list[str]:
             found.append(argument)
     if waiting:
         _preset("")
+    return found
+
+
+def _with_workdirs(argv: list[str]) -> list[str]:
+    """Let the flag file of a run speak of the directory in which it lies now."""
+    found = []
+    for argument in argv:
+        found.append(argument)
+        name, _, value = argument.lstrip("-").partition("=")
+        if name == "flagfile" and argument.startswith("-") and Path(value).name == _FLAGFILE:
+            found.append(f"--workdir={Path(value).parent}")
     return found
 
 

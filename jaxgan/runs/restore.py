@@ -10,9 +10,8 @@ from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs import flags
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
-from jaxgan.runs.data import example
+from jaxgan.runs.data import example, facts_of
 from jaxgan.runs.members import is_population, label, members
-from jaxgan.runs.networks import Facts
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
 
@@ -46,9 +45,7 @@ def restore(
             raise ConfigError(
                 f"--step={step}: expected a step of --workdir={workdir}, which has {steps}"
             )
-        facts = Facts(
-            **{name: tuple(value) for name, value in checkpoints.notes(steps[-1]).items()}
-        )
+        facts = facts_of(checkpoints.notes(step))
         experiment = build(chosen, facts)
         like = jax.eval_shape(experiment.gan.init, jax.random.key(0), example(facts))
         if is_population(config):

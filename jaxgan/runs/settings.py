@@ -26,6 +26,7 @@ def setting(
     sweepable: bool = False,
     repeated: bool = False,
     former: tuple[Any, ...] = (),
+    path: bool = False,
 ) -> Any:
     """Declare a field of a group of settings, which is also a flag.
 
@@ -41,9 +42,11 @@ def setting(
             only a number in an update.
         repeated: whether the flag may be given several times; the values are joined with commas.
         former: earlier defaults, which old flag files name even for GANs that do not use it.
+        path: whether it is the path of a file or a directory.
     """
     about = {"text": text, "identity": identity, "low": low, "high": high}
-    about |= {"choices": choices, "sweepable": sweepable, "repeated": repeated, "former": former}
+    about |= {"choices": choices, "sweepable": sweepable, "repeated": repeated}
+    about |= {"former": former, "path": path}
     return dataclasses.field(default=default, metadata=about)
 
 
@@ -200,9 +203,14 @@ class Data:
     image_size: int = setting(0, "resize images to this side; 0 to keep their own size", low=0)
     flip: bool = setting(False, "also train on every image mirrored")
     data_dir: str = setting(
-        "", "directory of prepared TFDS data sets; TFDS's default if empty", identity=False
+        "",
+        "directory of prepared TFDS data sets; TFDS's default if empty",
+        identity=False,
+        path=True,
     )
-    manual_dir: str = setting("", "directory of manually downloaded files", identity=False)
+    manual_dir: str = setting(
+        "", "directory of manually downloaded files", identity=False, path=True
+    )
     device_data_gb: float = setting(
         4.0, "keep data on the device up to this many GB", identity=False, low=0.0
     )
@@ -216,6 +224,7 @@ class Run:
         "",
         "directory of the run; runs/RECIPE_MODEL_DATASET if empty",
         identity=False,
+        path=True,
     )
     steps: int = setting(2400, "updates of G", identity=False, low=1)
     steps_per_call: int = setting(20, "updates of G in one compiled call", identity=False, low=1)
@@ -246,8 +255,22 @@ class Run:
         "",
         "directory of compiled programs; the user's cache if empty, no cache if none",
         identity=False,
+        path=True,
     )
     wandb: bool = setting(False, "also log to Weights & Biases", identity=False)
+    max_skipped: int = setting(
+        20,
+        "updates in a row that may be skipped because a loss or a gradient is not finite; then the "
+        "run goes back to its newest checkpoint and takes the data in a new order",
+        identity=False,
+        low=1,
+    )
+    max_rollbacks: int = setting(
+        3, "how often it goes back before it stops with an error", identity=False, low=0
+    )
+    accept_data: bool = setting(
+        False, "resume although the data are not those that the run was begun with", identity=False
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -271,7 +294,7 @@ class Evaluation:
         "auto", "network in whose features images are compared", identity=False, choices=FEATURES
     )
     inception_weights: str = setting(
-        "", "weights file of the FID Inception network", identity=False
+        "", "weights file of the FID Inception network", identity=False, path=True
     )
     stop_when: str = setting(
         "",

@@ -34,7 +34,7 @@ def test_every_setting_comes_back_from_its_flag_file(tmp_path):
 @pytest.mark.parametrize("recipe", VARIANTS)
 def test_the_settings_of_every_gan_come_back_from_their_flag_file(tmp_path, recipe):
     for model in models_of(VARIANTS[recipe]):
-        config = make(recipe=recipe, model=model, g_lr=1.25e-5)
+        config = make(recipe=recipe, model=model, g_lr=1.25e-5, workdir=str(tmp_path))
         (tmp_path / "flags.txt").write_text(config.to_flags())
         assert load(tmp_path) == config
 

@@ -4,19 +4,27 @@ Remarks of the monitor go to monitor.jsonl. A population reports means and stand
 writes each member's metrics to members.jsonl.
 """
 
-import json
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from jaxgan.monitor import Word
 from jaxgan.runs.config import Config
-from jaxgan.runs.files import write_whole
+from jaxgan.runs.files import Lines
 from jaxgan.runs.members import members
+from jaxgan.runs.training.board import Board
+
+_SHOWN = (
+    ("d_loss", "d_loss", ".3f"),
+    ("g_loss", "g_loss", ".3f"),
+    ("d_accuracy_real", "D right on real", ".0%"),
+    ("d_accuracy_fake", "on fake", ".0%"),
+)
 
 
 class NullRecorder:
@@ -27,6 +35,11 @@ class NullRecorder:
 
     def __exit__(self, *exception):
         pass
+
+    def attempt(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """Go on if what is written in this context cannot be written, but say so."""
+        del what
+        return contextlib.nullcontext()
 
     def advance(self, step: int) -> None:
         """Move the progress bar."""
@@ -69,18 +82,13 @@ class Recorder(NullRecorder):
     def __init__(self, config: Config, first_step: int):
         workdir = Path(config.run.workdir)
         self._config = config
-        self._members = workdir / "members.jsonl"
-        self._monitor = workdir / "monitor.jsonl"
-        self._evaluations = workdir / "evaluations.jsonl"
+        names = ("metrics", "members", "monitor", "evaluations")
+        self._lines = {name: Lines(workdir / f"{name}.jsonl", first_step) for name in names}
         self._examples = (
             config.optimization.batch_size * config.optimization.d_steps * len(members(config))
         )
-        metrics = workdir / "metrics.jsonl"
-        for path in (metrics, self._members, self._monitor, self._evaluations):
-            _drop_after(path, first_step)
-        self._past = metrics.read_text().splitlines() if metrics.exists() else []
-        self._file = metrics.open("a", buffering=1)
-        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=first_step)
+        self._board: Board | None = None
+        self._open_board(first_step)
         self._wandb = _start_wandb(config)
         self._terminal = sys.stderr.isatty()
         self._first = self._last = time.perf_counter(), first_step
@@ -94,10 +102,21 @@ class Recorder(NullRecorder):
 
     def __exit__(self, *exception):
         self._bar.close()
-        self._file.close()
-        self._board.close()
+        if self._board is not None:
+            with self.attempt("TensorBoard's events"):
+                self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
+        for lines in self._lines.values():
+            lines.append()  # those that are still waiting; it is an error if they cannot be written
+
+    @contextlib.contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """Go on if what is written in this context cannot be written, but say so."""
+        try:
+            yield
+        except OSError as error:
+            self.say(f"cannot write {what}: {error.strerror or error}; training goes on")
 
     def advance(self, step: int) -> None:
         """Move the progress bar."""
@@ -109,39 +128,35 @@ class Recorder(NullRecorder):
         self._last = now, step
         examples = (step - last) * self._examples
         values = {**values, "images_per_second": examples / max(now - then, 1e-9)}
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._write("metrics", {"step": step, **values})
         self._log(step, values)
         self._show(step, values)
 
     def members(self, step: int, rows: list[dict]) -> None:
         """Record the metrics of each member of a population."""
-        with self._members.open("a") as file:
-            file.writelines(json.dumps({"step": step, **row}) + "\n" for row in rows)
+        self._write("members", *({"step": step, **row} for row in rows))
 
     def picture(self, step: int, picture: np.ndarray) -> None:
         """Record a picture of samples, uint8 `[H, W, 3]`."""
-        self._board.add_image("samples", picture, step, dataformats="HWC")
-        self._board.flush()
+        self._to_board(step, lambda board: board.picture(step, picture))
         if self._wandb is not None:
             self._wandb.log({"samples": self._wandb.Image(picture)}, step=step)
 
     def past(self) -> list[dict]:
         """Return the lines of metrics that were recorded before this start and are still valid."""
-        return [json.loads(line) for line in self._past]
+        return self._lines["metrics"].kept
 
     def words(self, words: list[Word]) -> None:
         """Print and record remarks of the monitor."""
         if not words:
             return
-        with self._monitor.open("a") as file:
-            file.writelines(json.dumps(word._asdict()) + "\n" for word in words)
+        self._write("monitor", *(word._asdict() for word in words))
         for word in words:
             self.say(f"step {word.step}: {word.text}")
 
     def evaluation(self, step: int, values: dict[str, float], text: str) -> None:
         """Record an evaluation of samples, and print it."""
-        with self._evaluations.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        self._write("evaluations", {"step": step, **values})
         self._log(step, values)
         self.say(f"step {step}: {text}")
         # The time of the evaluation does not count as time of the steps.
@@ -149,28 +164,40 @@ class Recorder(NullRecorder):
 
     def evaluations(self) -> list[dict]:
         """Return all evaluations that were recorded."""
-        if not self._evaluations.exists():
-            return []
-        return [json.loads(line) for line in self._evaluations.read_text().splitlines()]
+        return self._lines["evaluations"].read()
 
     def say(self, text: str) -> None:
         """Print a line above the progress bar."""
         tqdm.write(text, file=sys.stderr)
 
+    def _write(self, name: str, *lines: dict) -> None:
+        with self.attempt(f"{name}.jsonl now, but later"):
+            self._lines[name].append(*lines)
+
+    def _to_board(self, step: int, write: Callable[[Board], None]) -> None:
+        if self._board is None:
+            self._open_board(step)
+        with self.attempt("TensorBoard's events"):
+            board, self._board = self._board, None  # a file with half an event in it is left
+            if board is not None:
+                write(board)
+                self._board = board
+
+    def _open_board(self, step: int) -> None:
+        with self.attempt("TensorBoard's events"):
+            self._board = Board(Path(self._config.run.workdir) / "tensorboard", step)
+
     def _log(self, step: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
-        self._board.flush()
+        self._to_board(step, lambda board: board.scalars(step, values))
         if self._wandb is not None:
             self._wandb.log(values, step=step)
 
     def _show(self, step: int, values: dict[str, float]) -> None:
-        text = (
-            f"{values['images_per_second']:.0f} images/s, "
-            f"d_loss {values['d_loss']:.3f}, g_loss {values['g_loss']:.3f}, "
-            f"D right on real {values['d_accuracy_real']:.0%}, "
-            f"on fake {values['d_accuracy_fake']:.0%}"
-        )
+        shown = [f"{values['images_per_second']:.0f} images/s"]
+        for name, title, form in _SHOWN:
+            if name in values:
+                shown.append(f"{title} {values[name]:{form}}")
+        text = ", ".join(shown)
         if self._terminal:
             self._bar.set_postfix_str(text)
         else:
@@ -194,13 +221,3 @@ def _start_wandb(config: Config):
         config=config.flat(),
     )
     return wandb
-
-
-def _drop_after(path: Path, step: int) -> None:
-    """Keep the lines up to `step`: the steps after the checkpoint are going to be repeated."""
-    if not path.exists():
-        return
-    lines = path.read_text().splitlines(keepends=True)
-    # A line that was cut short when the program ended has no newline.
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    write_whole(path, "".join(kept))

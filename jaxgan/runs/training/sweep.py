@@ -18,15 +18,17 @@ import jaxgan
 from jaxgan import data
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
-from jaxgan.runs.data import facts, feed_of, initial_state, sample_key
+from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_population, devices_of_members
 from jaxgan.runs.members import label, members, sweeps
 from jaxgan.runs.show import pictures
 from jaxgan.runs.show.view import view
 from jaxgan.runs.text import table as text_table
-from jaxgan.runs.training.loop import Result, Task, Watch, floats, go
+from jaxgan.runs.training import health
+from jaxgan.runs.training.loop import Result, go
 from jaxgan.runs.training.prepare import prepare
 from jaxgan.runs.training.record import NullRecorder
+from jaxgan.runs.training.task import Task, Watch, floats
 
 _SAMPLES = 10  # of each member
 _LEFT_OUT = (
@@ -59,8 +61,9 @@ def run(config: Config) -> Result:
     gan, feed = compile_population(make, settings, feed_of(config, dataset), devices)
     keys = jnp.stack([jax.random.key(member.run.seed) for member in everyone])
 
-    def batches(step: int, count: int):
-        items = [feed.items(member.run.seed, step, count) for member in everyone]
+    def batches(step: int, steps: int, count: int, turn: int):
+        del turn  # a population does not go back
+        items = [feed.items(member.run.seed, step, steps, count) for member in everyone]
         return feed.source, jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *items)
 
     watch = _Watch(config, everyone)
@@ -72,12 +75,17 @@ def run(config: Config) -> Result:
         _sampler(config, everyone, gan, dataset),
         watch,
     )
-    result = go(config, task, facts(dataset))
+    result = go(config, task, notes_of(dataset))
     return result._replace(table=table(config, watch.lost))
 
 
 class _Watch(Watch):
-    """An observer that records means and standard deviations over the remaining members."""
+    """An observer that records means and standard deviations over the remaining members.
+
+    A member is lost when its updates are skipped, one after the other.
+    """
+
+    can_go_back = False
 
     def __init__(self, config: Config, everyone: list[Config]):
         self._names = [label(config, member) for member in everyone]
@@ -86,12 +94,21 @@ class _Watch(Watch):
             {"member": i, **{name: member.flat()[name] for name in swept}}
             for i, member in enumerate(everyone)
         ]
+        self._max_skipped = config.run.max_skipped
+        self._streaks = np.zeros(len(everyone), int)
         self.lost: dict[int, int] = {}
 
+    def is_in_doubt(self) -> bool:
+        return False
+
+    def forget(self) -> None:
+        self._streaks[:] = 0
+
     def metrics(self, step: int, metrics: dict[str, np.ndarray], recorder: NullRecorder):
-        with np.errstate(all="ignore"):
-            means = {name: np.mean(values, axis=1) for name, values in metrics.items()}
+        means = {name: health.mean(values) for name, values in metrics.items()}
+        self._streaks = health.streak(health.skipped(metrics), self._streaks)
         finite = np.all([np.isfinite(mean) for mean in means.values()], axis=0)
+        finite &= self._streaks < self._max_skipped
         rows = [
             about | {name: float(mean[i]) if finite[i] else None for name, mean in means.items()}
             for i, about in enumerate(self._about)

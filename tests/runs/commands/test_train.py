@@ -75,6 +75,7 @@ def test_sigterm_saves_before_the_program_leaves(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
     assert "stopped and saved at step" in output
     with Checkpoints(workdir / "checkpoints") as checkpoints:
-        (step,) = checkpoints.steps()
+        begun, step = checkpoints.steps()
+    assert begun == 0
     assert f"step {step}" in output
     assert json.loads(metrics.read_text().splitlines()[-1])["step"] == step

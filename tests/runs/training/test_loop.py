@@ -66,6 +66,7 @@ def test_the_workdir_holds_what_the_readme_says(tmp_path, settings):
     result = loop.run(make(**settings, steps=30, log_every=10, workdir=str(workdir), keep=2))
     names = {path.name for path in workdir.iterdir()}
     assert names == {
+        ".lock",
         "flags.txt",
         "metrics.jsonl",
         "tensorboard",
