@@ -7,6 +7,7 @@ signal), it has to tell the others, which would otherwise wait for it in a colle
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -23,6 +24,10 @@ from jaxgan.runs.settings import ConfigError
 
 T = TypeVar("T")
 
+_LOST = re.compile("Gloo|NCCL|heartbeat|coordination service", re.IGNORECASE)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING = "stopping after this call, and saving; a second signal ends the program at once"
+
 
 class Others(NamedTuple):
     """How the processes of a run find each other, which is not one of its settings.
@@ -32,12 +37,14 @@ class Others(NamedTuple):
         num_processes: number of processes that train together.
         process_id: number of this process, from 0.
         init_timeout: seconds to wait for all processes.
+        peer_timeout: seconds after which a process that is not heard of counts as lost.
     """
 
     coordinator: str = ""
     num_processes: int | None = None
     process_id: int | None = None
     init_timeout: int = 300
+    peer_timeout: int = 100
 
 
 def start(others: Others) -> None:
@@ -46,7 +53,7 @@ def start(others: Others) -> None:
     Raises:
         ConfigError: the flags contradict each other, or the other processes cannot be reached.
     """
-    coordinator, count, index, timeout = others
+    coordinator, count, index, timeout, peer_timeout = others
     if not coordinator:
         if count is not None or index is not None:
             raise ConfigError(
@@ -65,6 +72,7 @@ def start(others: Others) -> None:
                 count,
                 index,
                 initialization_timeout=timeout + 60,
+                heartbeat_timeout_seconds=peer_timeout,
                 coordinator_bind_address=bind,
             )
         except (RuntimeError, ValueError) as error:
@@ -168,10 +176,18 @@ def nobody_waits(*agreed: type[Exception]) -> Iterator[None]:
         yield
     except agreed:
         raise
-    except BaseException:
+    except BaseException as error:
         if jax.process_count() == 1:
             raise
-        traceback.print_exc()
+        if isinstance(error, jax.errors.JaxRuntimeError | ValueError) and _LOST.search(str(error)):
+            reason = str(error).partition("\n")[0]
+            print(
+                f"error: another process was lost, or is not heard of any more ({reason}); start "
+                f"all of them again with the same command to resume",
+                file=sys.stderr,
+            )
+        else:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)  # a normal exit waits for the others
 
@@ -204,19 +220,40 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Record SIGINT and SIGTERM instead of being killed by them; a second one kills at once."""
+    """Record SIGINT, SIGTERM and SIGHUP instead of ending at once; a second one does end at once.
+
+    Python runs signal handlers between two of its own instructions, so not during a compilation,
+    which may take minutes. The system's own handler also writes a byte to a socket, which a thread
+    reads whatever the main thread does.
+    """
     stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals are none of its business
+        return
+    # What was started with nohup goes on without its terminal.
+    numbers = [n for n in _STOP_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
 
-    def handle(number, frame):
-        del frame
-        stop.received = number
-        signal.signal(number, previous[number])
+    def listen():
+        while number := int.from_bytes(theirs.recv(1)):
+            if number in numbers and stop.received:
+                os._exit(128 + number)
+            if number in numbers:
+                stop.received = number
+                with contextlib.suppress(OSError):  # the terminal may be gone
+                    print(_STOPPING, file=sys.stderr, flush=True)
 
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, handle)
+    listener = threading.Thread(target=listen, daemon=True, name="stop signals")
+    listener.start()
+    previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    wakeup = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
     try:
         yield stop
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in previous.items():
             signal.signal(number, handler)
+        ours.close()  # the thread reads the end
+        listener.join()
+        theirs.close()

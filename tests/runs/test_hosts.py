@@ -92,6 +92,15 @@ def losses(workdir, steps):
     return [[line["d_loss"], line["g_loss"]] for line in kept]
 
 
+def wait_for_line(workdir, step, processes):
+    """Wait until the run has recorded the metrics of this step."""
+    metrics, deadline = workdir / "metrics.jsonl", time.monotonic() + LIMIT
+    while not (metrics.exists() and f'"step": {step},' in metrics.read_text()):
+        assert all(process.poll() is None for process in processes)
+        assert time.monotonic() < deadline, f"the run did not come to step {step}"
+        time.sleep(0.1)
+
+
 def names(workdir):
     """What is in a workdir, tensorboard's events aside: their names hold the time."""
     return {
@@ -148,12 +157,8 @@ def test_two_processes_train_what_one_does_on_two_devices(tmp_path, straight, pa
 def test_two_processes_go_on_where_one_was_and_stop_together(tmp_path, half_way, straight):
     workdir = shutil.copytree(half_way, tmp_path / "run")
     both = start_two(steps=1_000_000, workdir=workdir)
-    deadline = time.monotonic() + LIMIT
     try:
-        while '"step": 20,' not in (workdir / "metrics.jsonl").read_text():
-            assert all(process.poll() is None for process in both)
-            assert time.monotonic() < deadline, "the run did not go on"
-            time.sleep(0.1)
+        wait_for_line(workdir, 20, both)
         both[1].send_signal(signal.SIGTERM)  # to the one that does not write
     finally:
         codes, outputs = end(both)
@@ -163,6 +168,26 @@ def test_two_processes_go_on_where_one_was_and_stop_together(tmp_path, half_way,
         step = checkpoints.steps()[-1]
     assert outputs[0][0][0].startswith(f"stopped and saved at step {step};")
     assert outputs[1] == ([], [])
+
+
+def test_a_process_that_is_killed_ends_the_other_with_a_line_and_both_go_on(tmp_path, straight):
+    workdir = tmp_path / "run"
+    both = start_two(steps=1_000_000, workdir=workdir, peer_timeout=20)
+    try:
+        wait_for_line(workdir, 10, both)
+    finally:
+        both[1].kill()
+        killed = time.monotonic()
+        codes, outputs = end(both)
+    assert time.monotonic() - killed < 20
+    assert codes == [1, -signal.SIGKILL], outputs
+    errors = [line for line in outputs[0][1] if line.startswith("error:")]
+    assert len(errors) == 1, outputs
+    assert errors[0].startswith("error: another process was lost, or is not heard of any more (")
+    # Where both ended does not matter: one process goes on from their checkpoint as ever.
+    with Checkpoints(workdir / "checkpoints") as checkpoints:
+        assert checkpoints.steps()[-1] >= 10
+    np.testing.assert_allclose(losses(workdir, 10), losses(straight, 10), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ def define_hosts(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     flag("num_processes", int, "number of processes that train together", low=1)
     flag("process_id", int, "number of this process, from 0", low=0)
     flag("init_timeout", int, "seconds to wait for all processes", default=300, low=1)
+    flag(
+        "peer_timeout",
+        int,
+        "seconds after which a process that is not heard of counts as lost, and all others end",
+        default=100,
+        low=1,
+    )
 
 
 def run(argv: list[str]) -> int:

@@ -24,7 +24,7 @@ from jaxgan.runs.show.view import view
 from jaxgan.runs.training.evaluator import Evaluator
 from jaxgan.runs.training.prepare import prepare
 from jaxgan.runs.training.record import NullRecorder, Recorder
-from jaxgan.runs.training.session import StuckError, Session
+from jaxgan.runs.training.session import Session, StuckError
 from jaxgan.runs.training.task import Task, Watch
 
 _SAMPLES = 100

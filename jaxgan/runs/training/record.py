@@ -101,7 +101,8 @@ class Recorder(NullRecorder):
         )
 
     def __exit__(self, *exception):
-        self._bar.close()
+        with contextlib.suppress(OSError):
+            self._bar.close()
         if self._board is not None:
             with self.attempt("TensorBoard's events"):
                 self._board.close()
@@ -120,7 +121,8 @@ class Recorder(NullRecorder):
 
     def advance(self, step: int) -> None:
         """Move the progress bar."""
-        self._bar.update(step - self._bar.n)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            self._bar.update(step - self._bar.n)
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
         """Record the metrics of the steps since the last line."""
@@ -168,7 +170,8 @@ class Recorder(NullRecorder):
 
     def say(self, text: str) -> None:
         """Print a line above the progress bar."""
-        tqdm.write(text, file=sys.stderr)
+        with contextlib.suppress(OSError):
+            tqdm.write(text, file=sys.stderr)
 
     def _write(self, name: str, *lines: dict) -> None:
         with self.attempt(f"{name}.jsonl now, but later"):
@@ -199,7 +202,8 @@ class Recorder(NullRecorder):
                 shown.append(f"{title} {values[name]:{form}}")
         text = ", ".join(shown)
         if self._terminal:
-            self._bar.set_postfix_str(text)
+            with contextlib.suppress(OSError):
+                self._bar.set_postfix_str(text)
         else:
             self.say(f"step {step}/{self._config.run.steps}: {text}{self._time_left(step)}")
 
