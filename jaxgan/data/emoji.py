@@ -15,20 +15,21 @@ from PIL import Image
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
+from jaxgan.data.homes import home
 from jaxgan.data.images import decode
 from jaxgan.data.stack import stack
 
 FONT = "NotoColorEmoji.ttf"
 
 
-def load_emoji(image_size: int | None, cache_root: Path) -> Dataset:
+def load_emoji(image_size: int | None, cache_root: Path | None) -> Dataset:
     """Load the pictures of the emoji font, in the order of its glyphs, on white, without labels.
 
     The font is searched for in the font folders of the user and of the system.
 
     Args:
         image_size: the side to resize to; None is the short side of the pictures, 128.
-        cache_root: folder of the cache.
+        cache_root: folder of the cache; None is the user's.
 
     Returns:
         uint8 images `[N, H, W, 3]`.
@@ -62,8 +63,10 @@ def find_font(folders: Sequence[Path]) -> Path:
 
 
 def _font_folders() -> list[Path]:
-    own = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "fonts"
-    return [own, Path.home() / ".fonts", Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
+    given, own = os.environ.get("XDG_DATA_HOME"), home()
+    ours = [Path(given) / "fonts"] if given else [own / ".local/share/fonts"] if own else []
+    ours += [own / ".fonts"] if own else []
+    return [*ours, Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
 
 
 def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decoded:

@@ -12,6 +12,7 @@ from PIL import Image
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
+from jaxgan.data.homes import expanded
 from jaxgan.data.images import check_side_by_side, halves, is_gray, to_array, upright
 from jaxgan.data.stack import Example, stack
 
@@ -23,7 +24,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 def load_folder(
     path: str,
     image_size: int | None,
-    cache_root: Path,
+    cache_root: Path | None,
     *,
     side_by_side: bool = False,
 ) -> Dataset:
@@ -38,7 +39,7 @@ def load_folder(
     Args:
         path: the directory; symbolic links are followed.
         image_size: the side to resize to; None for images that are all of one size.
-        cache_root: folder of the cache.
+        cache_root: folder of the cache; None is the user's.
         side_by_side: whether every file holds two pictures, left and right, as the archives of
             pix2pix do (https://arxiv.org/abs/1611.07004). They are resized separately and stay
             side by side.
@@ -63,7 +64,7 @@ def load_folder(
         >>> found.x.shape, found.y.tolist(), found.class_names
         ((2, 16, 16, 3), [0, 1], ('cat', 'dog'))
     """
-    root = Path(path).expanduser().absolute()
+    root = expanded(path, "name=folder:").absolute()
     if not root.is_dir():
         raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")
     files = list(image_files(root))

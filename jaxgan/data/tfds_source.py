@@ -6,6 +6,7 @@ Source: https://www.tensorflow.org/datasets/catalog/overview
 import difflib
 import importlib.util
 import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.domains import PREFIXES
 from jaxgan.data.errors import DataError
+from jaxgan.data.homes import home, private_folder
 from jaxgan.data.images import decode
 from jaxgan.data.records import raw_examples
 from jaxgan.data.stack import Example, stack
@@ -40,7 +42,7 @@ def load_tfds(
     image_size: int | None,
     data_dir: Path | None,
     manual_dir: Path | None,
-    cache_root: Path,
+    cache_root: Path | None,
 ) -> Dataset:
     """Load an image data set by its TFDS name, after preparing it if necessary.
 
@@ -59,11 +61,12 @@ def load_tfds(
         image_size: the side of x to resize to; None for images that are all of one size.
         data_dir: folder of the data sets that TFDS has prepared; None is TFDS's default.
         manual_dir: folder with files that the user has downloaded.
-        cache_root: folder of the cache.
+        cache_root: folder of the cache; None is the user's.
 
     Raises:
         DataError: if the name is unknown, or the set has no images or cannot be prepared.
     """
+    data_dir = data_dir or _default_dir()
     builder = _builder(name, data_dir)
     source = _Source(name, builder, data_dir, manual_dir, cache_root)
     if {"lr", "hr"} <= set(builder.info.features):
@@ -86,7 +89,7 @@ class _Source(NamedTuple):
     builder: Any
     data_dir: Path | None
     manual_dir: Path | None
-    cache_root: Path
+    cache_root: Path | None
 
     def prepared(self) -> Any:
         """Return the builder of the data set, prepared if it was not."""
@@ -138,6 +141,18 @@ def _measured_scale(builder: Any, split: str) -> int:
     _split_size(builder, split)
     high, low = (next(_examples(builder, split, name, False, None))[0] for name in ("hr", "lr"))
     return round(high.shape[0] / low.shape[0])
+
+
+def _default_dir() -> Path | None:
+    """Return a folder for accounts without a home; None for others, which have TFDS's default."""
+    if os.environ.get("TFDS_DATA_DIR") or home() is not None:
+        return None
+    try:
+        return private_folder("tensorflow_datasets", "there is no home directory")
+    except OSError as error:
+        raise DataError(
+            f"no folder for prepared data ({error}): give data_dir=DIRECTORY"
+        ) from error
 
 
 def _builder(name: str, data_dir: Path | None) -> Any:

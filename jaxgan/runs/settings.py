@@ -211,6 +211,9 @@ class Data:
     manual_dir: str = setting(
         "", "directory of manually downloaded files", identity=False, path=True
     )
+    cache_dir: str = setting(
+        "", "directory of decoded data; the user's cache if empty", identity=False, path=True
+    )
     device_data_gb: float = setting(
         4.0, "keep data on the device up to this many GB", identity=False, low=0.0
     )

@@ -30,7 +30,7 @@ from jax.scipy.ndimage import map_coordinates
 from jaxgan import data
 from jaxgan.metrics import classifiers
 from jaxgan.metrics.classifiers import Classifier
-from jaxgan.runs.commands.entry import errors_in_one_line, start
+from jaxgan.runs.commands.entry import errors_in_one_line, given, start
 from jaxgan.runs.devices import check_platform, compiler_options
 from jaxgan.runs.flags import define
 from jaxgan.runs.settings import ConfigError
@@ -85,18 +85,22 @@ class State(NamedTuple):
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def examples(name: str, manual_dir: str | None = None) -> tuple[Examples, Examples]:
+def examples(name: str, **folders: str | None) -> tuple[Examples, Examples]:
     """Load training and test examples; every fifth image of `digits` is a test example.
+
+    Args:
+        name: of the data set.
+        **folders: `manual_dir` and `cache_dir` of `data.load`.
 
     Raises:
         DataError: the data cannot be loaded.
     """
     if name == "digits":
-        digits = data.load(name)
+        digits = data.load(name, **folders)
         x, y = digits.x, np.asarray(digits.y)
         unseen = np.arange(len(x)) % 5 == 4
         return Examples(x[~unseen], y[~unseen]), Examples(x[unseen], y[unseen])
-    train, test = (data.load(name, split=s, manual_dir=manual_dir) for s in ("train", "test"))
+    train, test = (data.load(name, split=s, **folders) for s in ("train", "test"))
     return Examples(train.x, train.y), Examples(test.x, test.y)
 
 
@@ -210,6 +214,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     text = "data set whose classes are learned"
     flag("dataset", str, text, default="digits", choices=tuple(RECIPES))
     flag("manual_dir", str, "directory of manually downloaded files")
+    flag("cache_dir", str, "directory of decoded data; the user's cache if not given")
     flag("out", str, "file to write: .npz", required=True)
     flag("epochs", int, "how often every image is seen", low=1)
     flag("seed", int, "seed of everything random", default=0, low=0)
@@ -228,7 +233,7 @@ def run(argv: list[str]) -> None:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
         check_platform()
-        seen, unseen = examples(values.dataset, values.manual_dir)
+        seen, unseen = examples(values.dataset, **given(["manual_dir", "cache_dir"], values))
         variables = train(recipe, seen, unseen, seed=values.seed, say=partial(print, flush=True))
         classifiers.save(path, variables)
         network = classifiers.read(path, values.dataset)
