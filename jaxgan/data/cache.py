@@ -21,7 +21,7 @@ from absl import logging
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.homes import user_cache
 
-FORMAT = 1  # increment it when the same key would yield different arrays than before
+FORMAT = 2  # increment it when the same key would yield different arrays than before
 
 
 class Decoded(NamedTuple):

@@ -10,13 +10,11 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
 from jaxgan.data.homes import home
-from jaxgan.data.images import decode
+from jaxgan.data.images import decode, opened
 from jaxgan.data.stack import stack
 
 FONT = "NotoColorEmoji.ttf"
@@ -77,7 +75,7 @@ def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decod
             "apt-get install fonts-noto-color-emoji"
         )
     if image_size is None:
-        with Image.open(io.BytesIO(encoded[0])) as image:
+        with opened(io.BytesIO(encoded[0])) as image:
             image_size = min(image.size)
     examples = ((decode(io.BytesIO(picture), 3, image_size), None) for picture in encoded)
     x, y = stack(examples, len(encoded), directory)

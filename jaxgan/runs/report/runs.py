@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from jaxgan.data.images import opened
 from jaxgan.runs import flags
 from jaxgan.runs.config import Config
 from jaxgan.runs.settings import ConfigError
@@ -175,9 +176,9 @@ def _size(picture: Picture) -> int:
 def _picture(path: Path) -> Picture | None:
     """Read a picture for the page; None if it is missing or not a picture."""
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             picture = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a broken file
+    except Exception:  # decoders of damaged files raise errors of any kind
         return None
     width, height = picture.size
     picture.thumbnail((_SIDE, _SIDE))
