@@ -108,11 +108,24 @@ def _read(entry: Path, name: str) -> Decoded | None:
         content = json.loads((entry / "entry.json").read_text())
         x = _open(entry / "x.npy", content["x"])
         y = None if content["y"] is None else np.array(_open(entry / "y.npy", content["y"]))
-        dataset = Dataset(x, y, name, tuple(content["class_names"]))
-        return Decoded(dataset, content["remark"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        names, remark = tuple(content["class_names"]), content["remark"]
+        _check(y, len(x), names, remark)
+        return Decoded(Dataset(x, y, name, names), remark)
+    except Exception as error:  # NumPy and JSON raise errors of many kinds on damaged files
         logging.warning("cached data %s is damaged (%s): decoding it again", entry, error)
         return None
+
+
+def _check(y: np.ndarray | None, count: int, names: tuple, remark: Any) -> None:
+    """Check what `entry.json` cannot describe: that labels are those of classes."""
+    if not all(isinstance(text, str) for text in (*names, remark)):
+        raise ValueError("entry.json names classes by other things than text")
+    if y is None:
+        return
+    if y.shape != (count,) or y.dtype != np.int32:
+        raise ValueError(f"y.npy holds {_describe(y)} for {count} images")
+    if count and not -1 <= y.min() <= y.max() < len(names):  # TFDS has -1 for unknown labels
+        raise ValueError("y.npy holds labels without a class")
 
 
 def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:

@@ -6,6 +6,7 @@ Source: https://www.tensorflow.org/datasets/catalog/overview
 import difflib
 import importlib.util
 import io
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -67,8 +68,21 @@ def load_tfds(
         DataError: if the name is unknown, or the set has no images or cannot be prepared.
     """
     data_dir = data_dir or _default_dir()
-    builder = _builder(name, data_dir)
-    source = _Source(name, builder, data_dir, manual_dir, cache_root)
+    try:
+        builder = _builder(name, data_dir)
+        return _load(_Source(name, builder, data_dir, manual_dir, cache_root), split, image_size)
+    except DataError:
+        raise
+    except Exception as error:  # TFDS and decoders raise errors of any kind on damaged files
+        raise DataError(
+            f"{name} cannot be read from data_dir={data_dir or tfds.core.constants.DATA_DIR} "
+            f"({type(error).__name__}: {_one_line(error)}): prepare it again in another "
+            "data_dir=DIRECTORY"
+        ) from error
+
+
+def _load(source: "_Source", split: str, image_size: int | None) -> Dataset:
+    name, builder = source.name, source.builder
     if {"lr", "hr"} <= set(builder.info.features):
         high = _load_images(source, split, image_size, "hr")
         low = _load_images(source, split, _low_size(source, split, image_size), "lr")
@@ -114,8 +128,11 @@ def _load_images(
         size = _split_size(ready, split)
         label = dict(ready.info.features.items()).get("label")
         labeled = isinstance(label, tfds.features.ClassLabel)
-        examples = _examples(ready, split, chosen, labeled, image_size)
+        classes = label.num_classes if labeled else None
+        examples = _examples(ready, split, chosen, classes, image_size)
         x, y = stack(examples, size, directory)
+        if len(x) < size:
+            raise ValueError(f"it ends after {len(x)} of {size} examples")
         return Decoded(Dataset(x, y, source.name, tuple(label.names) if labeled else ()))
 
     return cached(source.cache_root, source.name, key | _fingerprint(builder), build)
@@ -139,7 +156,7 @@ def _low_size(source: _Source, split: str, image_size: int | None) -> int | None
 
 def _measured_scale(builder: Any, split: str) -> int:
     _split_size(builder, split)
-    high, low = (next(_examples(builder, split, name, False, None))[0] for name in ("hr", "lr"))
+    high, low = (next(_examples(builder, split, name, None, None))[0] for name in ("hr", "lr"))
     return round(high.shape[0] / low.shape[0])
 
 
@@ -163,6 +180,8 @@ def _builder(name: str, data_dir: Path | None) -> Any:
         return tfds.builder(name, data_dir=data_dir)
     except registered.DatasetNotFoundError as error:
         raise DataError(_unknown(name)) from error
+    except json.JSONDecodeError:  # a file of the data set is damaged
+        raise
     except (ValueError, AssertionError) as error:
         raise DataError(f"no data set name={name}: {_one_line(error)} {_configs(name)}") from error
 
@@ -276,7 +295,7 @@ def _split_size(builder: Any, split: str) -> int:
 
 
 def _examples(
-    builder: Any, split: str, feature: str, labeled: bool, image_size: int | None
+    builder: Any, split: str, feature: str, classes: int | None, image_size: int | None
 ) -> Iterator[Example]:
     """Decode the image and the label of each example, and nothing else."""
     channels = 1 if builder.info.features[feature].shape[-1] == 1 else 3
@@ -284,7 +303,9 @@ def _examples(
         message = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
         values = message.FromString(record).features.feature
         encoded = io.BytesIO(values[feature].bytes_list.value[0])
-        label = values["label"].int64_list.value[0] if labeled else None
+        label = None if classes is None else values["label"].int64_list.value[0]
+        if label is not None and not -1 <= label < classes:  # -1 is a label that is not published
+            raise ValueError(f"label {label} of {classes} classes")
         yield decode(encoded, channels, image_size), label
 
 
