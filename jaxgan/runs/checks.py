@@ -184,9 +184,10 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
         ConfigError: one line that names the flag.
     """
     batch_size, name = config.optimization.batch_size, config.data.dataset
-    if batch_size > len(dataset.x):
+    count = len(dataset.x)
+    if batch_size > count:
         raise ConfigError(
-            f"--batch_size={batch_size}: --dataset={name} has only {len(dataset.x)} examples"
+            f"--batch_size={batch_size}: --dataset={name} has {count} examples; give {count} or less"
         )
     variant = VARIANTS[config.recipe]
     _check_y(config, variant.y, dataset)

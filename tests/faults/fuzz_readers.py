@@ -6,6 +6,7 @@ refused, which errors of other kinds there were, the worst time, and how much me
 """
 
 import argparse
+import contextlib
 import gzip
 import io
 import json
@@ -467,7 +468,8 @@ def main() -> int:
     warnings.simplefilter("error")
     chosen = given.reader or list(READERS)
     share = given.seconds / len(chosen)
-    found = {name: figures(READERS[name](), given.seed, seconds=share) for name in chosen}
+    with contextlib.redirect_stdout(sys.stderr):  # tensorflow-datasets prints
+        found = {name: figures(READERS[name](), given.seed, seconds=share) for name in chosen}
     print(json.dumps(found))
     return int(any(one["crashes"] for one in found.values()))
 
