@@ -4,6 +4,7 @@ import ast
 import io
 import os
 import pickle
+import re
 import socket
 import stat
 import sys
@@ -100,6 +101,15 @@ def test_the_check_of_sources_finds(source):
 def test_the_check_of_sources_leaves_in_peace():
     assert not violations("np.load(path, allow_pickle=False); model.eval(); re.compile(x)")
     assert not violations("subprocess.run(['ls']); yaml.safe_load(text); import pickletools")
+
+
+def test_the_tests_that_security_md_names_exist():
+    path, found = "", 0
+    for file, name in re.findall(r"`([\w/]+\.py)?::(\w+)`", (ROOT / "SECURITY.md").read_text()):
+        path = file or path  # as in `::test_that`, of the file before
+        assert f"def {name}(" in (ROOT / path).read_text(), (path, name)
+        found += 1
+    assert found > 15
 
 
 class Trap:

@@ -184,10 +184,10 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
         ConfigError: one line that names the flag.
     """
     batch_size, name = config.optimization.batch_size, config.data.dataset
-    count = len(dataset.x)
-    if batch_size > count:
+    most = len(dataset.x)
+    if batch_size > most:
         raise ConfigError(
-            f"--batch_size={batch_size}: --dataset={name} has {count} examples; give {count} or less"
+            f"--batch_size={batch_size}: --dataset={name} has {most} examples; give {most} or less"
         )
     variant = VARIANTS[config.recipe]
     _check_y(config, variant.y, dataset)
