@@ -13,6 +13,7 @@ import functools
 import io
 import pickletools
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -102,9 +103,11 @@ def parse(content: bytes) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def refuse_damage(kind: str) -> Iterator[None]:
-    """Turn the errors that damaged bytes lead to into a `WeightsError`."""
+    """Turn the errors that damaged bytes lead to into a `WeightsError`; warnings are dropped."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except WeightsError:
         raise
     except _DAMAGE as error:

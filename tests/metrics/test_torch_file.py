@@ -273,6 +273,13 @@ def test_what_torch_saves_is_read_as_torch_loads_it(as_zip, tmp_path):
             )
 
 
+def test_a_damaged_text_leads_to_no_warning():
+    # As a flipped bit makes it of X: a string with escapes.
+    pickled = b"\x80\x02S'a\\d'\n."
+    with pytest.raises(WeightsError):
+        torch_file.parse(zip_file({}, pickled=pickled))
+
+
 def test_an_archive_holds_no_more_than_its_size():
     """Thousands of members can be one and the same piece of a file, and all would be read."""
     directory = bytearray(zip_file({"w": np.zeros(1000, np.float32)}))
