@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.digits import load_digits
 from jaxgan.data.domains import PREFIXES, load_derived
 from jaxgan.data.errors import DataError
-from jaxgan.data.homes import expanded
 from jaxgan.data.notes import load_notes
 from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked

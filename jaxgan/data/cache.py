@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
+from jaxgan.data._homes import user_cache
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.homes import user_cache
 
 FORMAT = 2  # increment it when the same key would yield different arrays than before
 

@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jaxgan.data._homes import home
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.homes import home
 from jaxgan.data.images import decode, opened
 from jaxgan.data.stack import stack
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
+from jaxgan.data._homes import expanded
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.homes import expanded
 from jaxgan.data.image_files import SUFFIXES, image_files, named
 from jaxgan.data.images import check_side_by_side, halves, is_gray, opened, to_array, upright
 from jaxgan.data.stack import Example, stack

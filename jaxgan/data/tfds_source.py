@@ -19,11 +19,11 @@ from tensorflow_datasets.core import read_only_builder, registered
 from tensorflow_datasets.proto import tf_example_pb2
 
 from jaxgan.data import mnist_family, network
+from jaxgan.data._homes import home, private_folder
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.domains import PREFIXES
 from jaxgan.data.errors import DataError
-from jaxgan.data.homes import home, private_folder
 from jaxgan.data.images import decode
 from jaxgan.data.records import raw_examples
 from jaxgan.data.stack import Example, stack

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import DataError, emoji, homes, load
+from jaxgan.data import DataError, _homes, emoji, load
 from jaxgan.data.cache import default_root
 
 
@@ -19,7 +19,7 @@ def temporary(monkeypatch, tmp_path):
     """The folder of temporary files, which is not that of the machine."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
-    homes._say.cache_clear()
+    _homes._say.cache_clear()
     return tmp_path / "tmp"
 
 
