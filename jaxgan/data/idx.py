@@ -50,7 +50,7 @@ def read_idx(file: IO[bytes]) -> np.ndarray:
     return values.reshape(shape)
 
 
-def _shape(unzipped: IO[bytes]) -> list[int] | None:
+def _shape(unzipped: gzip.GzipFile) -> list[int] | None:
     """Read the header: two zeros, the type (8 for bytes), the number of axes, their lengths."""
     start = unzipped.read(4)
     if start[:3] != b"\x00\x00\x08" or len(start) < 4 or start[3] > _AXES:

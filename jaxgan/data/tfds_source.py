@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import read_only_builder, registered
+from tensorflow_datasets.core import constants, read_only_builder, registered
 from tensorflow_datasets.proto import tf_example_pb2
 
 from jaxgan.data import mnist_family, network
@@ -75,25 +75,10 @@ def load_tfds(
         raise
     except Exception as error:  # TFDS and decoders raise errors of any kind on damaged files
         raise DataError(
-            f"{name} cannot be read from data_dir={data_dir or tfds.core.constants.DATA_DIR} "
+            f"{name} cannot be read from data_dir={data_dir or constants.DATA_DIR} "
             f"({type(error).__name__}: {_one_line(error)}): prepare it again in another "
             "data_dir=DIRECTORY"
         ) from error
-
-
-def _load(source: "_Source", split: str, image_size: int | None) -> Dataset:
-    name, builder = source.name, source.builder
-    if {"lr", "hr"} <= set(builder.info.features):
-        high = _load_images(source, split, image_size, "hr")
-        low = _load_images(source, split, _low_size(source, split, image_size), "lr")
-        return high._replace(y=low.x)
-    if builder.name == "cycle_gan" and re.search(_OF_BOTH_DOMAINS, split):
-        first, second = (
-            _load_images(source, re.sub(_OF_BOTH_DOMAINS, rf"\g<0>{domain}", split), image_size)
-            for domain in "AB"
-        )
-        return Dataset(first.x, second.x, name, paired=False)
-    return _load_images(source, split, image_size)
 
 
 class _Source(NamedTuple):
@@ -111,6 +96,21 @@ class _Source(NamedTuple):
             return self.builder
         _prepare(self.builder, self.manual_dir)
         return _builder(self.name, self.data_dir)
+
+
+def _load(source: _Source, split: str, image_size: int | None) -> Dataset:
+    name, builder = source.name, source.builder
+    if {"lr", "hr"} <= set(builder.info.features):
+        high = _load_images(source, split, image_size, "hr")
+        low = _load_images(source, split, _low_size(source, split, image_size), "lr")
+        return high._replace(y=low.x)
+    if builder.name == "cycle_gan" and re.search(_OF_BOTH_DOMAINS, split):
+        first, second = (
+            _load_images(source, re.sub(_OF_BOTH_DOMAINS, rf"\g<0>{domain}", split), image_size)
+            for domain in "AB"
+        )
+        return Dataset(first.x, second.x, name, paired=False)
+    return _load_images(source, split, image_size)
 
 
 def _load_images(

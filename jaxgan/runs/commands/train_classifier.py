@@ -30,7 +30,7 @@ from jax.scipy.ndimage import map_coordinates
 from jaxgan import data
 from jaxgan.metrics import classifiers
 from jaxgan.metrics.classifiers import Classifier
-from jaxgan.runs.commands.entry import errors_in_one_line, given, start
+from jaxgan.runs.commands.entry import errors_in_one_line, start
 from jaxgan.runs.devices import check_platform, compiler_options
 from jaxgan.runs.flags import define
 from jaxgan.runs.settings import ConfigError
@@ -85,22 +85,21 @@ class State(NamedTuple):
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def examples(name: str, **folders: str | None) -> tuple[Examples, Examples]:
+def examples(
+    name: str, manual_dir: str | None = None, cache_dir: str | None = None
+) -> tuple[Examples, Examples]:
     """Load training and test examples; every fifth image of `digits` is a test example.
-
-    Args:
-        name: of the data set.
-        **folders: `manual_dir` and `cache_dir` of `data.load`.
 
     Raises:
         DataError: the data cannot be loaded.
     """
     if name == "digits":
-        digits = data.load(name, **folders)
+        digits = data.load(name)
         x, y = digits.x, np.asarray(digits.y)
         unseen = np.arange(len(x)) % 5 == 4
         return Examples(x[~unseen], y[~unseen]), Examples(x[unseen], y[unseen])
-    train, test = (data.load(name, split=s, **folders) for s in ("train", "test"))
+    load = partial(data.load, name, manual_dir=manual_dir, cache_dir=cache_dir)
+    train, test = load(split="train"), load(split="test")
     return Examples(train.x, train.y), Examples(test.x, test.y)
 
 
@@ -233,7 +232,7 @@ def run(argv: list[str]) -> None:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
         check_platform()
-        seen, unseen = examples(values.dataset, **given(["manual_dir", "cache_dir"], values))
+        seen, unseen = examples(values.dataset, values.manual_dir, values.cache_dir)
         variables = train(recipe, seen, unseen, seed=values.seed, say=partial(print, flush=True))
         classifiers.save(path, variables)
         network = classifiers.read(path, values.dataset)
