@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from jaxgan.runs.data import unseen
 from jaxgan.runs.settings import ConfigError
@@ -32,8 +33,10 @@ def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> in
 
     how = _pictures_of(trained)
     if source.is_dir():
-        names = image_files(source).files
-        targets = {source / name: target / Path(name).with_suffix(".png") for name in names}
+        found = image_files(source)
+        if found.remark:
+            logging.warning("--input=%s: %s", source, found.remark)
+        targets = {source / name: target / Path(name).with_suffix(".png") for name in found.files}
     elif source.is_file():
         if target.suffix != ".png":
             raise ConfigError(f"--out={target}: expected a name that ends in .png")
