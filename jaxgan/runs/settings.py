@@ -64,6 +64,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
     if isinstance(value, bool | str) or value is None:
         return
     low, high = about["low"], about["high"]
+    if isinstance(value, int) and abs(value) >= 2**63:  # neither JAX nor NumPy has such integers
+        raise ConfigError(f"--{name}={value}: expected a number below 2^63")
     if not math.isfinite(value):
         raise ConfigError(f"--{name}={value}: expected a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
