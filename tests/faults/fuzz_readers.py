@@ -381,7 +381,7 @@ def report() -> Reader:
             (place / other).write_bytes(content if other == name else given)
         return write([place], place / "page.html")
 
-    written = (".jsonl", "400.json", "nearest.png")
+    written = (".jsonl", "400.json", "nearest.png", "flags.txt")
     samples = {name: content for name, content in whole.items() if name.endswith(written)}
     return Reader(samples, read, (ConfigError,))
 
