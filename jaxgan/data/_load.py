@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgan.data.cache import default_root
+from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.digits import load_digits
 from jaxgan.data.domains import PREFIXES, load_derived
@@ -66,7 +66,7 @@ def load(
         manual_dir: folder with the published files of a data set, if they cannot be downloaded;
             they may also be in a subfolder with the name of the data set.
         cache_dir: folder of the cache; None is `$XDG_CACHE_HOME/jaxgan/data`, or
-            `~/.cache/jaxgan/data`.
+            `~/.cache/jaxgan/data`, or a private folder of temporary files if neither can be made.
 
     Returns:
         The data set; `Dataset` describes its arrays.
@@ -86,11 +86,10 @@ def load(
     """
     if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
         raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")
-    data = None if data_dir is None else Path(data_dir).expanduser()
-    manual = None if manual_dir is None else _existing(Path(manual_dir).expanduser())
-    folders = _Folders(
-        data, manual, default_root() if cache_dir is None else Path(cache_dir).expanduser()
-    )
+    data = None if data_dir is None else expanded(data_dir, "data_dir=")
+    manual = None if manual_dir is None else _existing(expanded(manual_dir, "manual_dir="))
+    cache = None if cache_dir is None else expanded(cache_dir, "cache_dir=")
+    folders = _Folders(data, manual, cache)
     return _load(name, split=split, image_size=image_size, folders=folders)
 
 
@@ -103,11 +102,11 @@ _WITHOUT_SIZE = {
 
 
 class _Folders(NamedTuple):
-    """The folders of prepared data sets, of the user's files, and of the cache."""
+    """The folders that are given, of prepared data sets, the user's files, and the cache."""
 
     data: Path | None
     manual: Path | None
-    cache: Path
+    cache: Path | None
 
 
 def _load(

@@ -8,7 +8,6 @@ process nor two concurrent ones can leave half an entry. A killed process may le
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import uuid
@@ -19,9 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
+from jaxgan.data._homes import user_cache
 from jaxgan.data.dataset import Dataset
 
-FORMAT = 1  # increment it when the same key would yield different arrays than before
+FORMAT = 2  # increment it when the same key would yield different arrays than before
 
 
 class Decoded(NamedTuple):
@@ -38,12 +38,16 @@ class Decoded(NamedTuple):
 
 
 def default_root() -> Path:
-    """Return the folder of the cache that is used if the user names none."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgan" / "data"
+    """Return the folder of the cache that is used if the user names none; see `user_cache`.
+
+    Raises:
+        OSError: if none can be made.
+    """
+    return user_cache("data")
 
 
 def cached(
-    root: Path, name: str, key: Mapping[str, Any], build: Callable[[Path | None], Decoded]
+    root: Path | None, name: str, key: Mapping[str, Any], build: Callable[[Path | None], Decoded]
 ) -> Dataset:
     """Return a data set from the cache, or build it and cache it.
 
@@ -51,7 +55,7 @@ def cached(
     Both are logged, and neither is an error.
 
     Args:
-        root: folder of the cache; created if it is missing.
+        root: folder of the cache, which is created if it is missing; None is `default_root()`.
         name: name of the data set.
         key: everything that the arrays depend on, as JSON values.
         build: decodes the data set, given a folder to write `x.npy` to, or None.
@@ -61,28 +65,39 @@ def cached(
     """
     key = {"format": FORMAT, "name": name, **key}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    entry = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[-40:]}-{digest}"
-    scratch = root / f".partial-{uuid.uuid4().hex}"
-    decoded = _read(entry, name)
+    entry = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[-40:]}-{digest}"
+    decoded, new = None, None
+    try:
+        root = default_root() if root is None else root
+        decoded = _read(root / entry, name)
+        if decoded is None:
+            new = _scratch(root)
+    except OSError as error:
+        logging.warning(
+            "cannot cache %s (%s): give a folder that is writable, cache_dir=DIRECTORY", name, error
+        )
     if decoded is None:
-        try:
-            (scratch / "new").mkdir(parents=True)
-        except OSError as error:
-            logging.warning(
-                "cannot cache %s (%s): give a folder that is writable, cache_dir=DIRECTORY",
-                name,
-                error,
-            )
-            decoded = build(None)
-        else:
-            try:
-                decoded = build(scratch / "new")
-                decoded = _publish(decoded, scratch / "new", entry)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+        decoded = _build(build, new, entry)
     if decoded.remark:
         logging.warning("%s", decoded.remark)
     return decoded.dataset
+
+
+def _scratch(root: Path) -> Path:
+    """Make a folder for a new entry; those who may not read the data do not see the cache."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = root / f".partial-{uuid.uuid4().hex}" / "new"
+    new.mkdir(parents=True)
+    return new
+
+
+def _build(build: Callable[[Path | None], Decoded], new: Path | None, entry: str) -> Decoded:
+    if new is None:
+        return build(None)
+    try:
+        return _publish(build(new), new, new.parents[1] / entry)
+    finally:
+        shutil.rmtree(new.parent, ignore_errors=True)
 
 
 def _read(entry: Path, name: str) -> Decoded | None:
@@ -93,11 +108,24 @@ def _read(entry: Path, name: str) -> Decoded | None:
         content = json.loads((entry / "entry.json").read_text())
         x = _open(entry / "x.npy", content["x"])
         y = None if content["y"] is None else np.array(_open(entry / "y.npy", content["y"]))
-        dataset = Dataset(x, y, name, tuple(content["class_names"]))
-        return Decoded(dataset, content["remark"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        names, remark = tuple(content["class_names"]), content["remark"]
+        _check(y, len(x), names, remark)
+        return Decoded(Dataset(x, y, name, names), remark)
+    except Exception as error:  # NumPy and JSON raise errors of many kinds on damaged files
         logging.warning("cached data %s is damaged (%s): decoding it again", entry, error)
         return None
+
+
+def _check(y: np.ndarray | None, count: int, names: tuple, remark: Any) -> None:
+    """Check what `entry.json` cannot describe: that labels are those of classes."""
+    if not all(isinstance(text, str) for text in (*names, remark)):
+        raise ValueError("entry.json names classes by other things than text")
+    if y is None:
+        return
+    if y.shape != (count,) or y.dtype != np.int32:
+        raise ValueError(f"y.npy holds {_describe(y)} for {count} images")
+    if count and not -1 <= y.min() <= y.max() < len(names):  # TFDS has -1 for unknown labels
+        raise ValueError("y.npy holds labels without a class")
 
 
 def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:

@@ -10,25 +10,24 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image
-
+from jaxgan.data._homes import home
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.images import decode
+from jaxgan.data.images import decode, opened
 from jaxgan.data.stack import stack
 
 FONT = "NotoColorEmoji.ttf"
 
 
-def load_emoji(image_size: int | None, cache_root: Path) -> Dataset:
+def load_emoji(image_size: int | None, cache_root: Path | None) -> Dataset:
     """Load the pictures of the emoji font, in the order of its glyphs, on white, without labels.
 
     The font is searched for in the font folders of the user and of the system.
 
     Args:
         image_size: the side to resize to; None is the short side of the pictures, 128.
-        cache_root: folder of the cache.
+        cache_root: folder of the cache; None is the user's.
 
     Returns:
         uint8 images `[N, H, W, 3]`.
@@ -62,8 +61,10 @@ def find_font(folders: Sequence[Path]) -> Path:
 
 
 def _font_folders() -> list[Path]:
-    own = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "fonts"
-    return [own, Path.home() / ".fonts", Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
+    given, own = os.environ.get("XDG_DATA_HOME"), home()
+    ours = [Path(given) / "fonts"] if given else [own / ".local/share/fonts"] if own else []
+    ours += [own / ".fonts"] if own else []
+    return [*ours, Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
 
 
 def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decoded:
@@ -74,7 +75,7 @@ def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decod
             "apt-get install fonts-noto-color-emoji"
         )
     if image_size is None:
-        with Image.open(io.BytesIO(encoded[0])) as image:
+        with opened(io.BytesIO(encoded[0])) as image:
             image_size = min(image.size)
     examples = ((decode(io.BytesIO(picture), 3, image_size), None) for picture in encoded)
     x, y = stack(examples, len(encoded), directory)

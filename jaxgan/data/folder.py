@@ -3,27 +3,28 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
-from PIL import Image
 
+from jaxgan.data._homes import expanded
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.images import check_side_by_side, halves, is_gray, to_array, upright
+from jaxgan.data.image_files import SUFFIXES, image_files, named
+from jaxgan.data.images import check_side_by_side, halves, is_gray, opened, to_array, upright
 from jaxgan.data.stack import Example, stack
 
-__all__ = ["SUFFIXES", "image_files", "load_folder"]
+__all__ = ["load_folder"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+_ANIMATED = ("GIF", "PNG", "WEBP")  # other files of several frames hold previews and pages
 
 
 def load_folder(
     path: str,
     image_size: int | None,
-    cache_root: Path,
+    cache_root: Path | None,
     *,
     side_by_side: bool = False,
 ) -> Dataset:
@@ -33,12 +34,15 @@ def load_folder(
     are in the directory itself, there are no labels. The images become gray if all files are gray
     (by mode or palette, not by their pixels), and color otherwise. They are rotated as EXIF says,
     transparent areas become white, and animations are reduced to their first frame. Files that
-    cannot be read are skipped, and named in one warning at every load.
+    cannot be read or have more than `images.PIXELS` pixels are skipped, and so are classes without
+    any other; `image_files` describes what else is left out. All are named in a warning at every
+    load.
 
     Args:
-        path: the directory; symbolic links are followed.
+        path: the directory, or a symbolic link to it; links below it are followed if they stay
+            below it.
         image_size: the side to resize to; None for images that are all of one size.
-        cache_root: folder of the cache.
+        cache_root: folder of the cache; None is the user's.
         side_by_side: whether every file holds two pictures, left and right, as the archives of
             pix2pix do (https://arxiv.org/abs/1611.07004). They are resized separately and stay
             side by side.
@@ -63,12 +67,17 @@ def load_folder(
         >>> found.x.shape, found.y.tolist(), found.class_names
         ((2, 16, 16, 3), [0, 1], ('cat', 'dog'))
     """
-    root = Path(path).expanduser().absolute()
+    root = expanded(path, "name=folder:").absolute()
     if not root.is_dir():
         raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")
-    files = list(image_files(root))
+    files, _ = found = image_files(root)
     if not files:
-        raise DataError(f"no image below {str(root)!r}: expected {', '.join(SUFFIXES)} files")
+        left_out = f" ({found.remark})" if found.remark else ""
+        raise DataError(
+            f"no image below {str(root)!r}{left_out}: expected {', '.join(SUFFIXES)} files"
+        )
+    if found.remark:
+        logging.warning("%r: %s", str(root), found.remark)
     key = {"image_size": image_size, "files": [_fingerprint(root, file) for file in files]}
     if side_by_side:
         key["side_by_side"] = True
@@ -79,38 +88,6 @@ def load_folder(
         {"root": os.fspath(root), **key},
         lambda directory: _decode(name, root, files, image_size, directory, side_by_side),
     )
-
-
-def image_files(root: Path) -> Iterator[str]:
-    """Yield the image files below `root` as relative paths, sorted within each folder.
-
-    Symbolic links are followed, but no folder is entered twice, so circular links are harmless.
-
-    Example:
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from jaxgan.data.folder import image_files
-        >>> with tempfile.TemporaryDirectory() as directory:
-        ...     for name in "b.png", "a.JPG", "notes.txt":
-        ...         (Path(directory) / name).touch()
-        ...     list(image_files(Path(directory)))
-        ['a.JPG', 'b.png']
-    """
-    entered = set()
-    for folder, subfolders, files in os.walk(root, onerror=_warn, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in entered:
-            subfolders.clear()
-            continue
-        entered.add(real)
-        subfolders.sort()
-        for file in sorted(files):
-            if file.lower().endswith(SUFFIXES):
-                yield os.path.relpath(os.path.join(folder, file), root)
-
-
-def _warn(error: OSError) -> None:
-    logging.warning("skipped a folder that cannot be read: %s", error)
 
 
 def _fingerprint(root: Path, file: str) -> list[Any]:
@@ -129,20 +106,22 @@ def _decode(
     directory: Path | None,
     side_by_side: bool,
 ) -> Decoded:
-    unreadable: dict[str, str] = {}
-    channels = 1 if _all_gray(root, files, unreadable) else 3
+    headers = _headers(root, files)
+    unreadable = headers.unreadable
     readable = [file for file in files if file not in unreadable]
     classes = _classes(readable)
 
     def examples() -> Iterator[Example]:
         for file in readable:
             try:
-                with Image.open(root / file) as opened:
-                    image = upright(opened)
+                with opened(root / file) as image:
+                    turned = upright(image)
                     if side_by_side:
-                        check_side_by_side(image.height, image.width, str(root / file))
-                    parts = halves(image) if side_by_side else [image]
-                    arrays = [to_array(part, channels, image_size) for part in parts]
+                        check_side_by_side(turned.height, turned.width, str(root / file))
+                    parts = halves(turned) if side_by_side else [turned]
+                    arrays = [
+                        to_array(part, 1 if headers.gray else 3, image_size) for part in parts
+                    ]
             except DataError:
                 raise
             except Exception as error:  # decoders raise errors of any kind on damaged files
@@ -154,22 +133,38 @@ def _decode(
             )
 
     x, y = stack(examples(), len(readable), directory)
-    remarks = [_on_unreadable(root, unreadable, len(files)), _on_labels(root, readable)]
+    skipped = _on_unreadable(root, unreadable, len(files))
     if not len(x):
-        raise DataError(f"{remarks[0]}: expected at least one that can")
+        raise DataError(f"{skipped}: expected at least one that can")
+    if y is not None:  # a class may have had damaged images only
+        present, y = np.unique(y, return_inverse=True)
+        classes, y = tuple(classes[i] for i in present), y.astype(np.int32)
+    remarks = [skipped, _on_classes(files, classes), _on_labels(root, readable), headers.remark]
     return Decoded(Dataset(x, y, name, classes), "; ".join(filter(None, remarks)))
 
 
-def _all_gray(root: Path, files: list[str], unreadable: dict[str, str]) -> bool:
-    """Return whether all files are gray, by their headers; add non-images to `unreadable`."""
-    gray = True
+class _Headers(NamedTuple):
+    """What the headers of all files say; files without a readable one, with the reasons."""
+
+    gray: bool
+    animated: int
+    unreadable: dict[str, str]
+
+    @property
+    def remark(self) -> str:
+        return f"of {self.animated} animated images, the first frame is used" * bool(self.animated)
+
+
+def _headers(root: Path, files: list[str]) -> _Headers:
+    gray, animated, unreadable = True, 0, {}
     for file in files:
         try:
-            with Image.open(root / file) as image:
+            with opened(root / file) as image:
                 gray = is_gray(image) and gray
+                animated += image.format in _ANIMATED and getattr(image, "is_animated", False)
         except Exception as error:  # see `_decode`
             unreadable[file] = _reason(error)
-    return gray
+    return _Headers(gray, animated, unreadable)
 
 
 def _classes(files: list[str]) -> tuple[str, ...]:
@@ -177,6 +172,11 @@ def _classes(files: list[str]) -> tuple[str, ...]:
     if any(len(names) == 1 for names in parts):
         return ()
     return tuple(sorted({names[0] for names in parts}))
+
+
+def _on_classes(files: list[str], classes: tuple[str, ...]) -> str:
+    lost = sorted({Path(file).parts[0] for file in files} - set(classes)) if classes else []
+    return f"no class without a readable image: left out {named(lost)}" if lost else ""
 
 
 def _on_labels(root: Path, files: list[str]) -> str:
@@ -193,7 +193,7 @@ def _reason(error: Exception) -> str:
 def _on_unreadable(root: Path, unreadable: dict[str, str], total: int) -> str:
     if not unreadable:
         return ""
-    named = [f"{file!r} ({reason})" for file, reason in sorted(unreadable.items())]
-    more = [f"and {len(named) - 10} more"] if len(named) > 10 else []
-    count = f"skipped {len(named)} of {total} image files below {str(root)!r}"
-    return f"{count} that cannot be read: {', '.join(named[:10] + more)}"
+    reasons = [f"{file!r} ({reason})" for file, reason in sorted(unreadable.items())]
+    more = [f"and {len(reasons) - 10} more"] if len(reasons) > 10 else []
+    count = f"skipped {len(reasons)} of {total} image files below {str(root)!r}"
+    return f"{count} that cannot be read: {', '.join(reasons[:10] + more)}"

@@ -1,15 +1,52 @@
 """Conversion of images of any kind to uint8 arrays."""
 
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from jaxgan.data.errors import DataError
 
-__all__ = ["decode", "resize", "square", "to_array", "upright"]
+__all__ = ["PIXELS", "decode", "opened", "resize", "square", "to_array", "upright"]
 
+PIXELS = 89_478_485
+"""Pixels of the largest image that is decoded: what Pillow decodes without a warning."""
+
+# Only these, as Pillow would recognize others by their content, and start Ghostscript for some.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+
+
+@contextlib.contextmanager
+def opened(file: str | os.PathLike[str] | BinaryIO) -> Iterator[Image.Image]:
+    """Open an image that is not too large to be decoded; Pillow's warnings are not shown.
+
+    On damaged files, Pillow raises errors of any kind, here or when the pixels are read.
+
+    Raises:
+        ValueError: if it has more than `PIXELS` pixels.
+
+    Example:
+        >>> import io
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import opened
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (40, 30)).save(file, "PNG")
+        >>> with opened(file) as image:
+        ...     image.size
+        (40, 30)
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.width * image.height > PIXELS:
+                size = f"{image.height}x{image.width}"
+                raise ValueError(f"{size} is too large: more than {PIXELS:,} pixels")
+            yield image
 
 
 def is_gray(image: Image.Image) -> bool:
@@ -21,7 +58,7 @@ def is_gray(image: Image.Image) -> bool:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Rotate an image according to its EXIF orientation.
+    """Rotate an image according to its EXIF orientation; one without it is returned as it is.
 
     Example:
         >>> from PIL import Image
@@ -31,7 +68,9 @@ def upright(image: Image.Image) -> Image.Image:
         >>> upright(photo).size
         (30, 40)
     """
-    return ImageOps.exif_transpose(image)
+    image.load()  # in PNG files, EXIF may follow the pixels
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def to_array(image: Image.Image, channels: int, image_size: int | None = None) -> np.ndarray:
@@ -72,7 +111,7 @@ def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> n
         >>> decode(file, channels=1).shape
         (30, 40, 1)
     """
-    with Image.open(encoded) as image:
+    with opened(encoded) as image:
         return to_array(image, channels, image_size)
 
 
@@ -128,12 +167,16 @@ def halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
 def _eight_bits(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I"):
         return image
-    return Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8))
+    values = np.array(image)
+    np.clip(values, 0, 65535, out=values)
+    values //= 256
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def _opaque(image: Image.Image) -> Image.Image:
     if "transparency" not in image.info and image.mode not in ("LA", "PA", "RGBA"):
         return image
-    color = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, color).convert("RGB")
+    color = image if image.mode == "RGBA" else image.convert("RGBA")
+    opaque = Image.new("RGBA", image.size, "white")
+    opaque = Image.alpha_composite(opaque, color)
+    return opaque.convert("RGB")

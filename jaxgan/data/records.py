@@ -1,5 +1,6 @@
 """The files that tensorflow-datasets prepares, read without TensorFlow."""
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,10 +60,11 @@ def tfrecords(file: BinaryIO) -> Iterator[bytes]:
 
     Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
     """
+    size = os.fstat(file.fileno()).st_size
     while header := file.read(12):
-        length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else 0
-        record = file.read(length)
-        if len(file.read(4)) < 4:
+        length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else size
+        record = file.read(length) if length < size else b""
+        if len(record) < length or len(file.read(4)) < 4:
             name = Path(file.name).absolute()
             raise DataError(f"{name} ends within a record: delete its folder and prepare it again")
         yield record

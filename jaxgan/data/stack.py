@@ -71,4 +71,4 @@ def _shorten(x: np.ndarray, count: int, directory: Path | None) -> np.ndarray:
     shorter = directory / "shorter.npy"
     np.save(shorter, x[:count])
     shorter.replace(directory / "x.npy")
-    return np.load(directory / "x.npy", mmap_mode="r")
+    return np.load(directory / "x.npy", mmap_mode="r", allow_pickle=False)

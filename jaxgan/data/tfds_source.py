@@ -6,6 +6,8 @@ Source: https://www.tensorflow.org/datasets/catalog/overview
 import difflib
 import importlib.util
 import io
+import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import read_only_builder, registered
+from tensorflow_datasets.core import constants, read_only_builder, registered
 from tensorflow_datasets.proto import tf_example_pb2
 
 from jaxgan.data import mnist_family, network
+from jaxgan.data._homes import home, private_folder
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.domains import PREFIXES
@@ -40,7 +43,7 @@ def load_tfds(
     image_size: int | None,
     data_dir: Path | None,
     manual_dir: Path | None,
-    cache_root: Path,
+    cache_root: Path | None,
 ) -> Dataset:
     """Load an image data set by its TFDS name, after preparing it if necessary.
 
@@ -59,13 +62,44 @@ def load_tfds(
         image_size: the side of x to resize to; None for images that are all of one size.
         data_dir: folder of the data sets that TFDS has prepared; None is TFDS's default.
         manual_dir: folder with files that the user has downloaded.
-        cache_root: folder of the cache.
+        cache_root: folder of the cache; None is the user's.
 
     Raises:
         DataError: if the name is unknown, or the set has no images or cannot be prepared.
     """
-    builder = _builder(name, data_dir)
-    source = _Source(name, builder, data_dir, manual_dir, cache_root)
+    data_dir = data_dir or _default_dir()
+    try:
+        builder = _builder(name, data_dir)
+        return _load(_Source(name, builder, data_dir, manual_dir, cache_root), split, image_size)
+    except DataError:
+        raise
+    except Exception as error:  # TFDS and decoders raise errors of any kind on damaged files
+        raise DataError(
+            f"{name} cannot be read from data_dir={data_dir or constants.DATA_DIR} "
+            f"({type(error).__name__}: {_one_line(error)}): prepare it again in another "
+            "data_dir=DIRECTORY"
+        ) from error
+
+
+class _Source(NamedTuple):
+    """A data set, with the folders of its data, its original files and the cache."""
+
+    name: str
+    builder: Any
+    data_dir: Path | None
+    manual_dir: Path | None
+    cache_root: Path | None
+
+    def prepared(self) -> Any:
+        """Return the builder of the data set, prepared if it was not."""
+        if self.builder.info.splits:
+            return self.builder
+        _prepare(self.builder, self.manual_dir)
+        return _builder(self.name, self.data_dir)
+
+
+def _load(source: _Source, split: str, image_size: int | None) -> Dataset:
+    name, builder = source.name, source.builder
     if {"lr", "hr"} <= set(builder.info.features):
         high = _load_images(source, split, image_size, "hr")
         low = _load_images(source, split, _low_size(source, split, image_size), "lr")
@@ -77,23 +111,6 @@ def load_tfds(
         )
         return Dataset(first.x, second.x, name, paired=False)
     return _load_images(source, split, image_size)
-
-
-class _Source(NamedTuple):
-    """A data set, with the folders of its data, its original files and the cache."""
-
-    name: str
-    builder: Any
-    data_dir: Path | None
-    manual_dir: Path | None
-    cache_root: Path
-
-    def prepared(self) -> Any:
-        """Return the builder of the data set, prepared if it was not."""
-        if self.builder.info.splits:
-            return self.builder
-        _prepare(self.builder, self.manual_dir)
-        return _builder(self.name, self.data_dir)
 
 
 def _load_images(
@@ -111,8 +128,11 @@ def _load_images(
         size = _split_size(ready, split)
         label = dict(ready.info.features.items()).get("label")
         labeled = isinstance(label, tfds.features.ClassLabel)
-        examples = _examples(ready, split, chosen, labeled, image_size)
+        classes = label.num_classes if labeled else None
+        examples = _examples(ready, split, chosen, classes, image_size)
         x, y = stack(examples, size, directory)
+        if len(x) < size:
+            raise ValueError(f"it ends after {len(x)} of {size} examples")
         return Decoded(Dataset(x, y, source.name, tuple(label.names) if labeled else ()))
 
     return cached(source.cache_root, source.name, key | _fingerprint(builder), build)
@@ -136,8 +156,20 @@ def _low_size(source: _Source, split: str, image_size: int | None) -> int | None
 
 def _measured_scale(builder: Any, split: str) -> int:
     _split_size(builder, split)
-    high, low = (next(_examples(builder, split, name, False, None))[0] for name in ("hr", "lr"))
+    high, low = (next(_examples(builder, split, name, None, None))[0] for name in ("hr", "lr"))
     return round(high.shape[0] / low.shape[0])
+
+
+def _default_dir() -> Path | None:
+    """Return a folder for accounts without a home; None for others, which have TFDS's default."""
+    if os.environ.get("TFDS_DATA_DIR") or home() is not None:
+        return None
+    try:
+        return private_folder("tensorflow_datasets", "there is no home directory")
+    except OSError as error:
+        raise DataError(
+            f"no folder for prepared data ({error}): give data_dir=DIRECTORY"
+        ) from error
 
 
 def _builder(name: str, data_dir: Path | None) -> Any:
@@ -148,6 +180,8 @@ def _builder(name: str, data_dir: Path | None) -> Any:
         return tfds.builder(name, data_dir=data_dir)
     except registered.DatasetNotFoundError as error:
         raise DataError(_unknown(name)) from error
+    except json.JSONDecodeError:  # a file of the data set is damaged
+        raise
     except (ValueError, AssertionError) as error:
         raise DataError(f"no data set name={name}: {_one_line(error)} {_configs(name)}") from error
 
@@ -261,7 +295,7 @@ def _split_size(builder: Any, split: str) -> int:
 
 
 def _examples(
-    builder: Any, split: str, feature: str, labeled: bool, image_size: int | None
+    builder: Any, split: str, feature: str, classes: int | None, image_size: int | None
 ) -> Iterator[Example]:
     """Decode the image and the label of each example, and nothing else."""
     channels = 1 if builder.info.features[feature].shape[-1] == 1 else 3
@@ -269,7 +303,9 @@ def _examples(
         message = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
         values = message.FromString(record).features.feature
         encoded = io.BytesIO(values[feature].bytes_list.value[0])
-        label = values["label"].int64_list.value[0] if labeled else None
+        label = None if classes is None else values["label"].int64_list.value[0]
+        if label is not None and not -1 <= label < classes:  # -1 is a label that is not published
+            raise ValueError(f"label {label} of {classes} classes")
         yield decode(encoded, channels, image_size), label
 
 

@@ -9,13 +9,11 @@
 """
 
 import os
-import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
 
 import flax.linen as nn
 import jax
@@ -24,7 +22,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array
 
+from jaxgan.metrics import _npz
 from jaxgan.metrics.features import FeatureNetwork
+from jaxgan.metrics.torch_file import WeightsError
 from jaxgan.models.layers import Conv
 
 __all__ = ["NAMES", "Classifier", "load", "read", "save"]
@@ -105,7 +105,7 @@ def read(path: str | os.PathLike[str], name: str) -> FeatureNetwork:
         ValueError.
 
     Raises:
-        ValueError: if the file does not hold the weights of a `Classifier`.
+        WeightsError: if the file is damaged or does not hold the weights of a `Classifier`.
         OSError: if it cannot be read.
 
     Example:
@@ -170,17 +170,16 @@ def _network(file: IO[bytes], name: str) -> FeatureNetwork:
 def _variables(file: IO[bytes]) -> dict[str, Any]:
     expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            flat = {key: arrays[key].astype(np.float32) for key in arrays.files}
-    # NumPy raises any of these on a damaged file.
-    except (ValueError, AttributeError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise ValueError(f"{_name(file)} is not a complete .npz file of arrays: {error}") from error
-    if {key: leaf.shape for key, leaf in flat.items()} != expected:
-        raise ValueError(
+        arrays = _npz.read(file, expected)
+    except WeightsError as error:
+        raise WeightsError(f"{_name(file)}: {error}") from error
+    shapes = {key: leaf.shape for key, leaf in arrays.items()}
+    if shapes != expected or not all(leaf.dtype.kind == "f" for leaf in arrays.values()):
+        raise WeightsError(
             f"{_name(file)} does not hold the weights of a classifier; train one with "
             f"experiments/train_classifier.py"
         )
-    return unflatten_dict(flat, sep="/")
+    return unflatten_dict({key: leaf.astype(np.float32) for key, leaf in arrays.items()}, sep="/")
 
 
 def _like() -> Any:

@@ -23,9 +23,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array, lax
 
-from jaxgan.metrics import torch_file
+from jaxgan.metrics import _npz, torch_file
 from jaxgan.metrics.features import FeatureNetwork
-from jaxgan.metrics.torch_file import WeightsError, refuse_damage
+from jaxgan.metrics.torch_file import WeightsError
 
 __all__ = ["SHA256", "URL", "WeightsError", "from_arrays", "load", "resize", "shapes"]
 
@@ -338,5 +338,4 @@ def _variables(arrays: Mapping[str, np.ndarray]) -> Any:
 
 
 def _parse_npz(content: bytes) -> dict[str, np.ndarray]:
-    with refuse_damage(".npz file"), np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return dict(arrays)
+    return _npz.read(io.BytesIO(content), shapes())

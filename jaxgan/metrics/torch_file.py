@@ -12,6 +12,8 @@ import contextlib
 import functools
 import io
 import pickletools
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -50,6 +52,7 @@ _DAMAGE = (
     MemoryError,
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,
 )
 
 
@@ -100,9 +103,11 @@ def parse(content: bytes) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def refuse_damage(kind: str) -> Iterator[None]:
-    """Turn the errors that damaged bytes lead to into a `WeightsError`."""
+    """Turn the errors that damaged bytes lead to into a `WeightsError`; warnings are dropped."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except WeightsError:
         raise
     except _DAMAGE as error:
@@ -113,6 +118,8 @@ def refuse_damage(kind: str) -> Iterator[None]:
 def _parse_zip(content: bytes) -> dict[str, np.ndarray]:
     """Parse a zip archive: `NAME/data.pkl` is the dictionary, `NAME/data/KEY` are the storages."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > len(content):
+            raise WeightsError("members of the archive overlap; expected what torch.save wrote")
 
         def member(name: str) -> bytes:
             if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:

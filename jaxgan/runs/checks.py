@@ -184,9 +184,10 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
         ConfigError: one line that names the flag.
     """
     batch_size, name = config.optimization.batch_size, config.data.dataset
-    if batch_size > len(dataset.x):
+    most = len(dataset.x)
+    if batch_size > most:
         raise ConfigError(
-            f"--batch_size={batch_size}: --dataset={name} has only {len(dataset.x)} examples"
+            f"--batch_size={batch_size}: --dataset={name} has {most} examples; give {most} or less"
         )
     variant = VARIANTS[config.recipe]
     _check_y(config, variant.y, dataset)

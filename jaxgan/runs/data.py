@@ -45,6 +45,7 @@ def load_whole(settings: Data) -> Dataset:
         image_size=settings.image_size or None,
         data_dir=settings.data_dir or None,
         manual_dir=settings.manual_dir or None,
+        cache_dir=settings.cache_dir or None,
     )
 
 

@@ -14,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
 from jaxgan import population
-from jaxgan.data.cache import default_root
+from jaxgan.data._homes import user_cache
 from jaxgan.parallel import AXIS, PER_DEVICE
 from jaxgan.runs.feed import Feed, Share
 from jaxgan.runs.settings import ConfigError, Run
@@ -173,8 +173,8 @@ def keep_compiled(directory: str) -> None:
     """
     if directory == "none" or jax.config.values["jax_compilation_cache_dir"]:
         return
-    path = Path(directory) if directory else default_root().with_name("compiled")
     try:
+        path = Path(directory) if directory else user_cache("compiled")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
         if status.st_uid != os.getuid() or status.st_mode & 0o022:

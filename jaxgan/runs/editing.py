@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from jaxgan.runs.data import unseen
 from jaxgan.runs.settings import ConfigError
@@ -28,12 +29,14 @@ def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> in
     Raises:
         ConfigError: the run does not work on pictures, or these cannot be read.
     """
-    from jaxgan.data.folder import SUFFIXES, image_files
+    from jaxgan.data.image_files import SUFFIXES, image_files
 
     how = _pictures_of(trained)
     if source.is_dir():
-        names = list(image_files(source))
-        targets = {source / name: target / Path(name).with_suffix(".png") for name in names}
+        found = image_files(source)
+        if found.remark:
+            logging.warning("--input=%s: %s", source, found.remark)
+        targets = {source / name: target / Path(name).with_suffix(".png") for name in found.files}
     elif source.is_file():
         if target.suffix != ".png":
             raise ConfigError(f"--out={target}: expected a name that ends in .png")
@@ -108,12 +111,10 @@ def _check_targets(targets: dict[Path, Path]) -> None:
 
 def _read(path: Path, side: int | None, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Read a picture with this side (its own if None) and these channels; also return its size."""
-    from PIL import Image
-
-    from jaxgan.data.images import to_array, upright
+    from jaxgan.data.images import opened, to_array, upright
 
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             return to_array(upright(image), channels, side), image.size
     except Exception as error:  # decoders of damaged files raise errors of any kind
         raise ConfigError(

@@ -64,6 +64,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
     if isinstance(value, bool | str) or value is None:
         return
     low, high = about["low"], about["high"]
+    if isinstance(value, int) and abs(value) >= 2**63:  # neither JAX nor NumPy has such integers
+        raise ConfigError(f"--{name}={value}: expected a number below 2^63")
     if not math.isfinite(value):
         raise ConfigError(f"--{name}={value}: expected a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
@@ -210,6 +212,9 @@ class Data:
     )
     manual_dir: str = setting(
         "", "directory of manually downloaded files", identity=False, path=True
+    )
+    cache_dir: str = setting(
+        "", "directory of decoded data; the user's cache if empty", identity=False, path=True
     )
     device_data_gb: float = setting(
         4.0, "keep data on the device up to this many GB", identity=False, low=0.0

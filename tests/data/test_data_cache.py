@@ -54,6 +54,11 @@ def test_a_set_is_decoded_once_and_then_mapped_into_memory(tmp_path):
     assert len(entries(tmp_path)) == 2
 
 
+def rewrite(path, old, new):
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-20])
 
@@ -68,6 +73,12 @@ def cut(path):
         lambda entry: (entry / "y.npy").unlink(),
         lambda entry: (entry / "entry.json").unlink(),
         lambda entry: (entry / "entry.json").write_text('{"x": '),
+        lambda entry: (entry / "entry.json").write_text("[" * 100_000),
+        lambda entry: (entry / "entry.json").write_bytes(b"\xff\xfe"),
+        lambda entry: rewrite(entry / "entry.json", b'"a"', b"1"),
+        lambda entry: rewrite(entry / "x.npy", b"(6, 4", b"(((6,"),
+        lambda entry: np.save(entry / "y.npy", np.full(6, 3, np.int32)),
+        lambda entry: np.save(entry / "y.npy", np.full(6, -2, np.int32)),
         lambda entry: np.save(entry / "x.npy", IMAGES[:3]),
         lambda entry: (entry / "x.npy").write_bytes(b"PK\x03\x04 and the rest of a zip file"),
         lambda entry: np.save(entry / "x.npy", IMAGES.astype(np.float32)),

@@ -180,13 +180,6 @@ def test_loops_of_links_end(tmp_path):
     np.testing.assert_array_equal(data.x[:, 0, 0, 0], [1, 2])
 
 
-def test_linked_folders_are_followed(tmp_path):
-    save(tmp_path / "photos" / "1.png", Image.new("L", (4, 4), 1))
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "class").symlink_to(tmp_path / "photos")
-    assert folder(tmp_path / "set").class_names == ("class",)
-
-
 def test_a_changed_folder_is_decoded_again(tmp_path):
     save(tmp_path / "a.png", Image.new("L", (4, 4), 1))
     assert folder(tmp_path).x[0, 0, 0, 0] == 1

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -24,7 +25,16 @@ def test_labels_and_images():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00\x00", b"\x00\x00\x0d\x01", LABELS[:6], LABELS[:-1], LABELS + b"\x08"]
+    "content",
+    [
+        b"",
+        b"\x00\x00",
+        b"\x00\x00\x0d\x01",
+        LABELS[:6],
+        LABELS[:-1],
+        LABELS + b"\x08",
+        b"\0\0\x08\xff" + 255 * b"\0\0\0\1" + b"7",
+    ],
 )
 def test_other_content_is_an_error(content):
     with pytest.raises(DataError, match="download it again"):
@@ -33,5 +43,22 @@ def test_other_content_is_an_error(content):
 
 @pytest.mark.parametrize("damage", [lambda b: b[:20], lambda _: b"text", lambda b: b[:12] + b[14:]])
 def test_a_damaged_gzip_file_is_an_error(damage):
-    with pytest.raises(DataError, match="gzip"):
+    with pytest.raises(DataError, match="download it again"):
         read_idx(io.BytesIO(damage(gzip.compress(LABELS))))
+
+
+def test_no_more_is_unpacked_than_the_header_says():
+    bomb = idx(LABELS + bytes(100_000_000))
+    assert len(bomb.getvalue()) < 1_000_000
+    tracemalloc.start()
+    with pytest.raises(DataError, match="holds more values, but its header says"):
+        read_idx(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_size_beyond_all_data_sets_is_not_believed():
+    header = b"\0\0\x08\3" + np.array([2**31, 2**31, 4], ">u4").tobytes()
+    with pytest.raises(DataError, match="holds 5 values, but its header says"):
+        read_idx(idx(header + bytes(5)))

@@ -221,6 +221,54 @@ def test_a_tfrecord_file_that_ends_early_is_named(tfrecord_dir, tmp_path):
         load("tiny_pictures", data_dir=tmp_path / "tfds")
 
 
+def test_a_record_cannot_be_larger_than_its_file(tfrecord_dir, tmp_path):
+    shutil.copytree(tfrecord_dir, tmp_path / "tfds")
+    path = next((tmp_path / "tfds" / "tiny_pictures").rglob("*train.tfrecord*"))
+    path.write_bytes(struct.pack("<QI", 2**40, 0) + path.read_bytes()[12:])
+    with pytest.raises(DataError, match="ends within a record"):
+        load("tiny_pictures", data_dir=tmp_path / "tfds")
+
+
+def whole_records(path):
+    """The framed records of a TFRecord file."""
+    content, at = path.read_bytes(), 0
+    while at < len(content):
+        end = at + 16 + struct.unpack_from("<Q", content, at)[0]
+        yield content[at:end]
+        at = end
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda records: records[:-1], "ends after 19 of 20 examples"),
+        (lambda records: [r.replace(b"IHDR", b"IHDX") for r in records], "image"),
+        (lambda records: [r.replace(b"label", b"lable") for r in records], "IndexError"),
+        (
+            lambda records: [r[:12] + b"\xff" * (len(r) - 16) + r[-4:] for r in records],
+            "DecodeError",
+        ),
+    ],
+)
+def test_damaged_records_are_refused_in_one_line(tfrecord_dir, tmp_path, damage, reason):
+    shutil.copytree(tfrecord_dir, tmp_path / "tfds")
+    path = next((tmp_path / "tfds" / "tiny_pictures").rglob("*train.tfrecord*"))
+    path.write_bytes(b"".join(damage(list(whole_records(path)))))
+    with pytest.raises(DataError, match=f"tiny_pictures cannot be read.*{reason}") as caught:
+        load("tiny_pictures", data_dir=tmp_path / "tfds")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+def test_damaged_metadata_are_refused_in_one_line(data_dir, tmp_path, name):
+    shutil.copytree(data_dir / "my_pictures", tmp_path / "tfds" / "my_pictures")
+    path = next((tmp_path / "tfds").rglob(name))
+    path.write_text(path.read_text()[:-50])
+    with pytest.raises(DataError, match="my_pictures cannot be read") as caught:
+        load("my_pictures", image_size=4, data_dir=tmp_path / "tfds")
+    assert "\n" not in str(caught.value)
+
+
 def test_other_formats_are_refused(data_dir, tmp_path):
     shutil.copytree(data_dir, tmp_path / "tfds")
     path = tmp_path / "tfds" / "tiny_pictures" / "1.0.0" / "dataset_info.json"

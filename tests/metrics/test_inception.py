@@ -152,7 +152,7 @@ def test_a_damaged_file_is_answered_with_its_name(name, tmp_path):
         path.write_bytes(content)
         with pytest.raises(WeightsError, match=name):
             inception.load(path, sha256=None)
-    np.savez(tmp_path / "objects.npz", weight=np.array([{}]))
+    np.savez(tmp_path / "objects.npz", **{next(iter(inception.shapes())): np.array([{}])})
     with pytest.raises(WeightsError, match="Object arrays cannot be loaded"):
         inception.load(tmp_path / "objects.npz", sha256=None)
 

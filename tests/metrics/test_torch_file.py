@@ -271,3 +271,25 @@ def test_what_torch_saves_is_read_as_torch_loads_it(as_zip, tmp_path):
             np.testing.assert_array_equal(
                 arrays[name].astype(np.float64), expected.detach().double().numpy()
             )
+
+
+def test_a_damaged_text_leads_to_no_warning():
+    # As a flipped bit makes it of X: a string with escapes.
+    pickled = b"\x80\x02S'a\\d'\n."
+    with pytest.raises(WeightsError):
+        torch_file.parse(zip_file({}, pickled=pickled))
+
+
+def test_an_archive_holds_no_more_than_its_size():
+    """Thousands of members can be one and the same piece of a file, and all would be read."""
+    directory = bytearray(zip_file({"w": np.zeros(1000, np.float32)}))
+    with zipfile.ZipFile(io.BytesIO(directory)) as archive:
+        start = archive.start_dir
+    count = int.from_bytes(directory[-12:-10], "little")
+    entries = bytes(directory[start:-22])
+    many = 100
+    end = struct.pack(
+        "<4s4H2LH", b"PK\5\6", 0, 0, *[count * many] * 2, many * len(entries), start, 0
+    )
+    with pytest.raises(WeightsError, match="overlap"):
+        torch_file.parse(bytes(directory[:start]) + entries * many + end)

@@ -35,10 +35,13 @@ def options_of(run, **options):
     return VARIANTS[run.config.recipe].options(**options)
 
 
-def test_a_folder_is_translated_to_one_with_the_same_names(folder, tmp_path):
+def test_a_folder_is_translated_to_one_with_the_same_names(folder, tmp_path, caplog):
+    (folder / ".trash").mkdir()
+    (folder / ".trash" / "old.png").write_bytes((folder / "a.png").read_bytes())
     assert edited(run_of("pix2pix"), folder, tmp_path / "out") == 2
     assert picture(tmp_path / "out" / "a.png").shape == (28, 28, 3)
     assert picture(tmp_path / "out" / "more" / "b.png").shape == (28, 28, 3)
+    assert "left out: 1 hidden" in caplog.text
 
 
 def test_a_cyclegan_goes_there_and_back(folder, tmp_path):

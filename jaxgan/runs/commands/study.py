@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, start
+from jaxgan.runs.commands.entry import errors_in_one_line, given, start
 from jaxgan.runs.flags import define
 
 
@@ -29,6 +29,7 @@ def define_flags() -> None:
     define("steps", int, "updates of G; those of --size if not given", low=1)
     define("data_dir", str, "directory of prepared TFDS data sets", default="")
     define("manual_dir", str, "directory of manually downloaded files", default="")
+    define("cache_dir", str, "directory of decoded data; the user's cache if empty", default="")
 
 
 def run(argv: list[str]) -> None:
@@ -44,7 +45,7 @@ def run(argv: list[str]) -> None:
     values = flags.FLAGS
     size = SIZES[values.size]
     size = size._replace(steps=values.steps or size.steps)
-    common = {"data_dir": values.data_dir, "manual_dir": values.manual_dir}
+    common = given(["data_dir", "manual_dir", "cache_dir"], values)
     out = Path(values.out)
     with errors_in_one_line():
         todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))

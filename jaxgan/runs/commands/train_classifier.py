@@ -85,7 +85,9 @@ class State(NamedTuple):
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def examples(name: str, manual_dir: str | None = None) -> tuple[Examples, Examples]:
+def examples(
+    name: str, manual_dir: str | None = None, cache_dir: str | None = None
+) -> tuple[Examples, Examples]:
     """Load training and test examples; every fifth image of `digits` is a test example.
 
     Raises:
@@ -96,7 +98,8 @@ def examples(name: str, manual_dir: str | None = None) -> tuple[Examples, Exampl
         x, y = digits.x, np.asarray(digits.y)
         unseen = np.arange(len(x)) % 5 == 4
         return Examples(x[~unseen], y[~unseen]), Examples(x[unseen], y[unseen])
-    train, test = (data.load(name, split=s, manual_dir=manual_dir) for s in ("train", "test"))
+    load = partial(data.load, name, manual_dir=manual_dir, cache_dir=cache_dir)
+    train, test = load(split="train"), load(split="test")
     return Examples(train.x, train.y), Examples(test.x, test.y)
 
 
@@ -210,6 +213,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     text = "data set whose classes are learned"
     flag("dataset", str, text, default="digits", choices=tuple(RECIPES))
     flag("manual_dir", str, "directory of manually downloaded files")
+    flag("cache_dir", str, "directory of decoded data; the user's cache if not given")
     flag("out", str, "file to write: .npz", required=True)
     flag("epochs", int, "how often every image is seen", low=1)
     flag("seed", int, "seed of everything random", default=0, low=0)
@@ -228,7 +232,7 @@ def run(argv: list[str]) -> None:
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
         check_platform()
-        seen, unseen = examples(values.dataset, values.manual_dir)
+        seen, unseen = examples(values.dataset, values.manual_dir, values.cache_dir)
         variables = train(recipe, seen, unseen, seed=values.seed, say=partial(print, flush=True))
         classifiers.save(path, variables)
         network = classifiers.read(path, values.dataset)

@@ -210,12 +210,12 @@ def _classes(runs: list[RunFiles]) -> Html:
         shown = picture and _image(run, picture, "samples of each class, one row per class")
         if not found:
             return shown
-        pairs = ("real", REAL, found["real"]), ("generated", color, found["fake"])
+        pairs = ("real", REAL, found.get("real")), ("generated", color, found.get("fake"))
         groups = [
-            Group(name, k, [share if is_number(share) else 0.0 for share in shares])
+            Group(name, k, [share if is_number(share) else 0.0 for share in shares or []])
             for name, k, shares in pairs
         ]
-        return [charts.bars("share of each class", found["names"], groups), shown]
+        return [charts.bars("share of each class", found.get("names") or [], groups), shown]
 
     if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
         return _missing("Classes", "none yet; they are counted by", runs, _evaluate())

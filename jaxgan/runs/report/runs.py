@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from jaxgan.data.images import opened
 from jaxgan.runs import flags
 from jaxgan.runs.config import Config
 from jaxgan.runs.settings import ConfigError
@@ -19,6 +20,17 @@ _SIDE = 1024  # pixels of the longer side of a picture
 _LOSSLESS = 300_000  # size in bytes above which a picture is compressed with loss
 _PAGE = 6_500_000  # total size in bytes of all pictures, before base64 adds a third
 _EVALUATION = ("nearest", "classes", "interpolation")
+_NUMBER = int | float
+_POINTS = [(_NUMBER, _NUMBER)]
+# What an evaluation holds: objects by their keys, lists by their items, and pairs.
+_EVALUATED = {
+    "rows": [{"name": str}],
+    "truncation": [dict],
+    "projection": {"real": _POINTS, "fake": _POINTS},
+    "classes": {"names": list, "real": [_NUMBER], "fake": [_NUMBER]},
+    "distances": {"fake": [_NUMBER], "held_out": [_NUMBER]},
+    "versions": dict,
+}
 
 
 class Picture(NamedTuple):
@@ -136,16 +148,38 @@ def _newest(directory: Path) -> dict[str, Any]:
     if path is None:
         return {}
     found = _parse(path.read_text(errors="replace"))
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: expected a JSON object; remove the file and evaluate again")
+    if not _fits(found, _EVALUATED):
+        raise ConfigError(
+            f"{path}: expected what jaxgan-evaluate writes; remove the file and evaluate again"
+        )
     return found
+
+
+def _fits(value: Any, pattern: Any) -> bool:
+    """Whether a value from JSON has the form of a pattern; anything may be missing from objects."""
+    match pattern:
+        case dict():
+            return isinstance(value, dict) and all(
+                value.get(key) is None or _fits(value[key], part) for key, part in pattern.items()
+            )
+        case [part]:
+            return isinstance(value, list) and all(_fits(one, part) for one in value)
+        case tuple():
+            whole = isinstance(value, list) and len(value) == len(pattern)
+            return whole and all(map(_fits, value, pattern))
+    return isinstance(value, pattern)
 
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_int=_integer)
+    except (ValueError, RecursionError):
         return None
+
+
+def _integer(digits: str) -> int | float:
+    """Read an integer, as infinity if it is larger than any float."""
+    return int(digits) if math.isfinite(float(digits)) else float(digits)
 
 
 def is_number(value: Any) -> bool:
@@ -175,9 +209,9 @@ def _size(picture: Picture) -> int:
 def _picture(path: Path) -> Picture | None:
     """Read a picture for the page; None if it is missing or not a picture."""
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             picture = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a broken file
+    except Exception:  # decoders of damaged files raise errors of any kind
         return None
     width, height = picture.size
     picture.thumbnail((_SIDE, _SIDE))

@@ -131,7 +131,9 @@ def _one(run: RunFiles) -> list[Html]:
 
 def _several(runs: list[RunFiles]) -> list[Html]:
     """Return a table with a column for each run, with the floor and noise below each value."""
-    by_name = [{row["name"]: row for row in run.evaluation.get("rows") or []} for run in runs]
+    by_name = [
+        {row.get("name", ""): row for row in run.evaluation.get("rows") or []} for run in runs
+    ]
     references = [(run.evaluation.get("reference"), run.evaluation.get("features")) for run in runs]
     first = {name: row for rows in reversed(by_name) for name, row in rows.items()}
     names = list(dict.fromkeys(name for rows in by_name for name in rows))

@@ -115,12 +115,10 @@ def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, in
 
 def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Read a mask `[1, size, size, 1]`, 1 where the file is nearer to white, and its own size."""
-    from PIL import Image
-
-    from jaxgan.data.images import to_array, upright
+    from jaxgan.data.images import opened, to_array, upright
 
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             given = image.size
             gray = to_array(upright(image), 1, size)
     except Exception as error:  # decoders of damaged files raise errors of any kind

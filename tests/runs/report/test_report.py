@@ -143,6 +143,48 @@ def test_what_is_no_number_leaves_a_gap(tmp_path):
     assert "nan" not in text.lower().split("<body>")[1].split("<script>")[0]
 
 
+def test_a_number_too_large_for_a_float_leaves_a_gap(tmp_path):
+    run = bare(tmp_path / "run")
+    lines = [f'{{"step": {step}, "a": {value}}}' for step, value in enumerate((1, "9" * 400, 3))]
+    (run / "metrics.jsonl").write_text("\n".join([*lines, ""]))
+    _, elements = page_of(run)
+    (series,) = json.loads(elements.charts["a"])
+    assert [point[3] for point in series["points"]] == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "[" * 100_000,
+        '{"rows": 1}',
+        '{"rows": ["a"]}',
+        '{"truncation": [1]}',
+        '{"projection": {"real": [[1, 2], [3]]}}',
+        '{"projection": [1]}',
+        '{"classes": {"names": ["a"], "real": ["much"], "fake": [1.0]}}',
+        '{"distances": {"fake": {"a": 1}}}',
+        '{"versions": "0.10.2"}',
+    ],
+)
+def test_an_evaluation_of_another_form_is_refused_in_one_line(tmp_path, content):
+    run = whole(tmp_path / "run")
+    (run / "evaluation" / "step_00000400.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"step_00000400\.json: expected .* evaluate again$"):
+        write([run])
+
+
+def test_an_evaluation_may_lack_anything(tmp_path):
+    run = whole(tmp_path / "run")
+    whole_one = evaluation()
+    for key in (*whole_one, "rows of nothing", "classes of nothing"):
+        found = {name: value for name, value in whole_one.items() if name != key}
+        found |= {"rows": [{}]} if key == "rows of nothing" else {}
+        found |= {"classes": {"fake": None}} if key == "classes of nothing" else {}
+        (run / "evaluation" / "step_00000400.json").write_text(json.dumps(found))
+        write([run, whole(tmp_path / "others" / key)], tmp_path / "page.html")
+
+
 def test_a_generator_that_diverged_has_a_page(tmp_path):
     nan = float("nan")
     found = evaluation(distance=nan)
