@@ -9,6 +9,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from jaxgan._checks import told
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
@@ -63,6 +64,8 @@ def load_folder(
         >>> found.x.shape, found.y.tolist(), found.class_names
         ((2, 16, 16, 3), [0, 1], ('cat', 'dog'))
     """
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"path is {told(path)}: expected the name of a directory")
     root = Path(path).expanduser().absolute()
     if not root.is_dir():
         raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")

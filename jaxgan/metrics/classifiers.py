@@ -125,6 +125,7 @@ def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
         variables: of a `Classifier`, with the collections `params` and `batch_stats`.
 
     Raises:
+        ValueError: if they are of another network.
         OSError: if it cannot be written.
 
     Example:
@@ -141,6 +142,7 @@ def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
         ...     classifiers.read(f"{directory}/weights.npz", "untrained").width
         64
     """
+    _check_shapes("variables", _flat(variables) if isinstance(variables, Mapping) else {})
     arrays: dict[str, Any] = {
         key: np.asarray(leaf, np.float16) for key, leaf in _flat(variables).items()
     }
@@ -168,19 +170,23 @@ def _network(file: IO[bytes], name: str) -> FeatureNetwork:
 
 
 def _variables(file: IO[bytes]) -> dict[str, Any]:
-    expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
     try:
         with np.load(file, allow_pickle=False) as arrays:
             flat = {key: arrays[key].astype(np.float32) for key in arrays.files}
     # NumPy raises any of these on a damaged file.
     except (ValueError, AttributeError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{_name(file)} is not a complete .npz file of arrays: {error}") from error
-    if {key: leaf.shape for key, leaf in flat.items()} != expected:
-        raise ValueError(
-            f"{_name(file)} does not hold the weights of a classifier; train one with "
-            f"experiments/train_classifier.py"
-        )
+    _check_shapes(_name(file), flat)
     return unflatten_dict(flat, sep="/")
+
+
+def _check_shapes(name: str, flat: dict[str, Any]) -> None:
+    expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
+    if {key: np.shape(leaf) for key, leaf in flat.items()} != expected:
+        raise ValueError(
+            f"{name} does not hold the weights of a classifier; expected those of a `Classifier`: "
+            f"train one with experiments/train_classifier.py"
+        )
 
 
 def _like() -> Any:

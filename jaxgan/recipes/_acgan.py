@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan._checks import check_labels
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players, upcast
+from jaxgan.recipes._gan import Seen, Weight, check_weights, players, upcast
 from jaxgan.types import GAN, Network
 
 __all__ = ["acgan", "classification"]
@@ -45,7 +46,8 @@ def acgan(
         The GAN; `sample(state, key, n, y)` takes the classes to draw, `[n]`.
 
     Raises:
-        ValueError: as in `recipes.gan`; in the first step, D gives no class logits.
+        ValueError: as in `recipes.gan`; in the first step, D gives no class logits, or y is not
+            integers `[B]`.
 
     Example:
         >>> generator = nets.stateless(
@@ -62,6 +64,7 @@ def acgan(
         >>> "d_class_accuracy" in metrics
         True
     """
+    check_weights(class_weight=class_weight)
 
     def d_term(seen: Seen):
         of_real, accuracy = classification(seen.real_heads, seen.batch.y)
@@ -100,7 +103,8 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
         label; both 0 if no example is labeled.
 
     Raises:
-        ValueError: the class logits are not `[B, K]`.
+        ValueError: the class logits are not `[B, K]`, or y is not integers `[B]`, or, where NumPy
+            holds it, not from -1 to K-1.
 
     Example:
         >>> class_logits = jnp.array([[2.0, 0.0], [0.0, 2.0], [5.0, 5.0]])
@@ -109,6 +113,7 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
         [0.19000001 3.19       0.        ] 0.5
     """
     shape = getattr(class_logits, "shape", None)
+    check_labels("y", y, shape[-1] if shape else None)
     if shape is None or shape[:-1] != y.shape:
         raise ValueError(
             f"class logits {'are missing' if shape is None else f'have shape {shape}'} for labels "

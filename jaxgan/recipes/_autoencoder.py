@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import jax
 
+from jaxgan._checks import check_batch
+from jaxgan._handed import check_networks
 from jaxgan.latents import Latent
-from jaxgan.recipes._gan import upcast
+from jaxgan.recipes._gan import check_alike, upcast
 from jaxgan.types import Batch, Network, Variables
 
 __all__ = ["Autoencoder", "autoencoder"]
@@ -40,6 +42,7 @@ def autoencoder(
     Returns:
         Its `init` raises ValueError if samples are not like the data, or codes not like z.
     """
+    check_networks(generator=generator, encoder=encoder)
 
     def run(network: Network, name: str, variables: Variables, key, inputs, train: bool):
         params, state = variables.params[name], variables.state[name]
@@ -53,6 +56,7 @@ def autoencoder(
         return run(generator, "generator", variables, key, z, train)
 
     def init(key: jax.Array, batch: Batch) -> Variables:
+        check_batch(batch, values=True)
         z_key, g_key, e_key = jax.random.split(key, 3)
         z = latent(z_key, len(batch.x))
         g_params, g_state = generator.init(g_key, z)
@@ -64,11 +68,7 @@ def autoencoder(
         # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         x, _ = jax.eval_shape(lambda v: decode(v, key, z, train=False), variables)
         code, _ = jax.eval_shape(lambda v: encode(v, key, batch.x, train=False), variables)
-        if x.shape != batch.x.shape:
-            raise ValueError(
-                f"the generator makes {x.shape[1:]}, the data are {batch.x.shape[1:]}; "
-                f"expected the same shape"
-            )
+        check_alike("generator", x, batch.x)
         if code.shape != (len(z), per_latent * z.shape[1]):
             raise ValueError(
                 f"the encoder gives codes of {code.shape[1:]}; expected "

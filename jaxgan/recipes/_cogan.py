@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import check_batch, check_integers, check_types
+from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._gan import Weight, upcast
@@ -54,8 +55,9 @@ def cogan(
         `sample(state, key, n)` gives the pair (a, b), `[n, ...]` each.
 
     Raises:
-        ValueError: when it is initialized: a batch has no y, or the pairs do not look like the
-            data.
+        TypeError: a network is no `Network`, or an optimizer no optimizer.
+        ValueError: when it is initialized: the pairs do not look like the data; or, then or in the
+            first step, a batch is empty, has no y or not as many as x, or is not of floats.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda w, z: (z + w, z - w))
@@ -71,7 +73,10 @@ def cogan(
         [(5, 2), (5, 2)]
     """
     refuse_factories(latent=latent, loss=loss)
+    check_networks(generator=generator, discriminator=discriminator)
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     loss = losses.non_saturating() if loss is None else loss
+    check_types(losses.AdversarialLoss, loss=loss)
 
     def generate(variables: Variables, key: jax.Array, n: int, *, train: bool):
         latent_key, network_key = jax.random.split(key)
@@ -91,6 +96,7 @@ def cogan(
 
     def d_loss(params, state, opponent, batch: Batch, key, step):
         del step
+        _check_domains(batch)
         fake_key, d_key = jax.random.split(key)
         fake, _ = generate(opponent, fake_key, len(batch.x), train=True)
         of_real, of_fake, state = discriminate_both(Variables(params, state), d_key, batch, fake)
@@ -100,15 +106,17 @@ def cogan(
 
     def g_loss(params, state, opponent, batch: Batch, key, step):
         del step
+        _check_domains(batch)
         fake_key, d_key = jax.random.split(key)
         fake, state = generate(Variables(params, state), fake_key, len(batch.x), train=True)
         of_real, of_fake, _ = discriminate_both(opponent, d_key, batch, fake)
-        diversity = _sum_of_means(monitor.diversity, batch, fake) / 2
-        return _sum_of_means(loss.generator, of_real, of_fake), (state, {"diversity": diversity})
+        metrics = {}
+        if len(batch.x) > 1:  # a single example has no neighbor to differ from
+            metrics["diversity"] = _sum_of_means(monitor.diversity, batch, fake) / 2
+        return _sum_of_means(loss.generator, of_real, of_fake), (state, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
-        if batch.y is None:
-            raise ValueError("cogan needs examples of both domains, and this batch has y = None")
+        _check_domains(batch, values=True)
         variables = Variables(*generator.init(key, latent(key, len(batch.x))))
         # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         fake, _ = jax.eval_shape(lambda v: generate(v, key, len(batch.x), train=False), variables)
@@ -125,11 +133,18 @@ def cogan(
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
         del y
+        check_integers(n=n)
         fake, _ = generate(variables, key, n, train=False)
         return fake
 
     g, d = Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def _check_domains(batch: Batch, *, values: bool = False) -> None:
+    if batch.y is None:
+        raise ValueError("cogan needs examples of both domains, and this batch has y = None")
+    check_batch(batch, pictures=True, values=values)
 
 
 def _sum_of_means(function, real, fake) -> jax.Array:

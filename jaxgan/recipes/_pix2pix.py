@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_batch
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players
+from jaxgan.recipes._gan import Seen, Weight, check_weights, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["pix2pix"]
@@ -65,8 +66,10 @@ def pix2pix(
         >>> gan.sample(state, jax.random.key(1), 2, pairs.y).shape
         (2, 4, 4, 1)
     """
+    check_weights(content_weight=content_weight)
 
     def content(seen: Seen):
+        check_batch(seen.batch, pictures=True)
         axes = tuple(range(1, seen.fake.ndim))
         distance = jnp.mean(jnp.abs(seen.batch.x - seen.fake), axis=axes)
         return content_weight * distance, {"content": jnp.mean(distance)}
@@ -84,6 +87,7 @@ def pix2pix(
     def init(key: jax.Array, batch: Batch) -> Variables:
         if batch.y is None:
             raise ValueError("pix2pix needs pairs: y, which x is to be made from, is None")
+        check_batch(batch, pictures=True)
         if batch.x.shape[:-1] != batch.y.shape[:-1]:
             raise ValueError(
                 f"pix2pix needs pairs of one height and width; "

@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import losses
+from jaxgan._checks import check_types
+from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.recipes._acgan import classification
-from jaxgan.recipes._gan import Seen, Weight, players
+from jaxgan.recipes._gan import Seen, Weight, check_weights, players
 from jaxgan.types import GAN, Network
 
 __all__ = ["sgan"]
@@ -72,7 +74,11 @@ def sgan(
         >>> "d_class_accuracy" in metrics
         True
     """
+    refuse_factories(loss=loss)
+    check_networks(discriminator=discriminator)
+    check_weights(class_weight=class_weight)
     loss = losses.non_saturating() if loss is None else loss
+    check_types(losses.AdversarialLoss, loss=loss)
     if feature_matching:
         loss = loss._replace(generator=lambda real, fake: jnp.zeros_like(fake))
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_batch
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players
+from jaxgan.recipes._gan import Seen, Weight, check_weights, players
 from jaxgan.types import GAN, Batch, Metrics, Network, Variables
 
 __all__ = ["srgan"]
@@ -71,8 +72,10 @@ def srgan(
         >>> gan.sample(state, jax.random.key(1), 2, batch.y).shape
         (2, 8, 8, 1)
     """
+    check_weights(content_weight=content_weight)
 
     def content(seen: Seen) -> tuple[jax.Array, Metrics]:
+        check_batch(seen.batch, pictures=True)
         real, fake = seen.batch.x, seen.fake
         metrics = {"psnr": jnp.mean(_psnr(real, fake))}
         if features is not None:
@@ -110,6 +113,7 @@ def _check_sizes(batch: Batch) -> None:
     if y is None or y.ndim != 4 or x.ndim != 4:
         found = f"x {x.shape} and y {'missing' if y is None else y.shape}"
         raise ValueError(f"SRGAN needs pictures x and smaller ones y, [B, h, w, C]; found {found}")
+    check_batch(batch, pictures=True)
     (height, width, channels), (low, narrow, low_channels) = x.shape[1:], y.shape[1:]
     factor = height // low
     if factor < 2 or (height, width) != (factor * low, factor * narrow):
