@@ -89,7 +89,7 @@ def normalize(
         >>> import jax
         >>> import jax.numpy as jnp
         >>> from jaxgan.models.conditional import normalize
-        >>> class Block(Module):
+        >>> class Block(nn.Module):
         ...     @nn.compact
         ...     def __call__(self, x, condition):
         ...         return nn.relu(normalize(x, condition, train=True))

@@ -123,7 +123,7 @@ def equalized(
         >>> import jax
         >>> import jax.numpy as jnp
         >>> from jaxgan.models.equalized import equalized
-        >>> class Linear(Module):
+        >>> class Linear(nn.Module):
         ...     @nn.compact
         ...     def __call__(self, x):
         ...         return x @ equalized(self, (100, 1000))
