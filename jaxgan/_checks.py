@@ -15,6 +15,7 @@ from jax.core import Tracer
 __all__ = [
     "check_array",
     "check_batch",
+    "check_callable",
     "check_integers",
     "check_labels",
     "check_lengths",
@@ -57,6 +58,13 @@ def check_numbers(interval: str, **values: Any) -> None:
         above = low <= number if interval[0] == "[" else low < number
         if not (above and (number <= high if interval[-1] == "]" else number < high)):
             raise ValueError(f"{name} is {value}; expected a number in {interval}")
+
+
+def check_callable(expected: str = "a function", **values: Any) -> None:
+    """Check that arguments can be called; what they are called with is in their types."""
+    for name, value in values.items():
+        if not callable(value):
+            raise TypeError(f"{name} is {told(value)}; expected {expected}")
 
 
 def check_array(

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan._checks import told
+from jaxgan._checks import check_callable
 from jaxgan.parallel import row, split
 from jaxgan.types import GAN, Batch, TrainState
 
@@ -83,8 +83,7 @@ def population(
         >>> metrics["d_loss"].shape
         (3,)
     """
-    if not callable(make):
-        raise TypeError(f"make is {told(make)}; expected a function (setting) -> GAN")
+    check_callable("a function (setting) -> GAN", make=make)
     if devices is not None and not len(devices):
         raise ValueError("devices is empty; expected at least one, or None")
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import distortions
-from jaxgan._checks import check_integers, check_numbers, check_types
+from jaxgan._checks import check_array, check_integers, check_numbers, check_types
 from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.distortions import Distortion
 from jaxgan.schedules import Schedule
@@ -117,6 +117,7 @@ def differentiable(policy: tuple[str, ...] = POLICY) -> Augmentation:
 
     def apply(state, key, x):
         del state
+        check_array("x", x, "[B, H, W, C]")
         for change, change_key in zip(changes, jax.random.split(key, len(changes)), strict=True):
             x = change(change_key, x)
         return x

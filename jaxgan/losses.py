@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxgan._checks import check_array, check_numbers
+from jaxgan._checks import check_array, check_numbers, check_types
 
 __all__ = [
     "AdversarialLoss",
@@ -77,6 +77,7 @@ def accuracy(
         Two scalars in [0, 1]: (accuracy on real, accuracy on fake).
 
     Raises:
+        TypeError: `loss` is no pair of losses.
         ValueError: there are no logits.
 
     Example:
@@ -85,6 +86,7 @@ def accuracy(
         >>> float(on_real), float(on_fake)
         (0.75, 0.5)
     """
+    check_types(AdversarialLoss, loss=loss)
     check_array("real_logits", real_logits, "[B, ...]", "numbers")
     check_array("fake_logits", fake_logits, "[B, ...]", "numbers")
     threshold = loss.threshold

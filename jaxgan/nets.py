@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import convolution
-from jaxgan._checks import check_integers, told
+from jaxgan._checks import check_callable, check_integers, told
 from jaxgan._handed import check_networks
 from jaxgan.types import Network
 
@@ -47,8 +47,8 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
         >>> print(y)
         [2. 2. 2.]
     """
-    _check_callable("a function (key, *inputs) -> params", init=init)
-    _check_callable("a function (params, *inputs) -> outputs", apply=apply)
+    check_callable("a function (key, *inputs) -> params", init=init)
+    check_callable("a function (params, *inputs) -> outputs", apply=apply)
     return Network(
         lambda key, *inputs: (init(key, *inputs), ()),
         lambda params, state, key, *inputs, train: (apply(params, *inputs), state),
@@ -123,7 +123,7 @@ def from_nnx(make: Callable[..., Any]) -> Network:
 
     if isinstance(make, nnx.Module):
         raise TypeError(f"make is {told(make)}; expected a function (nnx.Rngs) -> nnx.Module")
-    _check_callable("a function (nnx.Rngs) -> nnx.Module", make=make)
+    check_callable("a function (nnx.Rngs) -> nnx.Module", make=make)
 
     def split(model):
         return nnx.split(model, nnx.Param, nnx.RngState, ...)
@@ -209,7 +209,7 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
 
     if isinstance(make, eqx.Module):
         raise TypeError(f"make is {told(make)}; expected a function (key) -> module")
-    _check_callable("a function (key) -> module", make=make)
+    check_callable("a function (key) -> module", make=make)
 
     def build(key):
         made = make(key)
@@ -461,12 +461,6 @@ def _vary_with(key: jax.Array, tree: Any) -> Any:
         ),
         tree,
     )
-
-
-def _check_callable(expected: str, **values: Any) -> None:
-    for name, value in values.items():
-        if not callable(value):
-            raise TypeError(f"{name} is {told(value)}; expected {expected}")
 
 
 def _unit(vector: jax.Array) -> jax.Array:

@@ -13,7 +13,14 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxgan._checks import check_integers, check_numbers, check_one_shape, told
+from jaxgan._checks import (
+    check_array,
+    check_callable,
+    check_integers,
+    check_numbers,
+    check_one_shape,
+    told,
+)
 from jaxgan._handed import refuse_factories
 from jaxgan.augment import Augmentation
 from jaxgan.distortions import Change
@@ -154,6 +161,7 @@ def r1() -> Penalty:
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         del fake, key
+        check_array("real", real, "[B, ...]")
         return _squared_norm(_gradient(critic, real)) / 2
 
     return penalty
@@ -177,6 +185,7 @@ def r2() -> Penalty:
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         del real, key
+        check_array("fake", fake, "[B, ...]")
         return _squared_norm(_gradient(critic, fake)) / 2
 
     return penalty
@@ -232,6 +241,8 @@ def consistency(change: Augmentation | Change, *, fake_weight: float = 0.0) -> P
         [ 4. 36.]
     """
     refuse_factories(change=change)
+    if not isinstance(change, Augmentation):
+        check_callable("an augmentation or a function (key, x) -> x", change=change)
     check_numbers("[0, inf)", fake_weight=fake_weight)
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
@@ -323,6 +334,7 @@ def lazy(penalty: Penalty, *, every: int) -> LazyPenalty:
         16 [8.]
     """
     refuse_factories(penalty=penalty)
+    check_callable("one of jaxgan.penalties", penalty=penalty)
     check_integers(every=every)
 
     def lazily(critic, real, fake, key, step):

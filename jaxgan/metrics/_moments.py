@@ -92,7 +92,7 @@ def merge(a: Moments, b: Moments) -> Moments:
 
     Raises:
         TypeError: if one of them is no `Moments`.
-        MetricError: if they differ in width, or are not finite.
+        MetricError: if they differ in width, are not finite, or too far apart to be squared.
 
     Example:
         >>> import numpy as np
@@ -104,12 +104,14 @@ def merge(a: Moments, b: Moments) -> Moments:
     """
     check_moments(first=a, second=b)
     count = a.number + b.number
-    difference = b.mean - a.mean
-    return Moments(
-        count,
-        a.mean + difference * (b.number / count),
-        a.scatter + b.scatter + np.outer(difference, difference) * (a.number * b.number / count),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = b.mean - a.mean
+        between = np.outer(difference, difference) * (a.number * b.number / count)
+        merged = Moments(
+            count, a.mean + difference * (b.number / count), a.scatter + b.scatter + between
+        )
+    check_moments(merged=merged)
+    return merged
 
 
 def check_moments(**given: Moments) -> None:

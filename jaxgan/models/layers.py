@@ -1,7 +1,7 @@
 """Layers that the networks of this package share."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import flax.linen as nn
@@ -17,6 +17,7 @@ from jaxgan._checks import (
     check_labels,
     check_lengths,
     check_numbers,
+    told,
 )
 from jaxgan.convolution import Padding, depth_to_space
 from jaxgan.resample import nearest_upsample
@@ -78,6 +79,8 @@ class Module(nn.Module):
             elif kind in (int, int | None):
                 check_integers(int(name not in _MAY_BE_ZERO), **{name: value})
             elif get_args(kind)[:1] == (int,):
+                if not isinstance(value, Sequence):
+                    raise TypeError(f"{name} is {told(value)}; expected a sequence of integers")
                 for one in value:
                     check_integers(**{name: one})
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
-from jaxgan._checks import check_batch, check_integers, check_types
+from jaxgan._checks import check_batch, check_callable, check_integers, check_types
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._autoencoder import autoencoder
-from jaxgan.recipes._gan import Weight, check_alike, check_weights
+from jaxgan.recipes._gan import Weight, check_alike, check_weights, checked
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["aae"]
@@ -90,6 +90,7 @@ def aae(
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     loss = losses.non_saturating() if loss is None else loss
     check_types(losses.AdversarialLoss, loss=loss)
+    check_callable("a function (key, n) -> z", latent=latent)
     check_networks(decoder=decoder)
     check_weights(reconstruction_weight=reconstruction_weight)
     init, encode, decode = autoencoder(decoder, encoder, latent)
@@ -103,7 +104,6 @@ def aae(
 
     def d_loss(params, state, opponent, batch, key, step):
         del step
-        check_batch(batch)
         prior_key, encode_key, d_key = jax.random.split(key, 3)
         z = latent(prior_key, len(batch.x))
         code, _ = encode(opponent, encode_key, batch.x, train=True)
@@ -112,7 +112,6 @@ def aae(
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        check_batch(batch)
         prior_key, encode_key, decode_key, d_key = jax.random.split(key, 4)
         own, z = Variables(params, state), latent(prior_key, len(batch.x))
         code, e_state = encode(own, encode_key, batch.x, train=True)
@@ -137,4 +136,5 @@ def aae(
         return decode(variables, network_key, latent(prior_key, n), train=False)[0]
 
     g, d = Player(init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    g, d = checked(g, check_batch), checked(d, check_batch)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)

@@ -1,5 +1,6 @@
 """ACGAN (Odena et al. 2016, arXiv:1610.09585): a discriminator that also names the class."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,8 +9,8 @@ import optax
 
 from jaxgan._checks import check_labels
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, check_weights, players, upcast
-from jaxgan.types import GAN, Network
+from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players, upcast
+from jaxgan.types import GAN, Batch, Network
 
 __all__ = ["acgan", "classification"]
 
@@ -46,8 +47,8 @@ def acgan(
         The GAN; `sample(state, key, n, y)` takes the classes to draw, `[n]`.
 
     Raises:
-        ValueError: as in `recipes.gan`; in the first step, D gives no class logits, or y is not
-            integers `[B]`.
+        ValueError: as in `recipes.gan`; y is not integers `[B]`; in the first step, D gives no
+            class logits.
 
     Example:
         >>> generator = nets.stateless(
@@ -84,6 +85,8 @@ def acgan(
         d_term=d_term,
         **settings,
     )
+    check = partial(check_labeled, "acgan")
+    g, d = checked(g, check), checked(d, check)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 
@@ -125,3 +128,13 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
     values = optax.softmax_cross_entropy_with_integer_labels(class_logits, jnp.maximum(y, 0))
     right = jnp.argmax(class_logits, axis=-1) == y
     return jnp.where(labeled, values, 0) / share, jnp.mean(right) / share
+
+
+def check_labeled(recipe: str, batch: Batch, *, values: bool = False) -> None:
+    """Check that a batch has labels; their values are looked at where the classes are known."""
+    del values
+    if batch.y is None:
+        raise ValueError(
+            f"{recipe} needs labels, -1 where there is none; this batch has none (y is None)"
+        )
+    check_labels("batch.y", batch.y)

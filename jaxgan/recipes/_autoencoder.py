@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import jax
 
-from jaxgan._checks import check_batch
 from jaxgan._handed import check_networks
 from jaxgan.latents import Latent
 from jaxgan.recipes._gan import check_alike, upcast
@@ -56,7 +55,6 @@ def autoencoder(
         return run(generator, "generator", variables, key, z, train)
 
     def init(key: jax.Array, batch: Batch) -> Variables:
-        check_batch(batch, values=True)
         z_key, g_key, e_key = jax.random.split(key, 3)
         z = latent(z_key, len(batch.x))
         g_params, g_state = generator.init(g_key, z)

@@ -8,12 +8,12 @@ import optax
 from jax import lax
 
 from jaxgan import losses, monitor, penalties
-from jaxgan._checks import check_batch, check_integers, check_types
+from jaxgan._checks import check_batch, check_callable, check_integers, check_types
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._autoencoder import autoencoder
-from jaxgan.recipes._gan import Weight, check_alike, check_weights, paying
+from jaxgan.recipes._gan import Weight, check_alike, check_weights, checked, paying
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["bigan"]
@@ -103,6 +103,9 @@ def bigan(
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     loss = losses.non_saturating() if loss is None else loss
     check_types(losses.AdversarialLoss, loss=loss)
+    check_callable("a function (key, n) -> z", latent=latent)
+    if penalty is not None:
+        check_callable("one of jaxgan.penalties", penalty=penalty)
     middle = 2 * (loss.threshold or 0.0)
     check_integers(penalty_every=penalty_every)
     check_weights(penalty_weight=penalty_weight)
@@ -130,7 +133,6 @@ def bigan(
         return r, f, state
 
     def d_loss(params, state, opponent, batch, key, step):
-        check_batch(batch)
         pairs_key, d_key, penalty_key = jax.random.split(key, 3)
         own = Variables(params, state)
         real, fake, _ = make_pairs(opponent, pairs_key, batch.x)
@@ -149,7 +151,6 @@ def bigan(
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        check_batch(batch)
         pairs_key, d_key, again_key = jax.random.split(key, 3)
         own = Variables(params, state)
         real, fake, state = make_pairs(own, pairs_key, batch.x)
@@ -173,6 +174,7 @@ def bigan(
         return decode(variables, network_key, latent(z_key, n), train=False)[0]
 
     g, d = Player(init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    g, d = checked(g, check_batch), checked(d, check_batch)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 

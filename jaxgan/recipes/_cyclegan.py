@@ -16,13 +16,14 @@ from jaxgan import losses, monitor
 from jaxgan._checks import (
     check_array,
     check_batch,
+    check_callable,
     check_integers,
     check_lengths,
     check_types,
 )
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import mean_over_devices, of_first_device, two_player
-from jaxgan.recipes._gan import Weight, check_weights, upcast
+from jaxgan.recipes._gan import Weight, check_weights, checked, upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["CYCLEGAN_SETTINGS", "Distance", "Pool", "cyclegan", "exchange"]
@@ -151,6 +152,7 @@ def cyclegan(
     """
     refuse_factories(loss=loss)
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
+    check_callable("a function (a, b) -> scalar", distance=distance)
     check_integers(0, pool_size=pool_size)
     check_weights(cycle_weight=cycle_weight, identity_weight=identity_weight)
     loss = _least_squares() if loss is None else loss
@@ -171,7 +173,7 @@ def cyclegan(
     def g_loss(params, state, opponent, batch: Batch, key, step):
         del step
         keys = jax.random.split(key, 8)
-        (x, y), own = _domains(batch, keeps_identity), Variables(params, state)
+        x, y, own = batch.x, batch.y, Variables(params, state)
         fake_x, own = translate("to_x", own, keys[0], y)
         fake_y, own = translate("to_y", own, keys[1], x)
         again_x, own = translate("to_x", own, keys[2], fake_y)
@@ -195,7 +197,6 @@ def cyclegan(
 
     def d_loss(params, state, opponent, batch: Batch, key, step):
         del step
-        _domains(batch, keeps_identity)
         own, pools = Variables(params, state["networks"]), dict(state["pools"])
         value, judgments = 0.0, []
         for which, real, source in ("x", batch.x, batch.y), ("y", batch.y, batch.x):
@@ -210,7 +211,7 @@ def cyclegan(
         return value, ({"networks": own.state, "pools": pools}, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
-        x, y = _domains(batch, keeps_identity, values=True)
+        x, y = batch
         variables = _init(translators, key, {"to_x": y, "to_y": x})
         for which, source, wanted in ("to_x", y, x), ("to_y", x, y):
             made, _ = jax.eval_shape(partial(translate, which, train=False), variables, key, source)
@@ -240,9 +241,10 @@ def cyclegan(
         check_lengths("y", y, n, "n")
         return translate("to_x", variables, key, y, train=False)[0]
 
+    check = partial(_check_domains, keeps_identity)
     return two_player(
-        Player(g_init, g_loss, g_optimizer),
-        Player(d_init, d_loss, d_optimizer, merge),
+        checked(Player(g_init, g_loss, g_optimizer), check),
+        checked(Player(d_init, d_loss, d_optimizer, merge), check),
         sample=sample,
         d_steps=d_steps,
         ema_decay=ema_decay,
@@ -299,9 +301,7 @@ def exchange(pool: Pool, key: jax.Array, new: jax.Array) -> tuple[jax.Array, Poo
     return everything[shown], Pool(everything[after], filled)
 
 
-def _domains(
-    batch: Batch, keeps_identity: bool, *, values: bool = False
-) -> tuple[jax.Array, jax.Array]:
+def _check_domains(keeps_identity: bool, batch: Batch, *, values: bool = False) -> None:
     x, y = batch
     if y is None:
         raise ValueError("CycleGAN needs two domains: y, the other one, is None")
@@ -311,7 +311,6 @@ def _domains(
             f"identity_weight needs domains of one shape; x has {x.shape[1:]}, y has "
             f"{y.shape[1:]}; set it to 0"
         )
-    return x, y
 
 
 def _empty_pool(size: int, like: jax.Array) -> Pool:

@@ -13,6 +13,7 @@ import optax
 from jaxgan import losses, monitor, penalties
 from jaxgan._checks import (
     check_batch,
+    check_callable,
     check_integers,
     check_lengths,
     check_numbers,
@@ -33,6 +34,7 @@ __all__ = [
     "Weight",
     "check_alike",
     "check_weights",
+    "checked",
     "gan",
     "players",
     "upcast",
@@ -214,9 +216,16 @@ def players(
     check_integers(penalty_every=penalty_every)
     check_weights(penalty_weight=penalty_weight, regularizer_weight=regularizer_weight)
     if augment is not None:
+        check_types(Augmentation, augment=augment)
         discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss
     check_types(losses.AdversarialLoss, loss=loss)
+    if latent is not None:
+        check_callable("a function (key, n) -> z", latent=latent)
+    if penalty is not None:
+        check_callable("one of jaxgan.penalties", penalty=penalty)
+    if regularizer is not None:
+        check_types(Regularizer, regularizer=regularizer)
     pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
     d_conditional = conditional if d_conditional is None else d_conditional
 
@@ -259,7 +268,6 @@ def players(
         return (state, ()) if regularizer is None else state
 
     def d_loss(params, state, opponent, batch, key, step):
-        check_batch(batch)
         fake_key, d_key, penalty_key = jax.random.split(key, 3)
         network_state, memory = unpack(state)
         own, y = Variables(params, network_state), condition(batch, d_conditional)
@@ -295,7 +303,6 @@ def players(
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
-        check_batch(batch)
         fake_key, d_key = jax.random.split(key)
         fake, z, state = generate(
             Variables(params, state),
@@ -319,7 +326,6 @@ def players(
         return value, (state, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
-        check_batch(batch, values=True)
         network_key, latent_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, len(batch.x)),)
         y = on_host(condition(batch, conditional))
@@ -343,7 +349,8 @@ def players(
         check_lengths("y", given, n, "n")
         return generate(variables, key, n, given, train=False)[0]
 
-    return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
+    g, d = Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    return checked(g, check_batch), checked(d, check_batch), sample
 
 
 def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[..., jax.Array]:
@@ -355,6 +362,25 @@ def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[.
         return weight_now * jnp.mean(lazily(critic, real, fake, key, step))
 
     return pay
+
+
+def checked(player: Player, check: Callable[..., None]) -> Player:
+    """The player, in front of whom every batch is checked.
+
+    Args:
+        player: who then sees the batch.
+        check: `(batch, values=False)`, with `values` where the player is initialized.
+    """
+
+    def init(key: jax.Array, batch: Batch) -> Variables:
+        check(batch, values=True)
+        return player.init(key, batch)
+
+    def loss(params, state, opponent, batch, key, step):
+        check(batch)
+        return player.loss(params, state, opponent, batch, key, step)
+
+    return player._replace(init=init, loss=loss)
 
 
 def check_weights(**weights: Any) -> None:

@@ -64,17 +64,20 @@ class Codes(NamedTuple):
         check_array("z", z, "[n, latent]")
         if z.shape[-1] < self.size:
             raise ValueError(f"z has {z.shape[-1]} components; the codes alone have {self.size}")
+        if categories is not None:
+            _check_rows("categories", categories, len(z), len(self.categories))
+            _check_categories(categories, self.categories)
+        if continuous is not None:
+            _check_rows("continuous", continuous, len(z), self.continuous)
         parts = self._split(z[..., z.shape[-1] - self.size :])
         if categories is not None:
-            chosen = _rows("categories", categories, len(z), len(self.categories))
-            _check_categories(categories, self.categories)
+            chosen = _rows(categories, len(z), len(self.categories))
             parts[:-1] = [
                 jax.nn.one_hot(chosen[:, i], count, dtype=z.dtype)
                 for i, count in enumerate(self.categories)
             ]
         if continuous is not None:
-            values = _rows("continuous", continuous, len(z), self.continuous)
-            parts[-1] = values.astype(z.dtype)
+            parts[-1] = _rows(continuous, len(z), self.continuous).astype(z.dtype)
         return jnp.concatenate([z[..., : z.shape[-1] - self.size], *parts], axis=-1)
 
     def _split(self, columns: jax.Array) -> list[jax.Array]:
@@ -213,14 +216,17 @@ def _nothing(key: jax.Array, n: int) -> jax.Array:
     return jnp.zeros((n, 0))
 
 
-def _rows(name: str, values: Any, n: int, columns: int) -> jax.Array:
+def _rows(values: Any, n: int, columns: int) -> jax.Array:
+    return jnp.broadcast_to(jnp.asarray(values), (n, columns))
+
+
+def _check_rows(name: str, values: Any, n: int, columns: int) -> None:
     shape = np.shape(values)
     if shape not in ((), (columns,), (1, columns), (n, columns)):
         raise ValueError(
             f"{name} has shape {shape} for {columns} codes and {n} latents; expected [{columns}] "
             f"or [n, {columns}]"
         )
-    return jnp.broadcast_to(jnp.asarray(values), (n, columns))
 
 
 def _check_categories(chosen: Any, categories: tuple[int, ...]) -> None:

@@ -1,15 +1,17 @@
 """From a picture with a hole to the whole picture: context encoders and CC-GAN."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
-from jaxgan._checks import check_array, check_batch, check_labels, told
+from jaxgan._checks import check_array, check_batch, check_callable, told
 from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.masks import Mask
-from jaxgan.recipes._acgan import classification
-from jaxgan.recipes._gan import Seen, Term, Weight, check_weights, players
-from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
+from jaxgan.recipes._acgan import check_labeled, classification
+from jaxgan.recipes._gan import Seen, Term, Weight, check_weights, checked, players
+from jaxgan.types import GAN, Batch, Metrics, Network, Player
 
 __all__ = ["ccgan", "context_encoder", "masked"]
 
@@ -195,13 +197,9 @@ def ccgan(
         **settings,
     )
 
-    def g_init(key: jax.Array, batch: Batch) -> Variables:
-        _check_labels(batch)
-        return g.init(key, batch)
-
-    return two_player(
-        g._replace(init=g_init), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay
-    )
+    check = partial(check_labeled, "ccgan")
+    g, d = checked(g, check), checked(d, check)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 
 def _filling(
@@ -217,6 +215,7 @@ def _filling(
     What they take for the condition is a pair: the masked picture, and `batch.y` as it was.
     """
     refuse_factories(mask=mask)
+    check_callable("one of jaxgan.masks", mask=mask)
     check_networks(generator=generator)
 
     def complete(params, state, key, y, train):
@@ -238,8 +237,6 @@ def _filling(
     )
 
     def hide(key: jax.Array, batch: Batch) -> Batch:
-        check_batch(batch)
-        check_array("batch.x", batch.x, "[B, H, W, C]")
         holes = mask(key, *batch.x.shape[:3])
         return batch._replace(y=(masked(batch.x, holes), batch.y))
 
@@ -265,15 +262,12 @@ def _filling(
         check_array("y", given[0], "[n, H, W, C + 1]")
         return sample(variables, key, n, given)
 
-    return before(g), before(d), sample_filled
+    return checked(before(g), _check_pictures), checked(before(d), _check_pictures), sample_filled
 
 
-def _check_labels(batch: Batch) -> None:
-    if batch.y is None:
-        raise ValueError(
-            "CC-GAN needs labels [B], -1 where unknown; this batch has none (y is None)"
-        )
-    check_labels("batch.y", batch.y)
+def _check_pictures(batch: Batch, *, values: bool = False) -> None:
+    check_batch(batch, values=values)
+    check_array("batch.x", batch.x, "[B, H, W, C]")
 
 
 def _content(weight: float) -> Term:

@@ -16,7 +16,7 @@ import optax
 from jax import lax
 
 from jaxgan import losses, penalties
-from jaxgan._checks import check_array, check_batch, check_integers, check_types
+from jaxgan._checks import check_array, check_batch, check_callable, check_integers, check_types
 from jaxgan._handed import check_optimizers
 from jaxgan.core import two_player
 from jaxgan.recipes._gan import Weight, check_weights, players
@@ -134,6 +134,8 @@ def progressive(
         (3, 8, 8, 1)
     """
     _check(growth)
+    networks = {"generator": generator, "discriminator": discriminator}
+    check_callable("a function resolution -> Network", **networks)
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     check_weights(drift=drift)
     check_integers(d_steps=d_steps)
@@ -231,6 +233,7 @@ def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
         10 (1, 8, 8, 1) 8
     """
     _check(growth)
+    check_callable("a function resolution -> Network", generator=generator)
 
     def init(key, *inputs):
         params, state = generator(growth.resolutions[-1]).init(key, *inputs)

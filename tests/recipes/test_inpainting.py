@@ -246,7 +246,7 @@ def test_class_wise_the_class_is_filled_in_that_was_asked_for():
         (context_encoder, np.zeros((4, 2)), None, r"x has shape \(4, 2\); .* \[B, H, W, C\]"),
         (context_encoder, pictures(side=5), None, r"makes \(4, 4, 1\), the data are \(5, 5, 1\)"),
         (context_encoder, pictures(channels=3), None, r"makes \(4, 4, 1\), .* \(4, 4, 3\)"),
-        (ccgan, pictures(), None, r"labels \[B\], -1 where unknown; this batch has none"),
+        (ccgan, pictures(), None, r"needs labels, -1 where there is none; this batch has none"),
         (
             ccgan,
             pictures(),
