@@ -319,7 +319,7 @@ def _empty_pool(size: int, like: jax.Array) -> Pool:
 
 
 def _both(keyword: str, network: Any, names: tuple[str, str]) -> dict[str, Network]:
-    both = network if isinstance(network, dict) else dict.fromkeys(names, network)
+    both: dict[str, Any] = network if isinstance(network, dict) else dict.fromkeys(names, network)
     if set(both) != set(names):
         raise ValueError(
             f"the networks of {keyword} are named {sorted(both)}; expected {sorted(names)}"

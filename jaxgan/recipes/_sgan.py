@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import losses
-from jaxgan._checks import check_types
+from jaxgan._checks import check_array, check_types
 from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.recipes._acgan import check_labeled, classification
@@ -115,6 +115,7 @@ def _judging(classifier: Network) -> Network:
     def apply(params, state, key, x, *, train):
         outputs, state = classifier.apply(params, state, key, x, train=train)
         class_logits, features = outputs if isinstance(outputs, tuple) else (outputs, ())
+        check_array("discriminator(x)", class_logits, "[B, K]")
         return (jax.nn.logsumexp(class_logits, axis=-1), (class_logits, features)), state
 
     return Network(classifier.init, apply)
