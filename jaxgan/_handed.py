@@ -1,9 +1,12 @@
-"""One check of what recipes are handed."""
+"""Checks of what recipes are handed."""
 
 from types import FunctionType
 from typing import Any
 
-__all__ = ["refuse_factories"]
+from jaxgan._checks import told
+from jaxgan.types import Network
+
+__all__ = ["check_networks", "check_optimizers", "refuse_factories"]
 
 _FACTORIES = (
     "jaxgan.augment",
@@ -35,3 +38,39 @@ def refuse_factories(**handed: Any) -> None:
                     f"{keyword} is the function {name} itself; expected what it returns: "
                     f"call it, as in {keyword}={name}(...)"
                 )
+
+
+def check_networks(**handed: Any) -> None:
+    """Refuse a module of another library, which has to be made a `Network` first.
+
+    Args:
+        **handed: networks, by their keywords.
+
+    Raises:
+        TypeError: one of them is none.
+    """
+    for keyword, value in handed.items():
+        if not isinstance(value, Network):
+            raise TypeError(
+                f"{keyword} is {told(value)}; expected a Network: make it with jaxgan.nets, as in "
+                f"{keyword}=nets.from_linen(module)"
+            )
+
+
+def check_optimizers(**handed: Any) -> None:
+    """Refuse what is no optimizer, such as `optax.adam` without its learning rate.
+
+    Args:
+        **handed: optimizers, by their keywords.
+
+    Raises:
+        TypeError: one of them is none.
+    """
+    for keyword, value in handed.items():
+        if not (
+            callable(getattr(value, "init", None)) and callable(getattr(value, "update", None))
+        ):
+            raise TypeError(
+                f"{keyword} is {told(value)}; expected an optimizer, as in "
+                f"{keyword}=optax.adam(2e-4, b1=0.5)"
+            )

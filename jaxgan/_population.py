@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_callable
 from jaxgan.parallel import row, split
 from jaxgan.types import GAN, Batch, TrainState
 
@@ -59,6 +60,10 @@ def population(
         settings, keys, state and batch differ in their number of members, or if that number does
         not divide over the devices.
 
+    Raises:
+        TypeError: `make` is no function.
+        ValueError: `devices` is empty.
+
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
         >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
@@ -78,6 +83,9 @@ def population(
         >>> metrics["d_loss"].shape
         (3,)
     """
+    check_callable("a function (setting) -> GAN", make=make)
+    if devices is not None and not len(devices):
+        raise ValueError("devices is empty; expected at least one, or None")
 
     def spread(function: Callable, *axes) -> Callable:
         """`function(settings, *args)` where the members are; `axes` are theirs in the args."""

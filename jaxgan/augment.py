@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import distortions
+from jaxgan._checks import check_array, check_integers, check_numbers, check_types
+from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.distortions import Distortion
 from jaxgan.schedules import Schedule
 from jaxgan.types import Network, State
@@ -59,6 +61,9 @@ def before(discriminator: Network, augmentation: Augmentation) -> Network:
         the state of the augmentation and leaves it as it is: `Augmentation.update` is for the
         training loop, which knows the logits of both sides.
 
+    Raises:
+        TypeError: `discriminator` is no `Network`, or `augmentation` no `Augmentation`.
+
     Example:
         >>> mean = nets.stateless(lambda key, x: (), lambda params, x: jnp.mean(x, axis=(1, 2, 3)))
         >>> network = augment.before(mean, augment.differentiable(("color",)))
@@ -69,6 +74,9 @@ def before(discriminator: Network, augmentation: Augmentation) -> Network:
         >>> bool(training[0] == 0), bool(sampling[0] == 0)
         (False, True)
     """
+    check_networks(discriminator=discriminator)
+    refuse_factories(augmentation=augmentation)
+    check_types(Augmentation, augmentation=augmentation)
 
     def init(key, x, *inputs):
         params, state = discriminator.init(key, x, *inputs)
@@ -109,6 +117,7 @@ def differentiable(policy: tuple[str, ...] = POLICY) -> Augmentation:
 
     def apply(state, key, x):
         del state
+        check_array("x", x, "[B, H, W, C]")
         for change, change_key in zip(changes, jax.random.split(key, len(changes)), strict=True):
             x = change(change_key, x)
         return x
@@ -154,11 +163,12 @@ def adaptive(
         0.1
     """
     distort = distortions.pipeline() if distort is None else distort
-    if not (-1 < target < 1 and 0 <= initial <= 1 and images > 0 and batch_size > 0):
-        raise ValueError(
-            f"target={target}, initial={initial}, images={images}, batch_size={batch_size}; "
-            f"expected -1 < target < 1, 0 <= initial <= 1, and positive numbers of pictures"
-        )
+    refuse_factories(distort=distort)
+    check_integers(batch_size=batch_size)
+    check_numbers("(-1, 1)", target=target)
+    check_numbers("(0, inf)", images=images)
+    check_numbers("[0, 1]", initial=initial)
+    check_numbers("(-inf, inf)", threshold=threshold)
 
     def update(p, real_logits, fake_logits):
         del fake_logits
@@ -179,6 +189,9 @@ def scheduled(probability: float | Schedule, distort: Distortion | None = None) 
     Returns:
         The augmentation, whose state is D's step, int32.
 
+    Raises:
+        ValueError: `probability` is a number outside [0, 1].
+
     Example:
         >>> probability = schedules.linear(0.0, 0.5, 1000, batch_size=10)
         >>> rising = augment.scheduled(probability, distortions.pipeline(geometry=0.0, color=0.0))
@@ -188,6 +201,9 @@ def scheduled(probability: float | Schedule, distort: Distortion | None = None) 
         True
     """
     distort = distortions.pipeline() if distort is None else distort
+    refuse_factories(probability=probability, distort=distort)
+    if not callable(probability):
+        check_numbers("[0, 1]", probability=probability)
 
     def apply(step, key, x):
         return distort(key, x, probability(step) if callable(probability) else probability)

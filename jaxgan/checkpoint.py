@@ -345,7 +345,7 @@ def _named(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def _as_like(array: np.ndarray, like: Any) -> Any:
+def _as_like(array: Any, like: Any) -> Any:
     sharding = getattr(like, "sharding", None)
     if isinstance(like, np.ndarray) or jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
         pass  # JAX would make 32 bits of 64

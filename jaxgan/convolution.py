@@ -25,6 +25,8 @@ import numpy as np
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
+from jaxgan._checks import check_array, check_integers
+
 __all__ = ["conv", "conv_transpose", "depth_to_space", "space_to_depth"]
 
 Padding = str | Sequence[tuple[int, int]]
@@ -51,7 +53,8 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
         Outputs `[B, *space', F]`.
 
     Raises:
-        ValueError: if `padding` is another word.
+        ValueError: if `padding` is another word, x and the kernel do not fit together, or `stride`
+            is below 1.
 
     Example:
         >>> from jaxgan.convolution import conv
@@ -59,10 +62,10 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
         >>> conv(images, kernel, stride=2).shape
         (2, 4, 4, 16)
     """
+    _check(x, kernel, stride, padding)
     window = kernel.shape[:-2]
     strides = (stride,) * len(window)
     if isinstance(padding, str):
-        _check_padding(padding)
         padding = lax.padtype_to_pads(x.shape[1:-1], window, strides, padding)
     x, kernel = _vary_alike(x, kernel)
     y = lax.platform_dependent(
@@ -96,7 +99,7 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
         Outputs `[B, *space', F]`.
 
     Raises:
-        ValueError: if `padding` is another word.
+        ValueError: as in `conv`.
 
     Example:
         >>> from jaxgan.convolution import conv_transpose
@@ -104,9 +107,9 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
         >>> conv_transpose(images, kernel, stride=2).shape
         (2, 8, 8, 3)
     """
+    _check(x, kernel, stride, padding)
     window = kernel.shape[:-2]
     if isinstance(padding, str):
-        _check_padding(padding)
         padding = [_transposed_padding(k, stride, padding) for k in window]
     x, kernel = _vary_alike(x, kernel)
     y = lax.platform_dependent(
@@ -126,12 +129,19 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
 def space_to_depth(x: Array, block: int) -> Array:
     """Move blocks of space into channels: `[B, *n block, C]` to `[B, *n, block^d C]`.
 
+    Raises:
+        ValueError: if an axis of the space is not a multiple of `block`.
+
     Example:
         >>> from jaxgan.convolution import space_to_depth
         >>> space_to_depth(jnp.arange(4).reshape(1, 2, 2, 1), 2).tolist()
         [[[[0, 1, 2, 3]]]]
     """
+    check_array("x", x, "[B, ...]", "numbers")
+    check_integers(block=block)
     batch, *space, channels = x.shape
+    if any(size % block for size in space):
+        raise ValueError(f"x has shape {x.shape}; expected a space of multiples of block={block}")
     axes = range(1, 2 * len(space), 2)
     split = [size for n in space for size in (n // block, block)]
     x = x.reshape(batch, *split, channels)
@@ -142,13 +152,22 @@ def space_to_depth(x: Array, block: int) -> Array:
 def depth_to_space(x: Array, block: int) -> Array:
     """Undo `space_to_depth`: `[B, *n, block^d C]` to `[B, *n block, C]`.
 
+    Raises:
+        ValueError: if the channels are not a multiple of `block^d`.
+
     Example:
         >>> from jaxgan.convolution import depth_to_space
         >>> depth_to_space(jnp.arange(4).reshape(1, 1, 1, 4), 2)[0, ..., 0].tolist()
         [[0, 1], [2, 3]]
     """
+    check_array("x", x, "[B, ...]", "numbers")
+    check_integers(block=block)
     batch, *space, channels = x.shape
     d = len(space)
+    if channels % block**d:
+        raise ValueError(
+            f"x has {channels} channels; expected a multiple of {block**d} for block={block}"
+        )
     x = x.reshape(batch, *space, *(block,) * d, channels // block**d)
     pairs = [axis for i in range(1, d + 1) for axis in (i, i + d)]
     x = x.transpose(0, *pairs, x.ndim - 1)
@@ -337,9 +356,21 @@ def _pad(x, pads):
     return lax.pad(x, zero, [(0, 0, 0), *((lo, hi, 0) for lo, hi in pads), (0, 0, 0)])
 
 
-def _check_padding(word):
-    if word not in ("SAME", "VALID"):
-        raise ValueError(f'padding is "SAME", "VALID" or explicit pairs, not {word!r}')
+def _check(x, kernel, stride, padding):
+    """Refuse operands that do not fit together: XLA says so in many lines, or not at all."""
+    check_integers(stride=stride)
+    check_array("kernel", kernel, "[h, C, ...]", "numbers")
+    check_array("x", x, "[B, ...]", "numbers")
+    if x.ndim != kernel.ndim or x.shape[-1] != kernel.shape[-2]:
+        raise ValueError(
+            f"x has shape {x.shape}, the kernel {kernel.shape}; expected [B, *space, C] and "
+            f"[*window, C, F]"
+        )
+    if isinstance(padding, str):
+        if padding not in ("SAME", "VALID"):
+            raise ValueError(f'padding is "SAME", "VALID" or explicit pairs, not {padding!r}')
+    elif np.shape(padding) != (x.ndim - 2, 2):
+        raise ValueError(f"padding is {padding}; expected {x.ndim - 2} pairs (before, after)")
 
 
 def _transposed_padding(window, stride, word):

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
-from jax.core import Tracer
 
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import check_integers, check_numbers, check_types
+from jaxgan._handed import check_optimizers, refuse_factories
 from jaxgan.schedules import Schedule
 from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, Sample, TrainState, Variables
 
@@ -89,12 +89,11 @@ def two_player(
         (100,)
     """
     refuse_factories(ema_decay=ema_decay)
-    if d_steps < 1:
-        raise ValueError(f"d_steps is {d_steps}; the discriminator needs at least 1 update")
-    # A traced decay, as in a population, has no value yet that could be looked at.
-    is_number = not (callable(ema_decay) or isinstance(ema_decay, Tracer | None))
-    if is_number and not 0 <= float(ema_decay) < 1:  # pyright: ignore[reportArgumentType]
-        raise ValueError(f"ema_decay is {ema_decay}; expected 0 <= ema_decay < 1, or None")
+    check_types(Player, generator=generator, discriminator=discriminator)
+    check_optimizers(g_optimizer=generator.optimizer, d_optimizer=discriminator.optimizer)
+    check_integers(d_steps=d_steps)
+    if not (ema_decay is None or callable(ema_decay)):
+        check_numbers("[0, 1)", ema_decay=ema_decay)
 
     def init(key: jax.Array, batch: Batch) -> TrainState:
         g_key, d_key, run_key = jax.random.split(key, 3)

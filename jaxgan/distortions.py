@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan._checks import check_array, check_numbers
+
 __all__ = ["Change", "Distortion", "color", "cutout", "pipeline", "translation"]
 
 
@@ -29,7 +31,7 @@ class Change(Protocol):
             Pictures like x.
 
         Raises:
-            ValueError: x is not `[B, H, W, C]`.
+            ValueError: x is not floats `[B, H, W, C]`.
         """
         ...
 
@@ -49,7 +51,7 @@ class Distortion(Protocol):
             Pictures like x.
 
         Raises:
-            ValueError: x is not `[B, H, W, C]`.
+            ValueError: x is not floats `[B, H, W, C]`.
         """
         ...
 
@@ -176,17 +178,12 @@ def pipeline(
         >>> bool((distort(jax.random.key(0), x, 0.0) == x).all())
         True
     """
-    for name, factor in {
-        "blit": blit,
-        "geometry": geometry,
-        "color": color,
-        "cutout": cutout,
-    }.items():
-        if not 0 <= factor <= 1:
-            raise ValueError(f"{name}={factor}; a factor on a probability is in [0, 1]")
+    check_numbers("[0, 1]", blit=blit, geometry=geometry, color=color, cutout=cutout)
 
     def distort(key: Array, x: Array, p: Array | float) -> Array:
         _check(x)
+        if not isinstance(p, Array):
+            check_numbers("[0, 1]", p=p)
         # Few large draws rather than many small ones: random numbers are slow to compile.
         uniform_key, normal_key = jax.random.split(key)
         uniform = jax.random.uniform(uniform_key, (24, len(x)))
@@ -325,10 +322,8 @@ def _recolor(x: Array, uniform: Array, normal: Array, p) -> Array:
 
 
 def _check_share(share: float) -> None:
-    if not 0 <= share <= 1:
-        raise ValueError(f"share is {share}; expected 0 <= share <= 1")
+    check_numbers("[0, 1]", share=share)
 
 
 def _check(x: Array) -> None:
-    if x.ndim != 4:
-        raise ValueError(f"only pictures [B, H, W, C] can be augmented, not {x.shape}")
+    check_array("x", x, "[B, H, W, C]")

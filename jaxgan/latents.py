@@ -7,7 +7,9 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxgan._checks import check_array, check_integers, check_numbers
 from jaxgan._handed import refuse_factories
 
 __all__ = ["Latent", "categorical", "concatenate", "normal", "slerp", "truncated", "uniform"]
@@ -38,10 +40,14 @@ def normal(dim: int) -> Latent:
     Returns:
         `(key, n) -> [n, dim]`.
 
+    Raises:
+        ValueError: `dim` is below 1.
+
     Example:
         >>> latents.normal(16)(jax.random.key(0), 3).shape
         (3, 16)
     """
+    check_integers(dim=dim)
     return lambda key, n: jax.random.normal(key, (n, dim))
 
 
@@ -54,11 +60,15 @@ def uniform(dim: int) -> Latent:
     Returns:
         `(key, n) -> [n, dim]`, in [-1, 1).
 
+    Raises:
+        ValueError: `dim` is below 1.
+
     Example:
         >>> z = latents.uniform(2)(jax.random.key(0), 1000)
         >>> bool((jnp.abs(z) <= 1).all())
         True
     """
+    check_integers(dim=dim)
     return lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0)
 
 
@@ -76,15 +86,15 @@ def truncated(dim: int, threshold: float) -> Latent:
         `(key, n) -> [n, dim]`, in [-threshold, threshold].
 
     Raises:
-        ValueError: `threshold` is not positive.
+        ValueError: `dim` is below 1, or `threshold` is not positive.
 
     Example:
         >>> z = latents.truncated(2, threshold=0.5)(jax.random.key(0), 1000)
         >>> bool((jnp.abs(z) <= 0.5).all())
         True
     """
-    if not threshold > 0:
-        raise ValueError(f"latents cannot be truncated at {threshold}; expected a positive number")
+    check_integers(dim=dim)
+    check_numbers("(0, inf)", threshold=threshold)
     return lambda key, n: jax.random.truncated_normal(key, -threshold, threshold, (n, dim))
 
 
@@ -97,10 +107,14 @@ def categorical(categories: int) -> Latent:
     Returns:
         `(key, n) -> [n, categories]`, rows with a single 1.
 
+    Raises:
+        ValueError: `categories` is below 1.
+
     Example:
         >>> latents.categorical(3)(jax.random.key(0), 2).sum(axis=1).tolist()
         [1.0, 1.0]
     """
+    check_integers(categories=categories)
     return lambda key, n: jax.nn.one_hot(jax.random.randint(key, (n,), 0, categories), categories)
 
 
@@ -115,12 +129,15 @@ def concatenate(*latents: Latent) -> Latent:
 
     Raises:
         TypeError: one of them is a factory such as `normal` itself.
+        ValueError: there are none.
 
     Example:
         >>> latent = latents.concatenate(latents.normal(4), latents.categorical(10))
         >>> latent(jax.random.key(0), 2).shape
         (2, 14)
     """
+    if not latents:
+        raise ValueError("latents is empty; expected at least one sampler")
     for latent in latents:
         refuse_factories(latent=latent)
 
@@ -147,11 +164,20 @@ def slerp(start: jax.Array, end: jax.Array, t: jax.Array | float) -> jax.Array:
     Returns:
         `[..., dim]`; `start` at t = 0 and `end` at t = 1.
 
+    Raises:
+        ValueError: start and end differ in dim, or are no arrays of floats.
+
     Example:
         >>> start, end = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
         >>> print(latents.slerp(start, end, 0.5).round(3))
         [0.707 0.707]
     """
+    for name, point in ("start", start), ("end", end):
+        check_array(name, point, "[...]")
+    if start.shape[-1:] != end.shape[-1:]:
+        raise ValueError(f"start has shape {start.shape}, end {end.shape}; expected one dim")
+    if not isinstance(t, jax.Array | np.ndarray):
+        check_numbers("(-inf, inf)", t=t)
     lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
     cosine = jnp.sum(start * end, axis=-1) / jnp.maximum(lengths, 1e-12)
     angle = jnp.arccos(jnp.clip(cosine, -1.0, 1.0))[..., None]

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_array, check_numbers, check_types
+
 __all__ = [
     "AdversarialLoss",
     "PerExample",
@@ -74,12 +76,19 @@ def accuracy(
     Returns:
         Two scalars in [0, 1]: (accuracy on real, accuracy on fake).
 
+    Raises:
+        TypeError: `loss` is no pair of losses.
+        ValueError: there are no logits.
+
     Example:
         >>> real, fake = jnp.array([2.0, 1.0, -1.0, 3.0]), jnp.array([-1.0, -2.0, 1.0, 1.0])
         >>> on_real, on_fake = losses.accuracy(losses.hinge(), real, fake)
         >>> float(on_real), float(on_fake)
         (0.75, 0.5)
     """
+    check_types(AdversarialLoss, loss=loss)
+    check_array("real_logits", real_logits, "[B, ...]", "numbers")
+    check_array("fake_logits", fake_logits, "[B, ...]", "numbers")
     threshold = loss.threshold
     if threshold is None:
         threshold = (jnp.mean(real_logits) + jnp.mean(fake_logits)) / 2
@@ -272,8 +281,7 @@ def _cross_entropy(label_smoothing: float) -> tuple[PerExample, float]:
 
 
 def _smoothing(label_smoothing: float) -> float:
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(f"label_smoothing is {label_smoothing}; expected 0 <= s < 1")
+    check_numbers("[0, 1)", label_smoothing=label_smoothing)
     return label_smoothing
 
 
@@ -281,6 +289,8 @@ def _checked(loss: PerExample) -> PerExample:
     """Refuse logits that would broadcast: `[B]` against `[B, 1]` gives `[B, B]` and no error."""
 
     def checked(real_logits, fake_logits):
+        check_array("real_logits", real_logits, "[B, ...]", "numbers")
+        check_array("fake_logits", fake_logits, "[B, ...]", "numbers")
         if real_logits.shape != fake_logits.shape:
             raise ValueError(
                 f"real logits have shape {real_logits.shape}, fake ones {fake_logits.shape}; "

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan._checks import check_array, check_integers, check_numbers
+
 __all__ = ["Mask", "center", "check", "random_blocks", "random_box"]
 
 
@@ -104,8 +106,7 @@ def random_blocks(count: int = 4, share: float = 0.25) -> Mask:
         True
     """
     _check_share(share)
-    if count < 1:
-        raise ValueError(f"a mask of {count} boxes hides nothing; expected at least 1")
+    check_integers(count=count)
     if count > 1 and count * share**2 >= 1:
         raise ValueError(
             f"{count} boxes of share {share} could make a mask that covers all; expected "
@@ -141,8 +142,7 @@ def check(mask: np.ndarray, height: int, width: int) -> None:
             ...
         ValueError: mask 0 covers all of its picture; expected a hole with surroundings
     """
-    if mask.ndim != 4 or mask.shape[3] != 1:
-        raise ValueError(f"masks have shape {mask.shape}; expected [n, {height}, {width}, 1]")
+    check_array("mask", mask, "[n, H, W, 1]", "numbers")
     if mask.shape[1:3] != (height, width):
         raise ValueError(
             f"a mask of {mask.shape[1]}x{mask.shape[2]} for pictures of {height}x{width}; "
@@ -159,9 +159,7 @@ def check(mask: np.ndarray, height: int, width: int) -> None:
 
 
 def _check_share(share: float) -> None:
-    if not 0 < share < 1:
-        what = "covers all" if share >= 1 else "hides nothing"
-        raise ValueError(f"share is {share}: a mask that {what}; expected 0 < share < 1")
+    check_numbers("(0, 1)", share=share)
 
 
 def _sides(share: float, height: int, width: int) -> tuple[int, int]:

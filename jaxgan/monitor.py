@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import losses
+from jaxgan._checks import check_array, check_integers, check_numbers
 
 __all__ = ["SATURATED", "Monitor", "Word", "diversity", "judgment"]
 
@@ -90,11 +91,18 @@ def diversity(real: jax.Array, fake: jax.Array) -> jax.Array:
         A scalar >= 0, without gradients: near 1 if the fake examples vary as the data do, near 0
         if they are all alike. Copies of a few examples that lie far apart can have 1 too.
 
+    Raises:
+        ValueError: there is a single example, or none.
+
     Example:
         >>> real = jax.random.normal(jax.random.key(0), (64, 2))
         >>> print(monitor.diversity(real, 0.1 * real).round(3))
         0.1
     """
+    for name, x in ("real", real), ("fake", fake):
+        check_array(name, x, "[B, ...]", "numbers")
+        if len(x) < 2:
+            raise ValueError(f"{name} has shape {x.shape}; expected at least 2 examples")
 
     def apart(x):
         x = lax.stop_gradient(x).reshape(len(x), -1)
@@ -178,6 +186,13 @@ class Monitor:
     lines: int = 3
     _heard: list[_Line] = field(default_factory=list, init=False, repr=False)
     _spells: dict[str, _Spell] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shares = ("certain", "fooled", "flat")
+        check_numbers("[0, 1]", **{name: getattr(self, name) for name in shares})
+        sizes = ("collapsed", "still", "swing", "fair")
+        check_numbers("[0, inf)", **{name: getattr(self, name) for name in sizes})
+        check_integers(steps=self.steps, lines=self.lines)
 
     def listen(self, step: int, values: Mapping[str, float]) -> list[Word]:
         """Take in one more line.

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import convolution
+from jaxgan._checks import check_callable, check_integers, told
+from jaxgan._handed import check_networks
 from jaxgan.types import Network
 
 __all__ = [
@@ -35,6 +37,9 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
         init: `(key, *inputs) -> params`.
         apply: `(params, *inputs) -> outputs`.
 
+    Raises:
+        TypeError: one of them is no function.
+
     Example:
         >>> line = nets.stateless(lambda key, x: {"a": 2.0}, lambda params, x: params["a"] * x)
         >>> params, state = line.init(jax.random.key(0), jnp.ones(3))
@@ -42,6 +47,8 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
         >>> print(y)
         [2. 2. 2.]
     """
+    check_callable("a function (key, *inputs) -> params", init=init)
+    check_callable("a function (params, *inputs) -> outputs", apply=apply)
     return Network(
         lambda key, *inputs: (init(key, *inputs), ()),
         lambda params, state, key, *inputs, train: (apply(params, *inputs), state),
@@ -58,6 +65,9 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
         module: called as `module(*inputs, train=...)`, or without `train` if it takes none.
         rngs: names of the random streams that the module draws from when it is applied.
 
+    Raises:
+        TypeError: `module` is no flax.linen module, such as its class.
+
     Example:
         >>> from flax import linen
         >>> network = nets.from_linen(linen.Dense(3))
@@ -65,6 +75,10 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
         >>> jax.tree.map(jnp.shape, params)
         {'bias': (3,), 'kernel': (5, 3)}
     """
+    if isinstance(module, type) or not callable(getattr(module, "apply", None)):
+        raise TypeError(
+            f"module is {told(module)}; expected a flax.linen module, such as linen.Dense(3)"
+        )
     takes_train = _takes(type(module).__call__, "train")
 
     def keys(key, *names):
@@ -95,6 +109,9 @@ def from_nnx(make: Callable[..., Any]) -> Network:
     Args:
         make: `(nnx.Rngs) -> nnx.Module`; the module is called as `module(*inputs)`.
 
+    Raises:
+        TypeError: `make` is no function, such as a module that is made already.
+
     Example:
         >>> from flax import nnx
         >>> network = nets.from_nnx(lambda rngs: nnx.Linear(5, 3, rngs=rngs))
@@ -103,6 +120,10 @@ def from_nnx(make: Callable[..., Any]) -> Network:
         {'bias': (3,), 'kernel': (5, 3)}
     """
     from flax import nnx
+
+    if isinstance(make, nnx.Module):
+        raise TypeError(f"make is {told(make)}; expected a function (nnx.Rngs) -> nnx.Module")
+    check_callable("a function (nnx.Rngs) -> nnx.Module", make=make)
 
     def split(model):
         return nnx.split(model, nnx.Param, nnx.RngState, ...)
@@ -135,6 +156,9 @@ def from_haiku(transformed: Any) -> Network:
     Args:
         transformed: of a function `f(*inputs, train)`.
 
+    Raises:
+        TypeError: `transformed` is another thing, such as the function itself.
+
     Example:
         >>> import haiku as hk
         >>> network = nets.from_haiku(hk.transform(lambda x, train: hk.Linear(3)(x)))
@@ -146,6 +170,8 @@ def from_haiku(transformed: Any) -> Network:
 
     if isinstance(transformed, hk.Transformed):
         transformed = hk.with_empty_state(transformed)
+    if not isinstance(transformed, hk.TransformedWithState):
+        raise TypeError(f"transformed is {told(transformed)}; expected hk.transform(function)")
 
     def init(key, *inputs):
         return transformed.init(key, *inputs, train=True)
@@ -169,6 +195,9 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
             `eqx.nn.make_with_state(Module)`. The module is called with one example of each input,
             then the state if there is one, and with `key=` if its `__call__` takes one.
 
+    Raises:
+        TypeError: `make` is no function, such as a module that is made already.
+
     Example:
         >>> import equinox as eqx
         >>> network = nets.from_equinox(lambda key: eqx.nn.Linear(5, 3, key=key))
@@ -177,6 +206,10 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
         (2, 3)
     """
     import equinox as eqx
+
+    if isinstance(make, eqx.Module):
+        raise TypeError(f"make is {told(make)}; expected a function (key) -> module")
+    check_callable("a function (key) -> module", make=make)
 
     def build(key):
         made = make(key)
@@ -233,7 +266,8 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
         The network, with state `(state of the network, vectors u)` and the same params.
 
     Raises:
-        ValueError: `iterations` is below 1.
+        TypeError: `network` is no `Network`.
+        ValueError: `iterations` or `min_ndim` is below 1.
 
     Example:
         >>> kernel = jnp.diag(jnp.array([4.0, 1.0]))
@@ -245,8 +279,8 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
         [[1.   0.  ]
          [0.   0.25]]
     """
-    if iterations < 1:
-        raise ValueError(f"spectral_norm needs at least 1 iteration, got {iterations}")
+    check_networks(network=network)
+    check_integers(iterations=iterations, min_ndim=min_ndim)
 
     def init(key, *inputs):
         network_key, vector_key = jax.random.split(key)
@@ -296,7 +330,11 @@ def part(network: Network, name: str) -> Network:
         name: its key in the player's params and state, which are dicts.
 
     Returns:
-        A network of the player's whole variables, such as `state.ema`.
+        A network of the player's whole variables, such as `state.ema`. It raises ValueError for
+        variables without that key.
+
+    Raises:
+        TypeError: `network` is no `Network`.
 
     Example:
         >>> scale = nets.stateless(lambda key, x: jnp.float32(2), lambda params, x: params * x)
@@ -305,12 +343,16 @@ def part(network: Network, name: str) -> Network:
         >>> float(owned.apply(params, state, jax.random.key(0), 1.0, train=False)[0])
         3.0
     """
+    check_networks(network=network)
 
     def init(key, *inputs):
         params, state = network.init(key, *inputs)
         return {name: params}, {name: state}
 
     def apply(params, state, key, *inputs, train):
+        if not isinstance(params, dict) or name not in params:
+            found = sorted(params) if isinstance(params, dict) else told(params)
+            raise ValueError(f"params are of {found}; expected a dict with the key name={name!r}")
         outputs, own = network.apply(params[name], state[name], key, *inputs, train=train)
         return outputs, {**state, name: own}
 
@@ -327,6 +369,9 @@ def remat(network: Network) -> Network:
     Args:
         network: the network.
 
+    Raises:
+        TypeError: `network` is no `Network`.
+
     Example:
         >>> square = nets.stateless(lambda key, x: jnp.float32(3), lambda w, x: jnp.tanh(w * x))
         >>> network = nets.remat(square)
@@ -337,6 +382,7 @@ def remat(network: Network) -> Network:
         >>> print(jax.grad(output)(params).round(4))
         0.0099
     """
+    check_networks(network=network)
     policies = jax.checkpoint_policies
     keep = policies.save_from_both_policies(
         policies.dots_saveable, policies.save_only_these_names(convolution.OUTPUT)
@@ -367,6 +413,7 @@ def microbatch(network: Network, size: int) -> Network:
         The network. In training it raises ValueError for batches that are not a multiple of `size`.
 
     Raises:
+        TypeError: `network` is no `Network`.
         ValueError: `size` is below 1.
 
     Example:
@@ -376,8 +423,8 @@ def microbatch(network: Network, size: int) -> Network:
         >>> network.apply(params, state, jax.random.key(1), jnp.ones((16, 5)), train=True)[0].shape
         (16, 3)
     """
-    if size < 1:
-        raise ValueError(f"a part has at least 1 example, got size={size}")
+    check_networks(network=network)
+    check_integers(size=size)
 
     def apply(params, state, key, *inputs, train):
         examples = len(jax.tree.leaves(inputs)[0])

@@ -326,7 +326,14 @@ def _map_steps(gan: GAN, transform: Callable[[Callable], Callable]) -> GAN:
 
 
 def _jit_rest(gan: GAN, init: Callable) -> GAN:
-    sample = jax.jit(gan.sample, static_argnames="n")
+    compiled = jax.jit(gan.sample, static_argnames="n")
+
+    # Labels that the host holds are checked in a trace that knows their values.
+    def sample(state: Any, key: jax.Array, n: int, y: Any = None):
+        if any(isinstance(leaf, np.ndarray | np.generic) for leaf in jax.tree.leaves(y)):
+            jax.eval_shape(lambda state, key: gan.sample(state, key, n, y), state, key)
+        return compiled(state, key, n=n, y=y)
+
     return gan._replace(init=init, sample=sample)
 
 
@@ -374,6 +381,11 @@ def _map_batch(change: Callable[[Any, Any], Any], batch_axis: Any, batch: Any) -
 
 
 def _check(parts: int, axis: Any, leaf: Any) -> None:
+    least = axis + 1 if isinstance(axis, int) else int(axis == PER_DEVICE)
+    if np.ndim(leaf) < least:
+        raise ValueError(
+            f"a leaf of the batch has shape {np.shape(leaf)}; expected examples along axis {axis}"
+        )
     if axis == PER_DEVICE and leaf.shape[0] != parts:
         raise ValueError(f"{leaf.shape[0]} entries for {parts} devices; expected one for each")
     if isinstance(axis, int) and leaf.shape[axis] % parts:

@@ -12,8 +12,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
-from jax.core import Tracer
 
+from jaxgan._checks import (
+    check_array,
+    check_callable,
+    check_integers,
+    check_numbers,
+    check_one_shape,
+    told,
+)
 from jaxgan._handed import refuse_factories
 from jaxgan.augment import Augmentation
 from jaxgan.distortions import Change
@@ -78,10 +85,11 @@ def gradient_penalty(*, target: float | jax.Array = 1.0) -> Penalty:
         target: the length that costs nothing, at least 0; the paper's is 1.
 
     Returns:
-        The penalty, >= 0. The paper's weight is 10.
+        The penalty, >= 0. The paper's weight is 10. It raises ValueError where real and fake differ
+        in shape.
 
     Raises:
-        ValueError: `target` is negative.
+        ValueError: `target` is negative or not finite.
 
     Example:
         >>> penalty = penalties.gradient_penalty()
@@ -89,9 +97,10 @@ def gradient_penalty(*, target: float | jax.Array = 1.0) -> Penalty:
         >>> print(penalty(lambda x: x @ jnp.array([3.0, 4.0]), x, -x, jax.random.key(0)).round(3))
         [16. 16. 16.]
     """
-    _check_not_negative(target=target)
+    check_numbers("[0, inf)", target=target)
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        check_one_shape(real=real, fake=fake)
         u = jax.random.uniform(key, _one_per_example(real), real.dtype)
         return jnp.square(_norm(_gradient(critic, u * real + (1 - u) * fake)) - target)
 
@@ -114,7 +123,7 @@ def dragan(*, target: float | jax.Array = 1.0, scale: float | jax.Array = 0.5) -
         The penalty, >= 0. The paper's weight is 10.
 
     Raises:
-        ValueError: `target` or `scale` is negative.
+        ValueError: `target` or `scale` is negative or not finite.
 
     Example:
         >>> penalty = penalties.dragan(target=5.0)
@@ -122,7 +131,7 @@ def dragan(*, target: float | jax.Array = 1.0, scale: float | jax.Array = 0.5) -
         >>> print(penalty(lambda x: x @ jnp.array([3.0, 4.0]), x, -x, jax.random.key(0)).round(3))
         [0. 0. 0.]
     """
-    _check_not_negative(target=target, scale=scale)
+    check_numbers("[0, inf)", target=target, scale=scale)
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         del fake
@@ -152,6 +161,7 @@ def r1() -> Penalty:
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         del fake, key
+        check_array("real", real, "[B, ...]")
         return _squared_norm(_gradient(critic, real)) / 2
 
     return penalty
@@ -175,6 +185,7 @@ def r2() -> Penalty:
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         del real, key
+        check_array("fake", fake, "[B, ...]")
         return _squared_norm(_gradient(critic, fake)) / 2
 
     return penalty
@@ -198,6 +209,7 @@ def r1_r2() -> Penalty:
     on_real, on_fake = r1(), r2()
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        check_one_shape(real=real, fake=fake)
         return on_real(critic, real, fake, key) + on_fake(critic, real, fake, key)
 
     return penalty
@@ -220,7 +232,7 @@ def consistency(change: Augmentation | Change, *, fake_weight: float = 0.0) -> P
 
     Raises:
         TypeError: `change` is a factory of `jaxgan.augment` or `jaxgan.distortions` itself.
-        ValueError: `fake_weight` is negative.
+        ValueError: `fake_weight` is negative or not finite.
 
     Example:
         >>> penalty = penalties.consistency(lambda key, x: -x)
@@ -229,9 +241,13 @@ def consistency(change: Augmentation | Change, *, fake_weight: float = 0.0) -> P
         [ 4. 36.]
     """
     refuse_factories(change=change)
-    _check_not_negative(fake_weight=fake_weight)
+    if not isinstance(change, Augmentation):
+        check_callable("an augmentation or a function (key, x) -> x", change=change)
+    check_numbers("[0, inf)", fake_weight=fake_weight)
 
     def penalty(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
+        check_one_shape(real=real, fake=fake)
+
         def squared_change(key, x):
             if isinstance(change, Augmentation):
                 changed = change.apply(change.init(), key, x)
@@ -259,7 +275,8 @@ def combine(*terms: tuple[Penalty, float | jax.Array]) -> Penalty:
         The penalty, weighted already: `recipes.gan` takes it with `penalty_weight=1`.
 
     Raises:
-        TypeError: a term is a factory such as `r1` itself.
+        TypeError: a term is no pair, or its penalty a factory such as `r1` itself.
+        ValueError: there are no terms, or a weight is not finite.
 
     Example:
         >>> both = penalties.combine((penalties.r1(), 1.0), (penalties.gradient_penalty(), 10.0))
@@ -268,8 +285,13 @@ def combine(*terms: tuple[Penalty, float | jax.Array]) -> Penalty:
         >>> print(f"{value:.2f}")
         44.50
     """
-    for penalty, _ in terms:
-        refuse_factories(penalty=penalty)
+    if not terms:
+        raise ValueError("terms is empty; expected at least one pair of a penalty and its weight")
+    for term in terms:
+        if not (isinstance(term, tuple) and len(term) == 2):
+            raise TypeError(f"a term is {told(term)}; expected a pair of a penalty and its weight")
+        refuse_factories(penalty=term[0])
+        check_numbers("(-inf, inf)", weight=term[1])
 
     def combined(critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
         keys = jax.random.split(key, len(terms))
@@ -312,8 +334,8 @@ def lazy(penalty: Penalty, *, every: int) -> LazyPenalty:
         16 [8.]
     """
     refuse_factories(penalty=penalty)
-    if every < 1:
-        raise ValueError(f"a penalty every {every} steps is not possible; expected at least 1")
+    check_callable("one of jaxgan.penalties", penalty=penalty)
+    check_integers(every=every)
 
     def lazily(critic, real, fake, key, step):
         if every == 1:
@@ -354,8 +376,7 @@ def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
         >>> print(optax.apply_updates(params, updates).round(3))
         [ 0.01  -0.005]
     """
-    if not isinstance(limit, Tracer) and not limit > 0:
-        raise ValueError(f"the weights cannot be clipped to {limit}; expected a positive limit")
+    check_numbers("(0, inf)", limit=limit)
 
     def update(updates, state, params=None):
         if params is None:
@@ -364,13 +385,6 @@ def clip_weights(limit: float | jax.Array) -> optax.GradientTransformation:
         return clipped, state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
-
-
-def _check_not_negative(**knobs: float | jax.Array) -> None:
-    for name, value in knobs.items():
-        # A traced value, as in a population, cannot be looked at yet.
-        if not isinstance(value, Tracer) and not value >= 0:
-            raise ValueError(f"{name} is {value}; expected at least 0")
 
 
 def _gradient(critic: Critic, x: jax.Array) -> jax.Array:

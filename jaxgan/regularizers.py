@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from jaxgan._checks import check_numbers, check_one_shape
 from jaxgan.types import State
 
 __all__ = ["Regularizer", "lecam", "orthogonal"]
@@ -41,7 +42,8 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
         decay: of the running means, per update of D, in [0, 1). They start at the first batch's.
 
     Returns:
-        The regularizer, whose state is `{"real": a_r, "fake": a_f}`.
+        The regularizer, whose state is `{"real": a_r, "fake": a_f}`. It raises ValueError where the
+        logits differ in shape.
 
     Raises:
         ValueError: `decay` is out of range.
@@ -53,10 +55,10 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
         >>> print(values, anchors["real"])
         [ 5. 13.] 2.0
     """
-    if not 0 <= decay < 1:
-        raise ValueError(f"lecam's decay is {decay}; expected 0 <= decay < 1")
+    check_numbers("[0, 1)", decay=decay)
 
     def apply(anchors, real_logits, fake_logits, step):
+        check_one_shape(real_logits=real_logits, fake_logits=fake_logits)
         now = lax.stop_gradient({"real": jnp.mean(real_logits), "fake": jnp.mean(fake_logits)})
         decay_now = jnp.where(step == 0, 0.0, decay)
         anchors = jax.tree.map(
@@ -86,6 +88,9 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
         A transformation that adds `strength` times that gradient to the gradients. It raises
         ValueError where it is used without parameters.
 
+    Raises:
+        ValueError: `strength` is negative or not finite.
+
     Example:
         >>> optimizer = optax.chain(regularizers.orthogonal(0.1), optax.sgd(1.0))
         >>> kernel = jnp.array([[1.0, 0.5], [0.0, 1.0]])  # two filters that are not orthogonal
@@ -94,6 +99,7 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
         [[-0.09999999 -0.19999999]
          [-0.19999999 -0.        ]]
     """
+    check_numbers("[0, inf)", strength=strength)
 
     def add(path, update, kernel):
         if kernel.ndim < 2 or "embedding" in jax.tree_util.keystr(path):

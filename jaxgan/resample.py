@@ -8,7 +8,10 @@ fast inside compiled loops as outside, on every backend, and with derivatives of
 from collections.abc import Sequence
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
+
+from jaxgan._checks import check_array, check_integers
 
 __all__ = ["box_downsample", "downsample", "nearest_upsample", "upsample"]
 
@@ -16,12 +19,17 @@ __all__ = ["box_downsample", "downsample", "nearest_upsample", "upsample"]
 def nearest_upsample(x: Array, factor: int = 2) -> Array:
     """Turn every pixel into a square: `[B, H, W, C]` to `[B, factor H, factor W, C]`.
 
+    Raises:
+        ValueError: x is not `[B, H, W, C]`, or `factor` is below 1.
+
     Example:
         >>> x = jnp.array([[1, 2]]).reshape(1, 1, 2, 1)
         >>> print(resample.nearest_upsample(x)[0, :, :, 0].round(2))
         [[1 1 2 2]
          [1 1 2 2]]
     """
+    check_array("x", x, "[B, H, W, C]", "numbers")
+    check_integers(factor=factor)
     batch, height, width, channels = x.shape
     shape = (batch, height, factor, width, factor, channels)
     x = jnp.broadcast_to(x[:, :, None, :, None], shape)
@@ -31,12 +39,19 @@ def nearest_upsample(x: Array, factor: int = 2) -> Array:
 def box_downsample(x: Array, factor: int = 2) -> Array:
     """Turn every square into its mean: `[B, factor H, factor W, C]` to `[B, H, W, C]`.
 
+    Raises:
+        ValueError: x is not `[B, H, W, C]`, or its sides are not multiples of `factor`.
+
     Example:
         >>> x = jnp.array([[1.0, 3.0], [5.0, 7.0]]).reshape(1, 2, 2, 1)
         >>> float(resample.box_downsample(x).squeeze())
         4.0
     """
+    check_array("x", x, "[B, H, W, C]", "numbers")
+    check_integers(factor=factor)
     batch, height, width, channels = x.shape
+    if height % factor or width % factor:
+        raise ValueError(f"x is of {height}x{width}; expected multiples of factor={factor}")
     return jnp.mean(
         x.reshape(batch, height // factor, factor, width // factor, factor, channels), axis=(2, 4)
     )
@@ -56,10 +71,14 @@ def upsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
     Returns:
         `[B, 2H, 2W, C]`, of the type of `x`.
 
+    Raises:
+        ValueError: x is not floats `[B, H, W, C]`, or the sum of `kernel` is 0 or not finite.
+
     Example:
         >>> print(resample.upsample(jnp.ones((1, 4, 4, 1)))[0, 4, :, 0].round(2))
         [0.75 1.   1.   1.   1.   1.   1.   0.75]
     """
+    _check(x, kernel)
     taps = [2 * tap / sum(kernel) for tap in reversed(kernel)]
     for axis in (1, 2):
         x = _upsample_along(axis, x, taps)
@@ -79,14 +98,24 @@ def downsample(x: Array, kernel: Sequence[float] = (1, 3, 3, 1)) -> Array:
     Returns:
         `[B, H // 2, W // 2, C]`, of the type of `x`.
 
+    Raises:
+        ValueError: x is not floats `[B, H, W, C]`, or the sum of `kernel` is 0 or not finite.
+
     Example:
         >>> print(resample.downsample(jnp.ones((1, 8, 8, 1)))[0, 2, :, 0].round(2))
         [0.88 1.   1.   0.88]
     """
+    _check(x, kernel)
     taps = [tap / sum(kernel) for tap in reversed(kernel)]
     for axis in (1, 2):
         x = _downsample_along(axis, x, taps)
     return x
+
+
+def _check(x: Array, kernel: Sequence[float]) -> None:
+    check_array("x", x, "[B, H, W, C]")
+    if np.ndim(kernel) != 1 or not 0 < abs(sum(kernel)) < np.inf:
+        raise ValueError(f"kernel is {kernel}; expected finite numbers whose sum is not 0")
 
 
 def _upsample_along(axis: int, x: Array, taps: Sequence[float]) -> Array:

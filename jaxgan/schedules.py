@@ -10,6 +10,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_integers, check_numbers
+
 __all__ = ["Schedule", "cosine", "ema_decay", "linear"]
 
 Schedule = Callable[[jax.Array], jax.Array]
@@ -28,13 +30,14 @@ def linear(start: float, end: float, images: float, *, batch_size: int) -> Sched
         batch_size: images seen in each step.
 
     Raises:
-        ValueError: `images` is negative, or `batch_size` is below 1.
+        ValueError: a number is not finite, `images` is negative, or `batch_size` is below 1.
 
     Example:
         >>> rate = schedules.linear(1.0, 0.0, images=1000, batch_size=100)
         >>> [round(float(rate(step)), 3) for step in (0, 5, 10, 20)]
         [1.0, 0.5, 0.0, 0.0]
     """
+    check_numbers("(-inf, inf)", start=start, end=end)
     progress = _progress(images, batch_size)
     return lambda step: start + progress(step) * (end - start)
 
@@ -51,13 +54,14 @@ def cosine(start: float, end: float, images: float, *, batch_size: int) -> Sched
         batch_size: images seen in each step.
 
     Raises:
-        ValueError: `images` is negative, or `batch_size` is below 1.
+        ValueError: a number is not finite, `images` is negative, or `batch_size` is below 1.
 
     Example:
         >>> rate = schedules.cosine(1.0, 0.0, images=1000, batch_size=100)
         >>> [round(float(rate(step)), 3) for step in (0, 2, 5, 10)]
         [1.0, 0.905, 0.5, 0.0]
     """
+    check_numbers("(-inf, inf)", start=start, end=end)
     progress = _progress(images, batch_size)
     return lambda step: start + (1 - jnp.cos(jnp.pi * progress(step))) / 2 * (end - start)
 
@@ -75,14 +79,15 @@ def ema_decay(half_life: float | Schedule, *, batch_size: int) -> Schedule:
         A schedule with values in [0, 1).
 
     Raises:
-        ValueError: `half_life` is negative, or `batch_size` is below 1.
+        ValueError: `half_life` is negative or not finite, or `batch_size` is below 1.
 
     Example:
         >>> decay = schedules.ema_decay(1000, batch_size=100)
         >>> round(float(decay(0)) ** 10, 3)  # after 1000 images
         0.5
     """
-    _check(0 if callable(half_life) else half_life, batch_size)
+    check_numbers("[0, inf)", half_life=0 if callable(half_life) else half_life)
+    check_integers(batch_size=batch_size)
 
     def decay(step):
         images = jnp.float32(half_life(step) if callable(half_life) else half_life)
@@ -93,16 +98,10 @@ def ema_decay(half_life: float | Schedule, *, batch_size: int) -> Schedule:
 
 def _progress(images: float, batch_size: int) -> Schedule:
     """The share of the images that has been seen, in [0, 1]."""
-    _check(images, batch_size)
+    check_numbers("[0, inf)", images=images)
+    check_integers(batch_size=batch_size)
     if images == 0:
         return lambda step: jnp.ones_like(step, jnp.float32)
     # Divided first: the number of images seen would leave float32's integers behind.
     share = batch_size / images
     return lambda step: jnp.minimum(jnp.float32(step) * jnp.float32(share), 1.0)
-
-
-def _check(images: float, batch_size: int) -> None:
-    if images < 0:
-        raise ValueError(f"{images} images; expected 0 or more")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected at least 1")

@@ -80,7 +80,7 @@ def test_truncated_stays_within_the_threshold_without_piling_up_there(threshold)
 
 def test_a_threshold_that_is_not_positive_is_refused():
     for threshold in (0.0, -1.0, float("nan")):
-        with pytest.raises(ValueError, match="truncated"):
+        with pytest.raises(ValueError, match="threshold"):
             latents.truncated(5, threshold)
 
 

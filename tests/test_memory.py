@@ -143,5 +143,5 @@ def test_batches_that_do_not_divide_are_refused():
     params, state = network.init(jax.random.key(0), jnp.zeros((16, 3)))
     with pytest.raises(ValueError, match="a batch of 16 does not divide into parts of 5"):
         network.apply(params, state, jax.random.key(0), jnp.zeros((16, 3)), train=True)
-    with pytest.raises(ValueError, match="size=0"):
+    with pytest.raises(ValueError, match="size is 0"):
         nets.microbatch(mlp(), 0)

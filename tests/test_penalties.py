@@ -216,14 +216,14 @@ def test_a_lazy_penalty_works_on_shards_of_the_batch(penalty):
 
 
 def test_a_penalty_cannot_be_paid_every_zero_steps():
-    with pytest.raises(ValueError, match="every 0 steps"):
+    with pytest.raises(ValueError, match="every is 0"):
         penalties.lazy(penalties.r1(), every=0)
 
 
 def test_knobs_out_of_range_are_refused():
-    with pytest.raises(ValueError, match=r"target is -1; expected at least 0"):
+    with pytest.raises(ValueError, match=r"target is -1; .* \[0, inf\)"):
         penalties.gradient_penalty(target=-1)
-    with pytest.raises(ValueError, match=r"scale is -0\.5; expected at least 0"):
+    with pytest.raises(ValueError, match=r"scale is -0\.5; .* \[0, inf\)"):
         penalties.dragan(scale=-0.5)
 
 
@@ -252,7 +252,7 @@ def test_clipping_changes_nothing_inside_the_bound():
 
 def test_clipping_errors_say_what_was_expected():
     for limit in (0.0, -0.01, float("nan")):
-        with pytest.raises(ValueError, match="positive"):
+        with pytest.raises(ValueError, match="limit is"):
             penalties.clip_weights(limit)
     with pytest.raises(ValueError, match="needs the parameters"):
         penalties.clip_weights(0.01).update(jnp.zeros(2), optax.EmptyState())

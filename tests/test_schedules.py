@@ -86,9 +86,9 @@ def test_an_average_with_half_life_0_is_a_copy_of_the_generator():
 
 @pytest.mark.parametrize("make", [linear, cosine])
 def test_errors(make):
-    with pytest.raises(ValueError, match="-1 images"):
+    with pytest.raises(ValueError, match="images is -1"):
         make(1.0, 0.1, -1, batch_size=8)
     with pytest.raises(ValueError, match="batch_size is 0"):
         make(1.0, 0.1, 10, batch_size=0)
-    with pytest.raises(ValueError, match="-5 images"):
+    with pytest.raises(ValueError, match="half_life is -5"):
         ema_decay(-5, batch_size=8)

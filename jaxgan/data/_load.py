@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxgan._checks import told
 from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.digits import load_digits
@@ -84,13 +85,20 @@ def load(
         ((100, 32, 32, 1), (100, 32, 32, 1))
         >>> mnist = load("mnist", manual_dir="downloads")  # doctest: +SKIP
     """
+    for argument, text in ("name", name), ("split", split):
+        if not isinstance(text, str):
+            raise DataError(f"{argument} is {told(text)}: expected text, such as name=digits")
+    folders = {"data_dir": data_dir, "manual_dir": manual_dir, "cache_dir": cache_dir}
+    for argument, folder in folders.items():
+        if not isinstance(folder, str | os.PathLike | None):
+            raise DataError(f"{argument} is {told(folder)}: expected the name of a folder")
     if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
         raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")
     data = None if data_dir is None else expanded(data_dir, "data_dir=")
     manual = None if manual_dir is None else _existing(expanded(manual_dir, "manual_dir="))
     cache = None if cache_dir is None else expanded(cache_dir, "cache_dir=")
-    folders = _Folders(data, manual, cache)
-    return _load(name, split=split, image_size=image_size, folders=folders)
+    found = _Folders(data, manual, cache)
+    return _load(name, split=split, image_size=image_size, folders=found)
 
 
 _WITHOUT_SIZE = {

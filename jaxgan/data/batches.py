@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan._checks import check_array, check_integers, told
+
 __all__ = ["gather", "order", "to_uint8", "to_unit"]
 
 Array = TypeVar("Array", jax.Array, np.ndarray)
@@ -42,7 +44,8 @@ def order(
         int32 `[steps, batch_size]` in [0, size), or [0, 2 * size) with `flip`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        TypeError: if one is no integer.
+        ValueError: if one is out of range.
 
     Example:
         >>> from jaxgan.data import order
@@ -51,14 +54,8 @@ def order(
         >>> order(5, 2, seed=0, first_step=3, steps=2).tolist()  # resumed at step 3
         [[4, 3], [0, 2]]
     """
-    if size < 1 or batch_size < 1:
-        raise ValueError(
-            f"size is {size} and batch_size is {batch_size}; expected at least 1 of each"
-        )
-    if min(seed, first_step, steps) < 0:
-        raise ValueError(
-            f"seed is {seed}, first_step is {first_step} and steps is {steps}; expected 0 or more"
-        )
+    check_integers(size=size, batch_size=batch_size)
+    check_integers(0, seed=seed, first_step=first_step, steps=steps)
     if flip:
         size = 2 * size
     start, stop = first_step * batch_size, (first_step + steps) * batch_size
@@ -90,6 +87,10 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     Returns:
         float32 images `[B, H, W, C]` or solids in [-1, 1]; floats unchanged, as float32.
 
+    Raises:
+        ValueError: if x is neither uint8 nor of floats, or `index` is not of integers or, where
+            NumPy holds it, not in range.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxgan.data import gather
@@ -98,8 +99,20 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
         >>> gather(x, jnp.array([0, 2])).squeeze().tolist()  # the first one, and its mirror image
         [[-1.0, 1.0], [1.0, -1.0]]
     """
-    x, index = jnp.asarray(x), jnp.asarray(index)
+    check_array("x", x, "[N, ...]", "examples")
     size = x.shape[0]
+    if not jnp.issubdtype(getattr(index, "dtype", object), jnp.integer):
+        raise ValueError(f"index is {told(index)}; expected integers")
+    if (
+        isinstance(index, np.ndarray)
+        and index.size
+        and not 0 <= index.min() <= index.max() < 2 * size
+    ):
+        raise ValueError(
+            f"index has values from {index.min()} to {index.max()}; expected 0 to {2 * size - 1} "
+            f"for {size} examples and their mirror images"
+        )
+    x, index = jnp.asarray(x), jnp.asarray(index)
     mirrored = index >= size
     batch = x[jnp.where(mirrored, index - size, index)]
     if jnp.issubdtype(x.dtype, jnp.floating):
@@ -111,12 +124,16 @@ def gather(x: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
 def to_unit(x: Array) -> Array:
     """Map uint8 images in [0, 255] to float32 in [-1, 1]: `x / 127.5 - 1`, any shape.
 
+    Raises:
+        ValueError: if x is not uint8.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.data import to_unit
         >>> to_unit(np.array([0, 255], np.uint8)).tolist()
         [-1.0, 1.0]
     """
+    check_array("x", x, "[...]", "uint8", empty=True)
     # In this form only the product is rounded, so NumPy, JAX and compiled JAX agree bit for bit.
     return (x.astype(np.float32) - 127.5) * (1 / 127.5)
 
@@ -126,10 +143,16 @@ def to_uint8(x: Array) -> Array:
 
     It inverts `to_unit` on all 256 values.
 
+    Raises:
+        ValueError: if x is not of floats, or, where NumPy holds it, has NaN.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.data import to_uint8
         >>> to_uint8(np.array([-1.0, 0.0, 1.5])).tolist()
         [0, 128, 255]
     """
+    check_array("x", x, "[...]", empty=True)
+    if isinstance(x, np.ndarray) and np.isnan(x).any():
+        raise ValueError("x has values that are NaN; expected floats in [-1, 1]")
     return ((x.astype(np.float32) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jaxgan._checks import check_array, check_integers
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
 
@@ -94,6 +95,9 @@ def outlines(x: np.ndarray) -> np.ndarray:
     the axis on which it is steepest, as in Canny, "A computational approach to edge detection",
     1986.
 
+    Raises:
+        ValueError: if x is not of uint8 pictures.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.data.domains import outlines
@@ -109,6 +113,7 @@ def outlines(x: np.ndarray) -> np.ndarray:
          [0 0 0 0 0 0 0 0]
          [0 0 0 0 0 0 0 0]]
     """
+    check_array("x", x, "[N, H, W, C]", "uint8")
     above, here, below = _rows(x.astype(np.float32), mode="edge")
     left, middle, right = _columns(above + 2 * here + below, mode="edge")
     blurred = (left + 2 * middle + right) / 16
@@ -140,6 +145,9 @@ def silhouettes(x: np.ndarray) -> np.ndarray:
 
     The color of the background is the median of the four corners, so a shape may cover one of them.
 
+    Raises:
+        ValueError: if x is not of uint8 pictures.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.data.domains import silhouettes
@@ -151,6 +159,7 @@ def silhouettes(x: np.ndarray) -> np.ndarray:
          [  0 255 255   0]
          [  0   0   0   0]]
     """
+    check_array("x", x, "[N, H, W, C]", "uint8")
     corners = x[:, [0, 0, -1, -1], [0, -1, 0, -1]].astype(np.float32)
     background = np.median(corners, axis=1)[:, np.newaxis, np.newaxis]
     return _white(_largest(np.abs(x - background)) > _CONTRAST)
@@ -168,6 +177,9 @@ def _white(mask: np.ndarray) -> np.ndarray:
 def gray(x: np.ndarray) -> np.ndarray:
     """Convert uint8 color `[N, H, W, 3]` to gray `[N, H, W, 1]`, with the weights of ITU-R BT.601.
 
+    Raises:
+        ValueError: if x is not of uint8 pictures in color.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.data.domains import gray
@@ -175,12 +187,16 @@ def gray(x: np.ndarray) -> np.ndarray:
         >>> gray(red_green_blue).ravel().tolist()
         [76, 150, 29]
     """
+    check_array("x", x, "[N, H, W, 3]", "uint8")
     weights = np.array([0.299, 0.587, 0.114], np.float32)
     return (x.astype(np.float32) @ weights).round().astype(np.uint8)[..., np.newaxis]
 
 
 def reduced(x: np.ndarray, factor: int) -> np.ndarray:
     """Average blocks of `factor` by `factor` pixels: `[N, H, W, C]` to `[N, H/f, W/f, C]`.
+
+    Raises:
+        ValueError: if x is not of uint8 pictures whose sides are multiples of `factor`.
 
     Example:
         >>> import numpy as np
@@ -190,7 +206,11 @@ def reduced(x: np.ndarray, factor: int) -> np.ndarray:
         [[ 2  4]
          [10 12]]
     """
+    check_array("x", x, "[N, H, W, C]", "uint8")
+    check_integers(factor=factor)
     count, height, width, channels = x.shape
+    if height % factor or width % factor:
+        raise ValueError(f"x is of {height}x{width}; expected multiples of factor={factor}")
     squares = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     return squares.mean(axis=(2, 4), dtype=np.float32).round().astype(np.uint8)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
+from jaxgan._checks import told
 from jaxgan.data._homes import expanded
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
@@ -67,6 +68,8 @@ def load_folder(
         >>> found.x.shape, found.y.tolist(), found.class_names
         ((2, 16, 16, 3), [0, 1], ('cat', 'dog'))
     """
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"path is {told(path)}: expected the name of a directory")
     root = expanded(path, "name=folder:").absolute()
     if not root.is_dir():
         raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")

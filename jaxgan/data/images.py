@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from jaxgan._checks import check_array, check_integers, check_types
 from jaxgan.data.errors import DataError
 
 __all__ = ["PIXELS", "decode", "opened", "resize", "square", "to_array", "upright"]
@@ -60,6 +61,9 @@ def is_gray(image: Image.Image) -> bool:
 def upright(image: Image.Image) -> Image.Image:
     """Rotate an image according to its EXIF orientation; one without it is returned as it is.
 
+    Raises:
+        TypeError: if `image` is no image of Pillow's.
+
     Example:
         >>> from PIL import Image
         >>> from jaxgan.data.images import upright
@@ -68,6 +72,7 @@ def upright(image: Image.Image) -> Image.Image:
         >>> upright(photo).size
         (30, 40)
     """
+    check_types(Image.Image, image=image)
     image.load()  # in PNG files, EXIF may follow the pixels
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return ImageOps.exif_transpose(image) if turned else image
@@ -86,6 +91,10 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
     Returns:
         uint8 `[H, W, C]`.
 
+    Raises:
+        TypeError: if `image` is no image of Pillow's.
+        ValueError: if `channels` is neither 1 nor 3, or `image_size` is below 1.
+
     Example:
         >>> from PIL import Image
         >>> from jaxgan.data.images import to_array
@@ -93,6 +102,9 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
         >>> to_array(image, channels=3, image_size=16).shape, int(to_array(image, channels=1).min())
         ((16, 16, 3), 255)
     """
+    check_types(Image.Image, image=image)
+    if channels not in (1, 3):
+        raise ValueError(f"channels is {channels}; expected 1 for gray or 3 for color")
     image = _opaque(_eight_bits(image)).convert("L" if channels == 1 else "RGB")
     if image_size is not None:
         image = square(image, image_size)
@@ -118,12 +130,18 @@ def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> n
 def square(image: Image.Image, size: int) -> Image.Image:
     """Resize the short side to `size`, antialiased (Lanczos), and crop the center.
 
+    Raises:
+        TypeError: if `image` is no image of Pillow's.
+        ValueError: if `size` is below 1.
+
     Example:
         >>> from PIL import Image
         >>> from jaxgan.data.images import square
         >>> square(Image.new("L", (40, 30)), 16).size
         (16, 16)
     """
+    check_types(Image.Image, image=image)
+    check_integers(size=size)
     if image.size == (size, size):
         return image
     return ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
@@ -132,12 +150,17 @@ def square(image: Image.Image, size: int) -> Image.Image:
 def resize(images: np.ndarray, size: int) -> np.ndarray:
     """Resize uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`.
 
+    Raises:
+        ValueError: if the images are not uint8 `[N, H, W, C]`, or `size` is below 1.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.data.images import resize
         >>> resize(np.zeros((5, 40, 30, 3), np.uint8), 16).shape
         (5, 16, 16, 3)
     """
+    check_array("images", images, "[N, H, W, C]", "uint8")
+    check_integers(size=size)
     channels = images.shape[-1]
     plain = images[..., 0] if channels == 1 else images
     resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]

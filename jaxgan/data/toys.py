@@ -8,6 +8,7 @@ as in the papers.
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
+from jaxgan.data.errors import DataError
 
 __all__ = [
     "GRID_SCALE",
@@ -75,12 +76,17 @@ def load_toy(name: str) -> Dataset:
     Returns:
         float32 points `[50000, 2]` in [-1, 1]; y is the index of the point's mode.
 
+    Raises:
+        DataError: if it has another name.
+
     Example:
         >>> from jaxgan.data.toys import load_toy
         >>> grid = load_toy("grid")
         >>> grid.x.shape, len(set(grid.y.tolist()))
         ((50000, 2), 25)
     """
+    if name not in ("ring", "grid"):
+        raise DataError(f"there are no points name={name}: expected name=ring or name=grid")
     modes, sd = (ring_modes(), RING_SD) if name == "ring" else (grid_modes(), GRID_SD)
     y = np.arange(SIZE, dtype=np.int32) % len(modes)
     noise = np.random.default_rng(0).standard_normal((SIZE, 2), dtype=np.float32)

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.metrics.checks import check_count, check_features
+from jaxgan._checks import check_types
+from jaxgan.metrics.checks import MetricError, as_array, check_count, check_features
 
 __all__ = ["Moments", "merge", "moments"]
 
@@ -51,7 +52,7 @@ def moments(features: Any) -> Moments:
         The moments, on the host.
 
     Raises:
-        MetricError: if the features are not a matrix, or not finite.
+        MetricError: if the features are not a matrix, not finite, or too large to be squared.
 
     Example:
         >>> import numpy as np
@@ -60,7 +61,8 @@ def moments(features: Any) -> Moments:
         >>> found.number, found.mean.tolist(), found.covariance().tolist()
         (2, [1.0, 3.0], [[2.0, 4.0], [4.0, 8.0]])
     """
-    check_features(given=np.asarray(features))
+    check_features(given=as_array("given features", features))
+    features = features if isinstance(features, jax.Array) else np.asarray(features)
     total = None
     for start in range(0, len(features), _CHUNK):
         part = features[start : start + _CHUNK]
@@ -69,6 +71,7 @@ def moments(features: Any) -> Moments:
         chunk = Moments(len(part), mean, scatter)
         total = chunk if total is None else merge(total, chunk)
     assert total is not None  # there is at least one example
+    check_moments(given=total)
     return total
 
 
@@ -87,6 +90,10 @@ def merge(a: Moments, b: Moments) -> Moments:
     Returns:
         The moments of the union.
 
+    Raises:
+        TypeError: if one of them is no `Moments`.
+        MetricError: if they differ in width, are not finite, or too far apart to be squared.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.metrics import merge, moments
@@ -95,13 +102,44 @@ def merge(a: Moments, b: Moments) -> Moments:
         >>> parts.number, np.allclose(parts.scatter, moments(features).scatter)
         (100, True)
     """
+    check_moments(first=a, second=b)
     count = a.number + b.number
-    difference = b.mean - a.mean
-    return Moments(
-        count,
-        a.mean + difference * (b.number / count),
-        a.scatter + b.scatter + np.outer(difference, difference) * (a.number * b.number / count),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = b.mean - a.mean
+        between = np.outer(difference, difference) * (a.number * b.number / count)
+        merged = Moments(
+            count, a.mean + difference * (b.number / count), a.scatter + b.scatter + between
+        )
+    check_moments(merged=merged)
+    return merged
+
+
+def check_moments(**given: Moments) -> None:
+    """Check that moments are finite, and of features of one width.
+
+    Raises:
+        TypeError: if they are no `Moments`.
+        MetricError: if they are not.
+    """
+    for name, one in given.items():
+        check_types(Moments, **{name: one})
+        mean, scatter = np.asarray(one.mean), np.asarray(one.scatter)
+        if mean.ndim != 1 or scatter.shape != 2 * mean.shape or not one.number >= 1:
+            raise MetricError(
+                f"{name} moments are of {one.number} examples, mean {mean.shape} and scatter "
+                f"{scatter.shape}; expected at least one, [width] and [width, width]"
+            )
+        if not (np.isfinite(mean).all() and np.isfinite(scatter).all()):
+            raise MetricError(
+                f"{name} moments are NaN or infinite; expected finite ones: look at what they were "
+                f"computed from"
+            )
+    widths = [len(one.mean) for one in given.values()]
+    if len(set(widths)) > 1:
+        raise MetricError(
+            f"features differ in width: {' and '.join(map(str, widths))}; "
+            f"compute all of them with one network"
+        )
 
 
 @jax.jit

@@ -125,6 +125,7 @@ def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
         variables: of a `Classifier`, with the collections `params` and `batch_stats`.
 
     Raises:
+        ValueError: if they are of another network.
         OSError: if it cannot be written.
 
     Example:
@@ -141,6 +142,7 @@ def save(path: str | os.PathLike[str], variables: Mapping[str, Any]) -> None:
         ...     classifiers.read(f"{directory}/weights.npz", "untrained").width
         64
     """
+    _check_shapes("variables", _flat(variables) if isinstance(variables, Mapping) else {})
     arrays: dict[str, Any] = {
         key: np.asarray(leaf, np.float16) for key, leaf in _flat(variables).items()
     }
@@ -168,18 +170,23 @@ def _network(file: IO[bytes], name: str) -> FeatureNetwork:
 
 
 def _variables(file: IO[bytes]) -> dict[str, Any]:
-    expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
     try:
-        arrays = _npz.read(file, expected)
+        arrays = _npz.read(file, {key: leaf.shape for key, leaf in _flat(_like()).items()})
     except WeightsError as error:
         raise WeightsError(f"{_name(file)}: {error}") from error
-    shapes = {key: leaf.shape for key, leaf in arrays.items()}
-    if shapes != expected or not all(leaf.dtype.kind == "f" for leaf in arrays.values()):
-        raise WeightsError(
-            f"{_name(file)} does not hold the weights of a classifier; train one with "
-            f"experiments/train_classifier.py"
-        )
+    _check_shapes(_name(file), arrays)
+    if any(leaf.dtype.kind != "f" for leaf in arrays.values()):
+        raise WeightsError(f"{_name(file)} holds other numbers than floats; expected weights")
     return unflatten_dict({key: leaf.astype(np.float32) for key, leaf in arrays.items()}, sep="/")
+
+
+def _check_shapes(name: str, flat: dict[str, Any]) -> None:
+    expected = {key: leaf.shape for key, leaf in _flat(_like()).items()}
+    if {key: np.shape(leaf) for key, leaf in flat.items()} != expected:
+        raise WeightsError(
+            f"{name} does not hold the weights of a classifier; expected those of a `Classifier`: "
+            f"train one with experiments/train_classifier.py"
+        )
 
 
 def _like() -> Any:

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.metrics.checks import check_count, check_features
+from jaxgan._checks import check_integers
+from jaxgan.metrics.checks import as_array, check_count, check_features
 from jaxgan.metrics.pairs import over_chunks, squared_distances
 
 __all__ = ["DensityCoverage", "PrecisionRecall", "density_coverage", "precision_recall"]
@@ -46,6 +47,7 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
         Both shares.
 
     Raises:
+        ValueError: if `k` is below 1.
         MetricError: if there are k or fewer examples, or features differ in width or are not
             finite.
 
@@ -80,6 +82,7 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
         Both; density can exceed 1.
 
     Raises:
+        ValueError: if `k` is below 1.
         MetricError: if there are k or fewer examples, or features differ in width or are not
             finite.
 
@@ -100,7 +103,8 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
 
 
 def _checked(real: Any, fake: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
-    real, fake = np.asarray(real), np.asarray(fake)
+    check_integers(k=k)
+    real, fake = as_array("real features", real), as_array("fake features", fake)
     check_features(real=real, fake=fake)
     for name, features in ("real", real), ("fake", fake):
         check_count(name, len(features), k + 1, f"for {k} neighbors each")

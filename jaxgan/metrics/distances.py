@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxgan.metrics._moments import Moments
-from jaxgan.metrics.checks import MetricError, check_count, check_features
+from jaxgan._checks import check_integers
+from jaxgan.metrics._moments import Moments, check_moments
+from jaxgan.metrics.checks import as_array, check_count, check_features, check_result
 
 __all__ = ["Estimate", "frechet_distance", "kernel_distance"]
 
@@ -45,8 +46,9 @@ def frechet_distance(a: Moments, b: Moments) -> float:
         The distance, at least 0 up to rounding.
 
     Raises:
+        TypeError: if one of them is no `Moments`.
         MetricError: if the widths differ, or one has fewer than width + 1 examples, which makes
-            its covariance singular.
+            its covariance singular, or they are not finite or too large to be squared.
 
     Example:
         >>> import numpy as np
@@ -55,20 +57,21 @@ def frechet_distance(a: Moments, b: Moments) -> float:
         >>> round(frechet_distance(moments(real), moments(real + 1)), 6)  # 1 along each axis
         4.0
     """
-    if a.mean.shape != b.mean.shape:
-        raise MetricError(
-            f"features differ in width: {len(a.mean)} and {len(b.mean)}; "
-            f"compute all of them with one network"
-        )
+    check_moments(first=a, second=b)
     width = len(a.mean)
     for one in a, b:
         check_count("", one.number, width + 1, f"for the covariance of {width} features")
     s_a, s_b = a.covariance(), b.covariance()
     values, vectors = np.linalg.eigh(s_a)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    trace_of_root = np.sum(np.sqrt(np.maximum(np.linalg.eigvalsh(root @ s_b @ root), 0)))
     difference = a.mean - b.mean
-    return float(difference @ difference + np.trace(s_a) + np.trace(s_b) - 2 * trace_of_root)
+    with np.errstate(over="ignore", invalid="ignore"):
+        product, apart = root @ s_b @ root, difference @ difference
+    check_result("Frechet distance", apart + np.abs(product).max())
+    trace_of_root = np.sum(np.sqrt(np.maximum(np.linalg.eigvalsh(product), 0)))
+    return check_result(
+        "Frechet distance", apart + np.trace(s_a) + np.trace(s_b) - 2 * trace_of_root
+    )
 
 
 def kernel_distance(
@@ -94,8 +97,9 @@ def kernel_distance(
         Mean and standard deviation over the subsets.
 
     Raises:
-        MetricError: if there are fewer examples than a subset has, or features differ in width or
-            are not finite.
+        ValueError: if `subsets`, `subset_size` or `seed` is out of range.
+        MetricError: if there are fewer examples than a subset has, or features differ in width, are
+            not finite, or are too large for their sixth powers.
 
     Example:
         >>> import numpy as np
@@ -106,7 +110,10 @@ def kernel_distance(
         >>> round(alike.value, 1), round(shifted.value, 1)
         (-0.1, 9.8)
     """
-    a, b = np.asarray(a), np.asarray(b)
+    check_integers(subsets=subsets)
+    check_integers(2, subset_size=subset_size)
+    check_integers(0, seed=seed)
+    a, b = as_array("first features", a), as_array("second features", b)
     check_features(first=a, second=b)
     for features in a, b:
         check_count("", len(features), subset_size, f"for subsets of {subset_size}")
@@ -117,7 +124,12 @@ def kernel_distance(
     ]
     with jax.enable_x64(True):
         values = np.asarray(_discrepancies(a, b, np.asarray(chosen, np.int32)))
-    return Estimate(float(values.mean()), float(values.std()))
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, spread = values.mean(), values.std()
+    return Estimate(
+        check_result("kernel distance", value),
+        check_result("spread of the kernel distance", spread),
+    )
 
 
 @jax.jit

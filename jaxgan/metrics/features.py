@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_array, check_integers, check_types
 from jaxgan.metrics.checks import MetricError
 
 __all__ = ["FeatureNetwork", "pixels", "points", "stacked"]
@@ -34,6 +35,8 @@ class FeatureNetwork(NamedTuple):
 def points() -> FeatureNetwork:
     """Return the identity: points in the plane, float `[B, 2]`, are their own features.
 
+    Its `apply` raises ValueError for other arrays.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxgan.metrics import points
@@ -41,7 +44,12 @@ def points() -> FeatureNetwork:
         >>> features.tolist(), logits.shape
         ([[0.5, -0.5]], (1, 0))
     """
-    return FeatureNetwork("points", 2, lambda x: (x, jnp.zeros((len(x), 0))))
+
+    def apply(x):
+        check_array("points", x, "[B, 2]")
+        return x, jnp.zeros((len(x), 0))
+
+    return FeatureNetwork("points", 2, apply)
 
 
 def pixels(channels: int) -> FeatureNetwork:
@@ -53,7 +61,11 @@ def pixels(channels: int) -> FeatureNetwork:
         channels: of the images.
 
     Returns:
-        The network.
+        The network. Its `apply` raises ValueError for images other than uint8
+        `[B, H, W, channels]`.
+
+    Raises:
+        ValueError: if `channels` is below 1.
 
     Example:
         >>> import jax.numpy as jnp
@@ -62,8 +74,10 @@ def pixels(channels: int) -> FeatureNetwork:
         >>> features.shape, round(float(features.mean()), 3)
         ((2, 192), 1.0)
     """
+    check_integers(channels=channels)
 
     def apply(images):
+        check_array("images", images, f"[B, H, W, {channels}]", "uint8")
         shape = (len(images), _SIDE, _SIDE, channels)
         small = jax.image.resize(images.astype(jnp.float32) / 255, shape, "linear")
         return small.reshape(len(images), -1), jnp.zeros((len(images), 0))
@@ -86,6 +100,9 @@ def stacked(network: FeatureNetwork) -> FeatureNetwork:
         The network, with `stacked_` before its name. Its `apply` raises a MetricError for images
         that do not have three channels.
 
+    Raises:
+        TypeError: if `network` is no `FeatureNetwork`.
+
     Example:
         >>> from jaxgan.data import load
         >>> from jaxgan.metrics import classifiers, stacked
@@ -95,6 +112,7 @@ def stacked(network: FeatureNetwork) -> FeatureNetwork:
         >>> network.name, features.shape, int(logits.argmax())
         ('stacked_digits', (1, 192), 721)
     """
+    check_types(FeatureNetwork, network=network)
 
     def apply(images):
         if images.ndim != 4 or images.shape[-1] != 3:

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.metrics.checks import MetricError, check_features
+from jaxgan._checks import check_integers, check_numbers
+from jaxgan.metrics.checks import MetricError, as_array, check_features
 
 __all__ = ["Modes", "PointModes", "mode_coverage", "point_modes"]
 
@@ -52,7 +53,8 @@ def mode_coverage(codes: Any, modes: int) -> Modes:
         The number of modes found, and the divergence.
 
     Raises:
-        MetricError: if there are no codes, or codes out of range.
+        ValueError: if `modes` is below 1.
+        MetricError: if there are no codes, or others than integers in range.
 
     Example:
         >>> from jaxgan.metrics import mode_coverage
@@ -60,7 +62,10 @@ def mode_coverage(codes: Any, modes: int) -> Modes:
         >>> found, round(reverse_kl, 3)  # ln 2
         (2, 0.693)
     """
-    codes = np.asarray(codes)
+    check_integers(modes=modes)
+    codes = as_array("codes", codes)
+    if codes.ndim != 1 or (codes.size and not np.issubdtype(codes.dtype, np.integer)):
+        raise MetricError(f"codes are {codes.dtype} {codes.shape}; expected integers [N]")
     if not codes.size or codes.min() < 0 or codes.max() >= modes:
         raise MetricError(
             f"{codes.size} codes for {modes} modes; expected at least one, "
@@ -86,6 +91,7 @@ def point_modes(points: Any, centers: Any, sd: float) -> PointModes:
         The number of modes with a good sample, and the share of good samples.
 
     Raises:
+        ValueError: if `sd` is not positive.
         MetricError: if points are not finite, or have other dimensions than the centers.
 
     Example:
@@ -96,9 +102,12 @@ def point_modes(points: Any, centers: Any, sd: float) -> PointModes:
         >>> found, round(good, 3)
         (8, 0.99)
     """
-    points, centers = np.asarray(points, np.float64), np.asarray(centers, np.float64)
+    check_numbers("(0, inf)", sd=sd)
+    points = as_array("sampled points", points).astype(np.float64)
+    centers = as_array("central points", centers).astype(np.float64)
     check_features(sampled=points, central=centers, of="points")
-    distances = np.linalg.norm(points[:, None] - centers, axis=-1)
+    with np.errstate(over="ignore"):  # what is infinitely far is not good
+        distances = np.linalg.norm(points[:, None] - centers, axis=-1)
     good = distances.min(axis=1) <= 3 * sd
     found = np.unique(distances.argmin(axis=1)[good])
     return PointModes(len(found), float(good.mean()))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxgan.metrics.checks import MetricError, check_features
+from jaxgan.metrics.checks import MetricError, as_array, check_features, check_result
 from jaxgan.metrics.pairs import over_chunks, squared_distances
 
 __all__ = ["Neighbors", "nearest"]
@@ -45,7 +45,8 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
         Distances, in the unit of the values, and indices.
 
     Raises:
-        MetricError: if the norm is another one, values are not finite, or shapes differ.
+        MetricError: if the norm is another one, values are not finite or too large to be squared,
+            or shapes differ.
 
     Example:
         >>> import numpy as np
@@ -56,7 +57,10 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
     """
     if norm not in ("l1", "l2"):
         raise MetricError(f"there is no norm {norm!r}; choose l1 or l2")
-    queries, references = np.asarray(queries), np.asarray(references)
+    queries, references = as_array("queries", queries), as_array("references", references)
+    for name, given in ("queries", queries), ("references", references):
+        if not given.ndim or 0 in given.shape:
+            raise MetricError(f"{name} are of shape {given.shape}; expected [N, ...], not empty")
     if queries.shape[1:] != references.shape[1:]:
         raise MetricError(
             f"queries are {queries.shape[1:]} and references {references.shape[1:]}; "
@@ -72,6 +76,7 @@ def nearest(queries: Any, references: Any, *, norm: str = "l2") -> Neighbors:
         new = Neighbors(distance, which + start)
         found = new if found is None else _nearer(found, new)
     assert found is not None  # there is at least one reference
+    check_result("largest distance", found.distance.max())
     return found
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.metrics.checks import MetricError, check_features
+from jaxgan.metrics.checks import MetricError, as_array, check_features, check_result
 
 __all__ = ["Path", "path_length"]
 
@@ -46,14 +46,16 @@ def path_length(features: Any) -> Path:
         >>> path_length([smooth]), path_length([jumpy])
         (Path(length=1.0, jump=1.0), Path(length=1.0, jump=3.0))
     """
-    features = np.asarray(features, np.float64)
-    if features.ndim != 3 or features.shape[1] < 3:
+    features = as_array("features of paths", features).astype(np.float64)
+    if features.ndim != 3 or features.shape[1] < 3 or 0 in features.shape:
         raise MetricError(
             f"features of paths are {features.shape}; expected [paths, 3 or more, width]"
         )
     check_features(given=features.reshape(len(features), -1))
-    steps = np.linalg.norm(np.diff(features, axis=1), axis=-1)
-    ends = np.linalg.norm(features[:, -1] - features[:, 0], axis=-1)
+    with np.errstate(over="ignore"):
+        steps = np.linalg.norm(np.diff(features, axis=1), axis=-1)
+        ends = np.linalg.norm(features[:, -1] - features[:, 0], axis=-1)
+        check_result("length of the paths", steps.sum() + ends.sum())
     # Paths that never move do not show smoothness; a generator may draw a single picture.
     moving = ends > 1e-9 * (1 + np.abs(features).max())
     if not moving.any():

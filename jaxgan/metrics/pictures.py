@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.metrics.checks import MetricError
+from jaxgan.metrics.checks import MetricError, as_array
 
 __all__ = ["psnr", "sharpness"]
 
@@ -80,7 +80,7 @@ def sharpness(x: Any) -> np.ndarray:
 
 
 def _pictures(x: Any) -> np.ndarray:
-    x = np.asarray(x)
+    x = as_array("pictures", x)
     if x.ndim != 4 or 0 in x.shape or x.dtype != np.uint8:
         raise MetricError(f"pictures are {x.dtype} {x.shape}; expected uint8 [N, H, W, C]")
     return x.astype(np.float64)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.metrics.checks import check_count, check_features
+from jaxgan._checks import check_integers
+from jaxgan.metrics.checks import as_array, check_count, check_features
 from jaxgan.metrics.distances import Estimate
 
 __all__ = ["class_shares", "classifier_score"]
@@ -27,6 +28,7 @@ def classifier_score(logits: Any, *, splits: int = 10) -> Estimate:
         Mean and standard deviation over the parts, in [1, classes].
 
     Raises:
+        ValueError: if `splits` is below 1.
         MetricError: if there are fewer samples than parts, or logits are not finite.
 
     Example:
@@ -36,10 +38,13 @@ def classifier_score(logits: Any, *, splits: int = 10) -> Estimate:
         >>> round(classifier_score(logits, splits=10).value, 2)
         4.0
     """
-    logits = np.asarray(logits, np.float64)
+    check_integers(splits=splits)
+    logits = as_array("given logits", logits).astype(np.float64)
     check_features(given=logits, of="logits")
     check_count("", len(logits), splits, f"for {splits} parts")
-    log_p = logits - logits.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # what is infinitely less likely has the probability 0
+        log_p = logits - logits.max(axis=1, keepdims=True)
+    log_p = np.maximum(log_p, np.finfo(np.float64).min)
     log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
     scores = []
     for part in np.array_split(log_p, splits):
@@ -59,11 +64,15 @@ def class_shares(logits: Any) -> np.ndarray:
     Returns:
         float64 `[classes]`, with the sum 1.
 
+    Raises:
+        MetricError: if logits are not a matrix, or not finite.
+
     Example:
         >>> import numpy as np
         >>> from jaxgan.metrics import class_shares
         >>> class_shares(np.array([[2.0, 1.0], [0.0, 3.0], [5.0, 4.0], [1.0, 0.0]])).tolist()
         [0.75, 0.25]
     """
-    logits = np.asarray(logits)
+    logits = as_array("given logits", logits)
+    check_features(given=logits, of="logits")
     return np.bincount(logits.argmax(axis=1), minlength=logits.shape[1]) / len(logits)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage  # a dependency of JAX itself
 
-from jaxgan.metrics.checks import MetricError
+from jaxgan._checks import check_numbers
+from jaxgan.metrics.checks import MetricError, as_array
 
 __all__ = ["closed", "volume"]
 
@@ -27,6 +28,7 @@ def closed(voxels: Any, threshold: float | None = None, *, share: float = 0.95) 
         bool `[N]`.
 
     Raises:
+        ValueError: if a number is out of range.
         MetricError: if the voxels have another shape or type, or are not finite.
 
     Example:
@@ -39,6 +41,7 @@ def closed(voxels: Any, threshold: float | None = None, *, share: float = 0.95) 
         >>> closed(np.concatenate([ball, hollow])).tolist()
         [True, False]
     """
+    check_numbers("[0, 1]", share=share)
     return np.array([_is_closed(grid, share) for grid in _full(voxels, threshold)])
 
 
@@ -53,6 +56,7 @@ def volume(voxels: Any, threshold: float | None = None) -> np.ndarray:
         float64 `[N]` in [0, 1].
 
     Raises:
+        ValueError: if a number is out of range.
         MetricError: if the voxels have another shape or type, or are not finite.
 
     Example:
@@ -68,7 +72,9 @@ def volume(voxels: Any, threshold: float | None = None) -> np.ndarray:
 
 def _full(voxels: Any, threshold: float | None) -> np.ndarray:
     """Return which voxels are full, bool `[N, S, S, S]`."""
-    voxels = np.asarray(voxels)
+    voxels = as_array("solids", voxels)
+    if threshold is not None:
+        check_numbers("(-inf, inf)", threshold=threshold)
     if voxels.ndim != 5 or voxels.shape[-1] != 1 or 0 in voxels.shape:
         raise MetricError(f"solids are {voxels.shape}; expected [N, S, S, S, 1]")
     is_float = np.issubdtype(voxels.dtype, np.floating)

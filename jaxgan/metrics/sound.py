@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.metrics.checks import MetricError, check_features
+from jaxgan._checks import check_numbers
+from jaxgan.metrics.checks import MetricError, as_array, check_features
 
 __all__ = ["pitch", "pitch_class"]
 
@@ -44,6 +45,7 @@ def pitch(x: Any, rate: float, *, lowest: float = 130.0, highest: float = 1000.0
         [440.0]
     """
     x = _sounds(x)
+    check_numbers("(0, inf)", rate=rate, lowest=lowest, highest=highest)
     if not 0 < lowest < highest <= rate / 4:
         raise MetricError(
             f"pitches from {lowest:g} to {highest:g} Hz cannot be measured at {rate:g} samples per "
@@ -86,7 +88,7 @@ def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) 
         Integers `[N]`: the index of the nearest note; -1 if none is near, or there is no pitch.
 
     Raises:
-        MetricError: as in `pitch`.
+        MetricError: as in `pitch`; or if frequencies are not positive numbers `[K]`.
 
     Example:
         >>> from jaxgan.data.notes import FREQUENCIES, RATE, load_notes
@@ -95,7 +97,12 @@ def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) 
         >>> pitch_class(notes.x[:8], RATE, FREQUENCIES).tolist(), notes.y[:8].tolist()
         ([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 7])
     """
-    frequencies = np.asarray(frequencies, np.float64)
+    check_numbers("[0, inf)", within=within)
+    frequencies = as_array("frequencies", frequencies).astype(np.float64)
+    if frequencies.ndim != 1 or not frequencies.size or not (frequencies > 0).all():
+        raise MetricError(
+            f"frequencies of shape {frequencies.shape} are not all positive; expected [K] in Hz"
+        )
     found = pitch(
         x, rate, lowest=frequencies.min() / 2, highest=min(2 * frequencies.max(), rate / 4)
     )
@@ -106,7 +113,7 @@ def pitch_class(x: Any, rate: float, frequencies: Any, *, within: float = 50.0) 
 
 def _sounds(x: Any) -> np.ndarray:
     """Return the sounds as float64 `[N, T]`."""
-    x = np.asarray(x)
+    x = as_array("sounds", x)
     x = x[..., 0] if x.ndim == 3 and x.shape[-1] == 1 else x
     if not np.issubdtype(x.dtype, np.floating):
         raise MetricError(f"sounds are {x.dtype}; expected floats in [-1, 1]")

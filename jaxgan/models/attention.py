@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, Initializer, at_least_float32
+from jaxgan.models.layers import Conv, Initializer, Module, at_least_float32
 
 __all__ = ["SelfAttention", "check_attention"]
 
 
-class SelfAttention(nn.Module):
+class SelfAttention(Module):
     """Self-attention over all positions of a feature map (arXiv:1805.08318, section 3).
 
         o_i = sum_j softmax_j(<query_i, key_j>) value_j,    y = x + gamma W o

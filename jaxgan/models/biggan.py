@@ -20,7 +20,7 @@ from jax import Array
 
 from jaxgan.models import resnet
 from jaxgan.models.attention import SelfAttention, check_attention
-from jaxgan.models.layers import BatchNorm, Conv, check_label
+from jaxgan.models.layers import BatchNorm, Conv, Module, check_label
 from jaxgan.models.resnet import UpBlock, stage_widths
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
 
@@ -29,7 +29,7 @@ __all__ = ["Discriminator", "Generator"]
 _orthogonal = nn.initializers.orthogonal()
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """BigGAN's generator (arXiv:1809.11096): z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
 
     Attributes:

@@ -5,12 +5,12 @@ from typing import Any
 import flax.linen as nn
 from jax import Array
 
-from jaxgan.models.layers import at_least_float32, leaky_relu
+from jaxgan.models.layers import Module, at_least_float32, leaky_relu
 
 __all__ = ["Classifier"]
 
 
-class Classifier(nn.Module):
+class Classifier(Module):
     """A dense layer of class logits on the features of a body: the D of `recipes.sgan`.
 
     Attributes:

@@ -23,6 +23,7 @@ from jax import Array
 from jaxgan.models.layers import (
     BatchNorm,
     Conv,
+    Module,
     Upsample,
     at_least_float32,
     leaky_relu,
@@ -36,7 +37,7 @@ _Layer = Callable[[Array], Array]
 """It creates new parameters each time it is called."""
 
 
-class DenseGenerator(nn.Module):
+class DenseGenerator(Module):
     """Dense layers with ReLU, then colors for each domain: z `[B, latent]` to two `[B, *shape]`.
 
     The hidden layers are those of `widths`, and one that computes `features` numbers for each
@@ -74,7 +75,7 @@ class DenseGenerator(nn.Module):
         return _part(z, [*hidden, paint], lambda h: jnp.tanh(dense(channels)(h)), self.shared)
 
 
-class DenseDiscriminator(nn.Module):
+class DenseDiscriminator(Module):
     """A map of colors for each domain, then dense layers with LeakyReLU 0.2: to logits.
 
     Attributes:
@@ -108,7 +109,7 @@ class DenseDiscriminator(nn.Module):
         return _join(a, b, [read, *hidden], last, self.shared)
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of `models.dcgan` with two outputs: z `[B, latent]` to pairs of images.
 
     Its hidden layers are a dense one, and an upsampling for each stage but the last.
@@ -166,7 +167,7 @@ class Generator(nn.Module):
         return _part(z, hidden, last, self.shared)
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of `models.dcgan` without normalization, with two inputs.
 
     Its hidden layers are one convolution for each stage.

@@ -8,12 +8,20 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import BatchNorm, Initializer, at_least_float32, small_normal
+from jaxgan._checks import check_array
+from jaxgan.models.layers import (
+    BatchNorm,
+    Initializer,
+    Module,
+    at_least_float32,
+    check_label,
+    small_normal,
+)
 
 __all__ = ["ConditionalBatchNorm", "Projection", "normalize"]
 
 
-class ConditionalBatchNorm(nn.Module):
+class ConditionalBatchNorm(Module):
     """Batch normalization whose scale and shift depend on a condition (arXiv:1707.00683).
 
         (1 + V c) * (x - mean) / std + U c
@@ -73,6 +81,9 @@ def normalize(
     Returns:
         `[B, H, W, C]`.
 
+    Raises:
+        ValueError: if x is not `[B, H, W, C]`, or the condition not `[B, N]`.
+
     Example:
         >>> import flax.linen as nn
         >>> import jax
@@ -88,12 +99,15 @@ def normalize(
         >>> y.shape, variables["params"]["ConditionalBatchNorm_0"]["scale"]["kernel"].shape
         ((8, 4, 4, 16), (10, 16))
     """
+    check_array("x", x, "[B, H, W, C]")
+    if condition is not None:
+        check_array("condition", condition, f"[{len(x)}, N]")
     if condition is None:
         return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
     return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)
 
 
-class Projection(nn.Module):
+class Projection(Module):
     """The head of the projection discriminator (Miyato and Koyama 2018, arXiv:1802.05637).
 
         logit(h, y) = w h + b + <embedding(y), h>
@@ -121,6 +135,8 @@ class Projection(nn.Module):
     @nn.compact
     def __call__(self, h: Array, y: Array | None = None) -> Array:
         """Map features `[B, N]` and labels `[B]` to logits `[B]`."""
+        check_array("h", h, "[B, N]")
+        check_label(y, self.num_classes)
         dense = partial(nn.Dense, kernel_init=self.kernel_init, dtype=at_least_float32(self.dtype))
         logits = dense(1, name="score")(h).squeeze(-1)
         if self.num_classes is None:

@@ -31,6 +31,7 @@ from jax import Array
 from jaxgan.models.layers import (
     BatchNorm,
     Conv,
+    Module,
     Upsample,
     append_label,
     at_least_float32,
@@ -45,7 +46,7 @@ __all__ = ["NORMALIZATIONS", "Discriminator", "Encoder", "Generator"]
 NORMALIZATIONS = ("batch", "layer", "none")
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of arXiv:1511.06434: z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
 
     Attributes:
@@ -109,7 +110,7 @@ class Generator(nn.Module):
         return jnp.tanh(upsample(self.channels)(h))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of arXiv:1511.06434: images `[B, H, W, C]` in [-1, 1] to logits `[B]`.
 
     Attributes:
@@ -163,7 +164,7 @@ class Discriminator(nn.Module):
         return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
 
 
-class Encoder(nn.Module):
+class Encoder(Module):
     """The discriminator's body, as an encoder: `[B, H, W, C]` to `[B, features]`.
 
     Attributes:

@@ -16,7 +16,8 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from jaxgan import convolution
-from jaxgan.models.layers import at_least_float32
+from jaxgan._checks import check_array, check_integers, check_labels, check_lengths, check_numbers
+from jaxgan.models.layers import Module, at_least_float32
 
 __all__ = [
     "EqualizedConv",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class EqualizedDense(nn.Module):
+class EqualizedDense(Module):
     """A dense layer with an equalized learning rate: `[..., N]` to `[..., features]`.
 
         y = x W gain lr_multiplier / sqrt(N) + b lr_multiplier
@@ -59,7 +60,7 @@ class EqualizedDense(nn.Module):
         return x @ kernel + bias
 
 
-class EqualizedConv(nn.Module):
+class EqualizedConv(Module):
     """A convolution with an equalized learning rate: `[B, H, W, C]` to `[B, H, W, features]`.
 
     Attributes:
@@ -114,6 +115,9 @@ def equalized(
     Returns:
         The kernel, float32.
 
+    Raises:
+        ValueError: if an axis of `shape` is below 1, or a number not positive.
+
     Example:
         >>> import flax.linen as nn
         >>> import jax
@@ -128,6 +132,9 @@ def equalized(
         >>> round(float(variables["params"]["kernel"].std()), 1), round(float(y.std()), 1)
         (1.0, 1.0)
     """
+    for size in shape:
+        check_integers(shape=size)
+    check_numbers("(0, inf)", gain=gain, lr_multiplier=lr_multiplier)
     start = nn.initializers.normal(1 / lr_multiplier)
     kernel = module.param("kernel", start, tuple(shape), jnp.float32)
     return kernel * (gain * lr_multiplier / math.sqrt(math.prod(shape[:-1])))
@@ -145,12 +152,17 @@ def pixel_norm(x: Array, *, epsilon: float = 1e-8) -> Array:
     Returns:
         `[..., C]`, of the type of `x`.
 
+    Raises:
+        ValueError: if x is not of floats, or `epsilon` negative.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxgan.models.equalized import pixel_norm
         >>> pixel_norm(jnp.array([[3.0, 3.0, 3.0], [0.0, 0.0, 0.0]])).round(3).tolist()
         [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
+    check_array("x", x, "[C, ...]")
+    check_numbers("[0, inf)", epsilon=epsilon)
     wide = x.astype(at_least_float32(x.dtype))
     scale = jax.lax.rsqrt(jnp.mean(jnp.square(wide), axis=-1, keepdims=True) + epsilon)
     return (wide * scale).astype(x.dtype)
@@ -172,6 +184,9 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
     Returns:
         `[B, H, W, C + 1]`, of the type of `x`.
 
+    Raises:
+        ValueError: if x is not floats `[B, H, W, C]`, `group_size` below 1, or `epsilon` negative.
+
     Example:
         >>> import jax
         >>> import numpy as np
@@ -182,6 +197,9 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
         >>> y.shape, y[[0, 4], 0, 0, -1].round(3).tolist()
         ((8, 4, 4, 17), [0.0, 1.0])
     """
+    check_array("x", x, "[B, H, W, C]")
+    check_integers(group_size=group_size)
+    check_numbers("[0, inf)", epsilon=epsilon)
     batch, height, width, _ = x.shape
     wide = x.astype(at_least_float32(x.dtype))
     groups = wide.reshape(-1, math.gcd(batch, group_size), *x.shape[1:])
@@ -202,12 +220,19 @@ def select_logit(logits: Array, y: Array | None) -> Array:
     Returns:
         `[B]`.
 
+    Raises:
+        ValueError: if logits are not such, or y is not one label for each; where NumPy holds y, it
+            has to be in range, too.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxgan.models.equalized import select_logit
         >>> select_logit(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1, 0])).tolist()
         [2.0, 3.0]
     """
+    check_array("logits", logits, "[B, 1]" if y is None else "[B, num_classes]")
     if y is None:
         return logits.squeeze(1)
+    check_labels("y", y, logits.shape[1])
+    check_lengths("y", y, len(logits), "logits")
     return jnp.take_along_axis(logits, y[:, None], axis=1).squeeze(1)

@@ -9,13 +9,14 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
+from jaxgan._checks import check_array, check_integers
 from jaxgan.convolution import OUTPUT
-from jaxgan.models.layers import Initializer, at_least_float32
+from jaxgan.models.layers import Initializer, Module, at_least_float32
 
 __all__ = ["GroupedConv", "grouped_conv"]
 
 
-class GroupedConv(nn.Module):
+class GroupedConv(Module):
     """A grouped convolution of stride 1 with as many channels out as in (arXiv:1611.05431).
 
     Attributes:
@@ -69,7 +70,7 @@ def grouped_conv(x: Array, kernel: Array, *, groups: int) -> Array:
         `[B, H, W, F]`.
 
     Raises:
-        ValueError: if the channels do not divide into such groups.
+        ValueError: if the channels do not divide into such groups, or x or the kernel is none.
 
     Example:
         >>> import jax.numpy as jnp
@@ -79,6 +80,9 @@ def grouped_conv(x: Array, kernel: Array, *, groups: int) -> Array:
         >>> grouped_conv(x, kernel, groups=2)[0, 0, 0].tolist()
         [1.0, 2.0]
     """
+    check_array("x", x, "[B, H, W, C]", "numbers")
+    check_array("kernel", kernel, "[h, w, C, F]", "numbers")
+    check_integers(groups=groups)
     channels, features = x.shape[-1], kernel.shape[-1]
     if channels % groups or features % groups or kernel.shape[2] * groups != channels:
         raise ValueError(

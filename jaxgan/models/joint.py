@@ -12,12 +12,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import at_least_float32, leaky_relu
+from jaxgan.models.layers import Module, at_least_float32, leaky_relu
 
 __all__ = ["Discriminator"]
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """Dense layers with LeakyReLU 0.2: x `[B, ...]` and z `[B, latent]` to logits `[B]`.
 
     This suits small pictures and points. For larger pictures, `body` encodes x first:

@@ -1,7 +1,8 @@
 """Layers that the networks of this package share."""
 
-from collections.abc import Callable
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
 import flax.linen as nn
 import jax
@@ -10,6 +11,14 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from jaxgan import convolution
+from jaxgan._checks import (
+    check_array,
+    check_integers,
+    check_labels,
+    check_lengths,
+    check_numbers,
+    told,
+)
 from jaxgan.convolution import Padding, depth_to_space
 from jaxgan.resample import nearest_upsample
 
@@ -19,6 +28,7 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "InstanceNorm",
+    "Module",
     "Upsample",
     "append_label",
     "at_least_float32",
@@ -35,6 +45,46 @@ small_normal = nn.initializers.normal(0.02)
 UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
 
 
+_MAY_BE_ZERO = ("attention", "blocks", "layers", "mapping_layers", "shared", "shuffle")
+_INTERVALS = {"dropout": "[0, 1)", "mixing": "[0, 1]"}
+
+
+class Module(nn.Module):
+    """A module that checks the numbers it is made with, before anything is computed.
+
+    Whole numbers are sizes and counts, at least 1, or 0 where that stands for none; others are
+    finite.
+
+    Raises:
+        TypeError: a number has another type.
+        ValueError: a number is out of range.
+
+    Example:
+        >>> from jaxgan.models import mlp
+        >>> mlp.Encoder(features=-3)
+        Traceback (most recent call last):
+            ...
+        ValueError: features is -3; expected at least 1
+    """
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        for field in dataclasses.fields(self):
+            name, kind, value = field.name, field.type, getattr(self, field.name)
+            if value is None or name in ("name", "parent", "padding"):
+                continue
+            if kind is float:
+                check_numbers(_INTERVALS.get(name, "(-inf, inf)"), **{name: value})
+            elif kind in (int, int | None):
+                check_integers(int(name not in _MAY_BE_ZERO), **{name: value})
+            elif get_args(kind)[:1] == (int,):
+                if not isinstance(value, Sequence):
+                    raise TypeError(f"{name} is {told(value)}; expected a sequence of integers")
+                for one in value:
+                    check_integers(**{name: one})
+
+
 def leaky_relu(x: Array) -> Array:
     """Apply LeakyReLU with a slope of 0.2, as in DCGAN and most papers since: max(x, 0.2 x).
 
@@ -47,7 +97,7 @@ def leaky_relu(x: Array) -> Array:
     return nn.leaky_relu(x, negative_slope=0.2)
 
 
-class Conv(nn.Module):
+class Conv(Module):
     """`nn.Conv` on `[B, *space, C]` by `jaxgan.convolution.conv`, with the same parameters.
 
     Attributes:
@@ -89,7 +139,7 @@ class ConvTranspose(Conv):
     _operation = staticmethod(convolution.conv_transpose)
 
 
-class Upsample(nn.Module):
+class Upsample(Module):
     """An upsampling layer: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
 
     Attributes:
@@ -152,12 +202,17 @@ def bilinear_upsample(x: Array, scale: int) -> Array:
     Returns:
         `[B, scale H, scale W, C]`.
 
+    Raises:
+        ValueError: if x is not `[B, H, W, C]`, or `scale` is below 1.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxgan.models.layers import bilinear_upsample
         >>> bilinear_upsample(jnp.array([[0.0, 4.0]]).reshape(1, 1, 2, 1), 2)[0, 0, :, 0].tolist()
         [0.0, 1.0, 3.0, 4.0]
     """
+    check_array("x", x, "[B, H, W, C]", "numbers")
+    check_integers(scale=scale)
     batch, height, width, channels = x.shape
     return jax.image.resize(x, (batch, scale * height, scale * width, channels), "bilinear")
 
@@ -227,7 +282,8 @@ def check_label(y: Array | None, num_classes: int | None) -> None:
     """Check that a conditional network is given labels, and an unconditional one is not.
 
     Raises:
-        ValueError: if `y` is missing, or given to an unconditional network.
+        ValueError: if `y` is missing, or given to an unconditional network; if it is not integers
+            `[B]`, or, where NumPy holds it, not from 0 to num_classes - 1, or -1 for unknown.
 
     Example:
         >>> import jax.numpy as jnp
@@ -239,6 +295,8 @@ def check_label(y: Array | None, num_classes: int | None) -> None:
         raise ValueError(f"the network has num_classes={num_classes} but was given no labels y")
     if num_classes is None and y is not None:
         raise ValueError("the network was given labels y but has num_classes=None")
+    if num_classes is not None:
+        check_labels("y", y, num_classes)
 
 
 def append_label(features: Array, y: Array | None, num_classes: int | None) -> Array:
@@ -253,7 +311,8 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
         `[B, N + num_classes]`.
 
     Raises:
-        ValueError: if only one of `y` and `num_classes` is None.
+        ValueError: if only one of `y` and `num_classes` is None, features are not floats `[B, N]`,
+            or there is not one label for each; or as in `check_label`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -261,9 +320,11 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
         >>> append_label(jnp.array([[0.5], [0.25]]), jnp.array([0, 2]), num_classes=3).tolist()
         [[0.5, 1.0, 0.0, 0.0], [0.25, 0.0, 0.0, 1.0]]
     """
+    check_array("features", features, "[B, N]")
     check_label(y, num_classes)
     if num_classes is None:
         return features
+    check_lengths("y", y, len(features), "the other input")
     one_hot = jax.nn.one_hot(y, num_classes, dtype=features.dtype)
     return jnp.concatenate([features, one_hot], axis=-1)
 

@@ -9,12 +9,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import append_label, at_least_float32, leaky_relu
+from jaxgan.models.layers import Module, append_label, at_least_float32, leaky_relu
 
 __all__ = ["Discriminator", "Encoder", "Generator"]
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """Dense layers with ReLU (arXiv:1406.2661): z `[B, latent]` to x `[B, *shape]`.
 
     Attributes:
@@ -66,7 +66,7 @@ class Generator(nn.Module):
         return x.reshape(-1, *self.shape)
 
 
-class Encoder(nn.Module):
+class Encoder(Module):
     """Dense layers with LeakyReLU 0.2: x `[B, ...]` to `[B, features]`.
 
     Attributes:
@@ -92,7 +92,7 @@ class Encoder(nn.Module):
         return nn.Dense(self.features, dtype=at_least_float32(self.dtype))(h)
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """Dense layers with LeakyReLU 0.2: x `[B, ...]` to logits `[B]`.
 
     The paper, arXiv:1406.2661, used maxout units and dropout. LeakyReLU has since replaced maxout;

@@ -19,14 +19,21 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, InstanceNorm, at_least_float32, leaky_relu, small_normal
+from jaxgan.models.layers import (
+    Conv,
+    InstanceNorm,
+    Module,
+    at_least_float32,
+    leaky_relu,
+    small_normal,
+)
 
 __all__ = ["NORMALIZATIONS", "Discriminator"]
 
 NORMALIZATIONS = ("instance", "none")
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of arXiv:1611.07004: images `[B, H, W, C]` to logits `[B, h, w]`.
 
     Attributes:

@@ -20,6 +20,7 @@ from typing import Any
 import flax.linen as nn
 from jax import Array
 
+from jaxgan._checks import check_integers
 from jaxgan.models.equalized import (
     EqualizedConv,
     EqualizedDense,
@@ -27,7 +28,7 @@ from jaxgan.models.equalized import (
     pixel_norm,
     select_logit,
 )
-from jaxgan.models.layers import append_label, at_least_float32, check_label, leaky_relu
+from jaxgan.models.layers import Module, append_label, at_least_float32, check_label, leaky_relu
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_side
 from jaxgan.resample import box_downsample, nearest_upsample
 
@@ -63,17 +64,18 @@ def stage_widths(image_size: int, width: int) -> dict[int, int]:
         width: its channels; every coarser one has twice as many, up to eight times `width`.
 
     Raises:
-        ValueError: if there is no network for this size.
+        ValueError: if there is no network for this size, or `width` is below 1.
 
     Example:
         >>> from jaxgan.models.progressive import stage_widths
         >>> stage_widths(64, width=16)
         {4: 128, 8: 128, 16: 64, 32: 32, 64: 16}
     """
+    check_integers(width=width)
     return {side: width * min(8, image_size // side) for side in resolutions(image_size)}
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of arXiv:1710.10196: z `[B, latent]` to images `[B, R, R, C]`.
 
     Its last layer is linear, as in the paper: it has to learn that images are in [-1, 1].
@@ -139,7 +141,7 @@ class Generator(nn.Module):
         return _fade(nearest_upsample(images[-2]), images[-1], alpha)
 
 
-class _Block(nn.Module):
+class _Block(Module):
     """A block to `[B, side, side, features]`, from half the side or, the first, from `[B, N]`."""
 
     features: int
@@ -160,7 +162,7 @@ class _Block(nn.Module):
         return pixel_norm(leaky_relu(conv()(h)))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of arXiv:1710.10196: images `[B, R, R, C]` to logits `[B]`.
 
     Its last block sees the variation within groups of 4 images (`minibatch_stddev`).

@@ -23,14 +23,14 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 from jaxgan.models.grouped import GroupedConv
-from jaxgan.models.layers import Initializer, at_least_float32, check_label, leaky_relu
+from jaxgan.models.layers import Initializer, Module, at_least_float32, check_label, leaky_relu
 from jaxgan.models.sizes import check_channels, check_side
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Block", "Discriminator", "Generator"]
 
 
-class Block(nn.Module):
+class Block(Module):
     """The residual block of arXiv:2501.05441, section 3.3: x + f(x), where f starts as 0.
 
         f = 1x1 to 2C -> bias, LeakyReLU -> grouped 3x3 -> bias, LeakyReLU -> 1x1 to C
@@ -64,7 +64,7 @@ class Block(nn.Module):
         return x + _linear(width, nn.initializers.zeros, self.dtype)(leaky_relu(h))
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """R3GAN's generator: z `[B, latent]` to images `[B, H, W, C]`, about in [-1, 1].
 
     The output is not bounded: clip the images to [-1, 1] to show them.
@@ -137,7 +137,7 @@ class Generator(nn.Module):
         return _linear(self.channels, dtype=dtypes[-1])(h)
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """R3GAN's discriminator: images `[B, H, W, C]` in [-1, 1] to logits `[B]`.
 
     Labels are projected (arXiv:1802.05637): the logit is the inner product of the features of the

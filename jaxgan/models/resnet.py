@@ -30,9 +30,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan._checks import check_integers
 from jaxgan.models.attention import SelfAttention, check_attention
 from jaxgan.models.conditional import Projection, normalize
-from jaxgan.models.layers import BatchNorm, Conv, Initializer, check_label
+from jaxgan.models.layers import BatchNorm, Conv, Initializer, Module, check_label
 from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
 from jaxgan.resample import box_downsample, nearest_upsample
 
@@ -41,7 +42,7 @@ __all__ = ["Discriminator", "DownBlock", "Generator", "UpBlock", "stage_widths"]
 _glorot = nn.initializers.xavier_uniform()
 
 
-class UpBlock(nn.Module):
+class UpBlock(Module):
     """The generator's residual block: `[B, H, W, C]` to `[B, 2H, 2W, features]`.
 
         shortcut:  1x1 convolution, upsampling
@@ -78,7 +79,7 @@ class UpBlock(nn.Module):
         return h + nearest_upsample(conv((1, 1))(x))
 
 
-class DownBlock(nn.Module):
+class DownBlock(Module):
     """The discriminator's residual block: `[B, H, W, C]` to `[B, H/2, W/2, features]`.
 
         shortcut:  pooling, 1x1 convolution
@@ -109,7 +110,7 @@ class DownBlock(nn.Module):
         return h + (x if is_same else conv((1, 1))(halve(x)))
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """SNGAN's generator (arXiv:1802.05957): z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
 
     Attributes:
@@ -177,7 +178,7 @@ class Generator(nn.Module):
         return jnp.tanh(Conv(self.channels, (3, 3), kernel_init=_glorot, dtype=self.dtype)(h))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """SNGAN's discriminator (arXiv:1802.05957): images `[B, H, W, C]` to logits `[B]`.
 
     Attributes:
@@ -234,11 +235,16 @@ class Discriminator(nn.Module):
 def stage_widths(image_size: int, width: int) -> list[int]:
     """Return the channels of all stages, coarsest first; see the table of this module.
 
+    Raises:
+        ValueError: if there is no network for this size, or `width` is below 1.
+
     Example:
         >>> from jaxgan.models.resnet import stage_widths
         >>> stage_widths(32, width=256), stage_widths(128, width=64)
         ([256, 256, 256, 256], [1024, 1024, 512, 256, 128, 64])
     """
+    check_image_size(image_size)
+    check_integers(width=width)
     _, doublings = IMAGE_SIZES[image_size]
     if image_size <= 32:
         return [width] * (doublings + 1)

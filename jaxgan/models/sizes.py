@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from jax import Array
 
+from jaxgan._checks import check_array, check_integers
+
 __all__ = [
     "IMAGE_SIZES",
     "check_channels",
@@ -62,7 +64,7 @@ def check_side(x: Array, side: int, setting: str = "image_size") -> None:
         setting: what the network calls this side.
 
     Raises:
-        ValueError: if they are of another size.
+        ValueError: if they are of another size, or no images at all.
 
     Example:
         >>> import jax.numpy as jnp
@@ -72,6 +74,7 @@ def check_side(x: Array, side: int, setting: str = "image_size") -> None:
             ...
         ValueError: images of 28x28 for image_size=32; expected 32x32
     """
+    check_array("x", x, "[B, H, W, C]")
     height, width = x.shape[1:3]
     if (height, width) != (side, side):
         raise ValueError(f"images of {height}x{width} for {setting}={side}; expected {side}x{side}")
@@ -87,13 +90,14 @@ def hidden_widths(size: int, width: int, stages: Mapping[int, int], setting: str
         setting: what the network calls its size.
 
     Raises:
-        ValueError: if there are no stages for this size.
+        ValueError: if there are no stages for this size, or `width` is below 1.
 
     Example:
         >>> from jaxgan.models.sizes import hidden_widths
         >>> hidden_widths(32, 64, {16: 2, 32: 3}, "side")
         [64, 128, 256]
     """
+    check_integers(width=width)
     if size not in stages:
         raise ValueError(f"{setting} is one of {sorted(stages)}, not {size}")
     return [width * 2**stage for stage in range(stages[size])]
@@ -103,12 +107,13 @@ def check_images(x: Array, image_size: int) -> None:
     """Check that images `[B, H, W, C]` have the size that a discriminator expects.
 
     Raises:
-        ValueError: if they have another size, or it is not supported.
+        ValueError: if they have another size, or it is not supported, or they are no images at all.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxgan.models.sizes import check_images
         >>> check_images(jnp.zeros((8, 64, 64, 3)), image_size=64)
     """
+    check_array("x", x, "[B, H, W, C]")
     check_image_size(image_size, x.shape[-1])
     check_side(x, image_size)

@@ -14,6 +14,7 @@ from jax import Array
 from jaxgan.models.layers import (
     BatchNorm,
     Conv,
+    Module,
     Upsample,
     at_least_float32,
     bilinear_upsample,
@@ -25,7 +26,7 @@ __all__ = ["SCALES", "Discriminator", "Generator"]
 SCALES = (2, 4)
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of arXiv:1609.04802: pictures `[B, h, w, C]` to `[B, scale h, scale w, C]`.
 
         9x9 convolution, PReLU
@@ -104,7 +105,7 @@ class Generator(nn.Module):
         return x + bilinear_upsample(y, self.scale) if self.interpolate else x
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of arXiv:1609.04802: pictures `[B, H, W, C]` to logits `[B]`.
 
     Pairs of 3x3 convolutions with 1, 2, 4 and 8 times `width` channels, of which the second halves

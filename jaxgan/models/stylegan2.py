@@ -28,7 +28,7 @@ from jaxgan.models.equalized import (
     pixel_norm,
     select_logit,
 )
-from jaxgan.models.layers import at_least_float32, check_label, leaky_relu
+from jaxgan.models.layers import Module, at_least_float32, check_label, leaky_relu
 from jaxgan.models.progressive import resolutions, stage_widths
 from jaxgan.models.sizes import check_image_size, check_images
 from jaxgan.resample import downsample, upsample
@@ -38,7 +38,7 @@ __all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "StyledConv
 _W_MEAN_DECAY = 0.995  # as in the authors' code
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of arXiv:1912.04958: z `[B, latent]` to images `[B, H, W, C]`.
 
     Its last layers are linear, as in the paper: it has to learn that images are in [-1, 1].
@@ -135,7 +135,7 @@ def _mix(key: Array, styles: Array, other: Array, probability: float) -> Array:
     return jnp.where(replaced[..., None], other[:, None], styles)
 
 
-class Mapping(nn.Module):
+class Mapping(Module):
     """The mapping network: latents z `[B, latent]` to styles w `[B, features]`, float32.
 
     Its layers learn at a hundredth of the speed of other layers.
@@ -164,7 +164,7 @@ class Mapping(nn.Module):
         return w
 
 
-class Synthesis(nn.Module):
+class Synthesis(Module):
     """The synthesis network with output skips: styles `[B, layers, W]` to images `[B, H, W, C]`.
 
     Attributes:
@@ -210,7 +210,7 @@ class Synthesis(nn.Module):
         return reduce(lambda image, part: upsample(image) + part, images)
 
 
-class StyledConv(nn.Module):
+class StyledConv(Module):
     """A layer of the synthesis network: modulated convolution, noise, bias, activation.
 
     Attributes:
@@ -230,7 +230,7 @@ class StyledConv(nn.Module):
         return _activate(y + (strength * noise).astype(y.dtype))
 
 
-class ModulatedConv(nn.Module):
+class ModulatedConv(Module):
     """A convolution whose weights depend on the style (arXiv:1912.04958, equations 1 and 3).
 
         W'[i, f] = s[i] W[i, f],    s = affine(w)
@@ -264,7 +264,7 @@ class ModulatedConv(nn.Module):
         return y * scale[:, None, None] + bias
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The residual discriminator of arXiv:1912.04958: images `[B, H, W, C]` to logits `[B]`.
 
     Its last block sees the variation within groups of 4 images (`equalized.minibatch_stddev`).

@@ -12,12 +12,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, ConvTranspose, InstanceNorm, small_normal
+from jaxgan.models.layers import Conv, ConvTranspose, InstanceNorm, Module, small_normal
 
 __all__ = ["Generator"]
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """A residual network from images `[B, H, W, C']` to images `[B, H, W, channels]` in [-1, 1].
 
     Attributes:

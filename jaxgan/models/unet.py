@@ -17,14 +17,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.models.layers import Conv, InstanceNorm, Upsample, leaky_relu, small_normal
+from jaxgan.models.layers import Conv, InstanceNorm, Module, Upsample, leaky_relu, small_normal
 
 __all__ = ["Generator"]
 
 _NOISY = 3  # stages with dropout, from the bottleneck on
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """A U-Net from images `[B, H, W, C']` to images `[B, H, W, channels]` in [-1, 1].
 
     Its noise is dropout, in the first three stages on the way up but never in the last. As in the

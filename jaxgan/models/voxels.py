@@ -26,6 +26,7 @@ from jaxgan.models.dcgan import hidden_settings
 from jaxgan.models.layers import (
     Conv,
     ConvTranspose,
+    Module,
     append_label,
     at_least_float32,
     check_label,
@@ -43,7 +44,7 @@ _START = 4
 _WINDOW = (4, 4, 4)
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of arXiv:1610.07584: z `[B, latent]` to solids `[B, S, S, S, 1]` in [-1, 1].
 
     Attributes:
@@ -97,7 +98,7 @@ class Generator(nn.Module):
         return jnp.tanh(up(1, kernel_init=small_normal, dtype=self.dtype)(h))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of arXiv:1610.07584: solids `[B, S, S, S, 1]` to logits `[B]`.
 
     Labels, which are not in the paper, are projected on the features of the last stage

@@ -23,10 +23,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan._checks import check_array, check_integers
 from jaxgan.models.conditional import Projection
 from jaxgan.models.layers import (
     Conv,
     ConvTranspose,
+    Module,
     append_label,
     at_least_float32,
     check_label,
@@ -44,7 +46,7 @@ _WINDOW = (25,)
 _STRIDE = 4
 
 
-class Generator(nn.Module):
+class Generator(Module):
     """The generator of arXiv:1802.04208: z `[B, latent]` to sounds `[B, T, 1]` in [-1, 1].
 
     Attributes:
@@ -93,7 +95,7 @@ class Generator(nn.Module):
         return jnp.tanh(up(1)(h))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Module):
     """The discriminator of arXiv:1802.04208: sounds `[B, T, 1]` to logits `[B]`.
 
     Transposed convolutions leave a faint tone of fixed phase in every generated sound, by which D
@@ -162,6 +164,9 @@ def phase_shuffle(key: Array, x: Array, n: int) -> Array:
     Returns:
         `[B, T, C]`.
 
+    Raises:
+        ValueError: if x is not `[B, T, C]`, or n is not in 0 to T - 1.
+
     Example:
         >>> import jax
         >>> import jax.numpy as jnp
@@ -170,6 +175,10 @@ def phase_shuffle(key: Array, x: Array, n: int) -> Array:
         >>> phase_shuffle(jax.random.key(0), x, n=2)[..., 0].tolist()
         [[2.0, 1.0, 0.0, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0, 5.0, 4.0, 3.0]]
     """
+    check_array("x", x, "[B, T, C]")
+    check_integers(0, n=n)
+    if n >= x.shape[1]:
+        raise ValueError(f"n is {n} for x of {x.shape[1]} values; expected less")
     shifts = jax.random.randint(key, (x.shape[0], 1, 1), -n, n + 1)
     padded = jnp.pad(x, ((0, 0), (n, n), (0, 0)), mode="reflect")
     # Select one of a few slices: gathering would be slow, and its gradient even slower.

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import check_batch, check_callable, check_integers, check_types
+from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._autoencoder import autoencoder
-from jaxgan.recipes._gan import Weight
+from jaxgan.recipes._gan import Weight, check_alike, check_weights, checked
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["aae"]
@@ -68,8 +69,10 @@ def aae(
         The GAN; `sample(state, key, n)` decodes latents of the prior.
 
     Raises:
-        ValueError: when it is initialized: codes are not like latents, or reconstructions are not
-            like the data.
+        TypeError: a network is no `Network`, an optimizer no optimizer, a number no number.
+        ValueError: `reconstruction_weight` is negative or not finite; when it is initialized: codes
+            are not like latents, or reconstructions are not like the data; or, then or in the first
+            step, the batch is empty or x is not of floats.
 
     Example:
         >>> decoder = encoder = nets.stateless(lambda key, x: jnp.eye(2), lambda w, x: x @ w)
@@ -83,8 +86,13 @@ def aae(
         0.0
     """
     refuse_factories(latent=latent, loss=loss)
+    check_networks(discriminator=discriminator)
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     loss = losses.non_saturating() if loss is None else loss
-
+    check_types(losses.AdversarialLoss, loss=loss)
+    check_callable("a function (key, n) -> z", latent=latent)
+    check_networks(decoder=decoder)
+    check_weights(reconstruction_weight=reconstruction_weight)
     init, encode, decode = autoencoder(decoder, encoder, latent)
 
     def discriminate(variables: Variables, key: jax.Array, z: jax.Array, code: jax.Array):
@@ -108,6 +116,7 @@ def aae(
         own, z = Variables(params, state), latent(prior_key, len(batch.x))
         code, e_state = encode(own, encode_key, batch.x, train=True)
         x, g_state = decode(own, decode_key, code, train=True)
+        check_alike("decoder", x, batch.x)
         r, f, _ = discriminate(opponent, d_key, z, code)
         error = jnp.mean(jnp.square(x - batch.x))
         value = jnp.mean(loss.generator(r, f)) + reconstruction_weight * error
@@ -122,8 +131,10 @@ def aae(
 
     def sample(variables: Variables, key: jax.Array, n: int, y: Any = None):
         del y
+        check_integers(n=n)
         prior_key, network_key = jax.random.split(key)
         return decode(variables, network_key, latent(prior_key, n), train=False)[0]
 
     g, d = Player(init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    g, d = checked(g, check_batch), checked(d, check_batch)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)

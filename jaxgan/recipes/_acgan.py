@@ -1,14 +1,16 @@
 """ACGAN (Odena et al. 2016, arXiv:1610.09585): a discriminator that also names the class."""
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan._checks import check_labels
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players, upcast
-from jaxgan.types import GAN, Network
+from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players, upcast
+from jaxgan.types import GAN, Batch, Network
 
 __all__ = ["acgan", "classification"]
 
@@ -45,7 +47,8 @@ def acgan(
         The GAN; `sample(state, key, n, y)` takes the classes to draw, `[n]`.
 
     Raises:
-        ValueError: as in `recipes.gan`; in the first step, D gives no class logits.
+        ValueError: as in `recipes.gan`; y is not integers `[B]`; in the first step, D gives no
+            class logits.
 
     Example:
         >>> generator = nets.stateless(
@@ -62,6 +65,7 @@ def acgan(
         >>> "d_class_accuracy" in metrics
         True
     """
+    check_weights(class_weight=class_weight)
 
     def d_term(seen: Seen):
         of_real, accuracy = classification(seen.real_heads, seen.batch.y)
@@ -81,6 +85,8 @@ def acgan(
         d_term=d_term,
         **settings,
     )
+    check = partial(check_labeled, "acgan")
+    g, d = checked(g, check), checked(d, check)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 
@@ -100,7 +106,8 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
         label; both 0 if no example is labeled.
 
     Raises:
-        ValueError: the class logits are not `[B, K]`.
+        ValueError: the class logits are not `[B, K]`, or y is not integers `[B]`, or, where NumPy
+            holds it, not from -1 to K-1.
 
     Example:
         >>> class_logits = jnp.array([[2.0, 0.0], [0.0, 2.0], [5.0, 5.0]])
@@ -109,6 +116,7 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
         [0.19000001 3.19       0.        ] 0.5
     """
     shape = getattr(class_logits, "shape", None)
+    check_labels("y", y, shape[-1] if shape else None)
     if shape is None or shape[:-1] != y.shape:
         raise ValueError(
             f"class logits {'are missing' if shape is None else f'have shape {shape}'} for labels "
@@ -120,3 +128,13 @@ def classification(class_logits: Any, y: jax.Array) -> tuple[jax.Array, jax.Arra
     values = optax.softmax_cross_entropy_with_integer_labels(class_logits, jnp.maximum(y, 0))
     right = jnp.argmax(class_logits, axis=-1) == y
     return jnp.where(labeled, values, 0) / share, jnp.mean(right) / share
+
+
+def check_labeled(recipe: str, batch: Batch, *, values: bool = False) -> None:
+    """Check that a batch has labels; their values are looked at where the classes are known."""
+    del values
+    if batch.y is None:
+        raise ValueError(
+            f"{recipe} needs labels, -1 where there is none; this batch has none (y is None)"
+        )
+    check_labels("batch.y", batch.y)

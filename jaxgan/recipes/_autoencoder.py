@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import jax
 
+from jaxgan._handed import check_networks
 from jaxgan.latents import Latent
-from jaxgan.recipes._gan import upcast
+from jaxgan.recipes._gan import check_alike, upcast
 from jaxgan.types import Batch, Network, Variables
 
 __all__ = ["Autoencoder", "autoencoder"]
@@ -40,6 +41,7 @@ def autoencoder(
     Returns:
         Its `init` raises ValueError if samples are not like the data, or codes not like z.
     """
+    check_networks(generator=generator, encoder=encoder)
 
     def run(network: Network, name: str, variables: Variables, key, inputs, train: bool):
         params, state = variables.params[name], variables.state[name]
@@ -64,11 +66,7 @@ def autoencoder(
         # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         x, _ = jax.eval_shape(lambda v: decode(v, key, z, train=False), variables)
         code, _ = jax.eval_shape(lambda v: encode(v, key, batch.x, train=False), variables)
-        if x.shape != batch.x.shape:
-            raise ValueError(
-                f"the generator makes {x.shape[1:]}, the data are {batch.x.shape[1:]}; "
-                f"expected the same shape"
-            )
+        check_alike("generator", x, batch.x)
         if code.shape != (len(z), per_latent * z.shape[1]):
             raise ValueError(
                 f"the encoder gives codes of {code.shape[1:]}; expected "

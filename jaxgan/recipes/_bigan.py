@@ -8,11 +8,12 @@ import optax
 from jax import lax
 
 from jaxgan import losses, monitor, penalties
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import check_batch, check_callable, check_integers, check_types
+from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._autoencoder import autoencoder
-from jaxgan.recipes._gan import Weight, paying
+from jaxgan.recipes._gan import Weight, check_alike, check_weights, checked, paying
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["bigan"]
@@ -76,7 +77,10 @@ def bigan(
         The GAN; `sample(state, key, n)` gives G(z).
 
     Raises:
-        ValueError: when it is initialized: samples are not like the data, or codes not like z.
+        TypeError: a network is no `Network`, an optimizer no optimizer, a number no number.
+        ValueError: `penalty_weight` is negative or not finite, `penalty_every` below 1; when it is
+            initialized: samples are not like the data, or codes not like z; or, then or in a step,
+            the batch is empty or x is not of floats.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -95,8 +99,16 @@ def bigan(
         (4, 2)
     """
     refuse_factories(latent=latent, loss=loss, penalty=penalty)
+    check_networks(discriminator=discriminator)
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     loss = losses.non_saturating() if loss is None else loss
+    check_types(losses.AdversarialLoss, loss=loss)
+    check_callable("a function (key, n) -> z", latent=latent)
+    if penalty is not None:
+        check_callable("one of jaxgan.penalties", penalty=penalty)
     middle = 2 * (loss.threshold or 0.0)
+    check_integers(penalty_every=penalty_every)
+    check_weights(penalty_weight=penalty_weight)
     pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
     numbers = 2 if stochastic else 1
     init, encode, decode = autoencoder(generator, encoder, latent, per_latent=numbers)
@@ -106,6 +118,7 @@ def bigan(
         z_key, g_key, e_key, noise_key = jax.random.split(key, 4)
         z = latent(z_key, len(x))
         fake, g_state = decode(variables, g_key, z, train=True)
+        check_alike("generator", fake, x)
         code, e_state = encode(variables, e_key, x, train=True)
         if stochastic:
             mean, log_std = jnp.split(code, 2, axis=1)
@@ -156,10 +169,12 @@ def bigan(
 
     def sample(variables: Variables, key: jax.Array, n: int, y: Any = None):
         del y
+        check_integers(n=n)
         z_key, network_key = jax.random.split(key)
         return decode(variables, network_key, latent(z_key, n), train=False)[0]
 
     g, d = Player(init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    g, d = checked(g, check_batch), checked(d, check_batch)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import check_batch, check_callable, check_integers, check_types
+from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes._gan import Weight, upcast
+from jaxgan.recipes._gan import Weight, checked, upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["cogan"]
@@ -54,8 +55,9 @@ def cogan(
         `sample(state, key, n)` gives the pair (a, b), `[n, ...]` each.
 
     Raises:
-        ValueError: when it is initialized: a batch has no y, or the pairs do not look like the
-            data.
+        TypeError: a network is no `Network`, or an optimizer no optimizer.
+        ValueError: when it is initialized: the pairs do not look like the data; or, then or in the
+            first step, a batch is empty, has no y or not as many as x, or is not of floats.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda w, z: (z + w, z - w))
@@ -71,7 +73,11 @@ def cogan(
         [(5, 2), (5, 2)]
     """
     refuse_factories(latent=latent, loss=loss)
+    check_networks(generator=generator, discriminator=discriminator)
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     loss = losses.non_saturating() if loss is None else loss
+    check_types(losses.AdversarialLoss, loss=loss)
+    check_callable("a function (key, n) -> z", latent=latent)
 
     def generate(variables: Variables, key: jax.Array, n: int, *, train: bool):
         latent_key, network_key = jax.random.split(key)
@@ -93,6 +99,7 @@ def cogan(
         del step
         fake_key, d_key = jax.random.split(key)
         fake, _ = generate(opponent, fake_key, len(batch.x), train=True)
+        _check_made(fake, batch)
         of_real, of_fake, state = discriminate_both(Variables(params, state), d_key, batch, fake)
         value = _sum_of_means(loss.discriminator, of_real, of_fake)
         metrics = monitor.judgment(loss, jnp.concatenate(of_real), jnp.concatenate(of_fake))
@@ -102,22 +109,18 @@ def cogan(
         del step
         fake_key, d_key = jax.random.split(key)
         fake, state = generate(Variables(params, state), fake_key, len(batch.x), train=True)
+        _check_made(fake, batch)
         of_real, of_fake, _ = discriminate_both(opponent, d_key, batch, fake)
-        diversity = _sum_of_means(monitor.diversity, batch, fake) / 2
-        return _sum_of_means(loss.generator, of_real, of_fake), (state, {"diversity": diversity})
+        metrics = {}
+        if len(batch.x) > 1:  # a single example has no neighbor to differ from
+            metrics["diversity"] = _sum_of_means(monitor.diversity, batch, fake) / 2
+        return _sum_of_means(loss.generator, of_real, of_fake), (state, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
-        if batch.y is None:
-            raise ValueError("cogan needs examples of both domains, and this batch has y = None")
         variables = Variables(*generator.init(key, latent(key, len(batch.x))))
         # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         fake, _ = jax.eval_shape(lambda v: generate(v, key, len(batch.x), train=False), variables)
-        made, wanted = [part.shape for part in fake], [part.shape for part in batch]
-        if made != wanted:
-            raise ValueError(
-                f"the generator makes pairs of {made[0][1:]} and {made[1][1:]}, the data are "
-                f"{wanted[0][1:]} and {wanted[1][1:]}; expected the same shapes"
-            )
+        _check_made(fake, batch)
         return variables
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
@@ -125,11 +128,28 @@ def cogan(
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
         del y
+        check_integers(n=n)
         fake, _ = generate(variables, key, n, train=False)
         return fake
 
     g, d = Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    g, d = checked(g, _check_domains), checked(d, _check_domains)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+
+def _check_domains(batch: Batch, *, values: bool = False) -> None:
+    if batch.y is None:
+        raise ValueError("cogan needs examples of both domains, and this batch has y = None")
+    check_batch(batch, pictures=True, values=values)
+
+
+def _check_made(fake: tuple[jax.Array, jax.Array], batch: Batch) -> None:
+    made, wanted = [part.shape for part in fake], [part.shape for part in batch]
+    if made != wanted:
+        raise ValueError(
+            f"the generator makes pairs of {made[0][1:]} and {made[1][1:]}, the data are "
+            f"{wanted[0][1:]} and {wanted[1][1:]}; expected the same shapes"
+        )
 
 
 def _sum_of_means(function, real, fake) -> jax.Array:

@@ -13,9 +13,17 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import (
+    check_array,
+    check_batch,
+    check_callable,
+    check_integers,
+    check_lengths,
+    check_types,
+)
+from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import mean_over_devices, of_first_device, two_player
-from jaxgan.recipes._gan import Weight, upcast
+from jaxgan.recipes._gan import Weight, check_weights, checked, upcast
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["CYCLEGAN_SETTINGS", "Distance", "Pool", "cyclegan", "exchange"]
@@ -123,9 +131,11 @@ def cyclegan(
         The GAN.
 
     Raises:
-        ValueError: `pool_size` is negative; when the GAN is initialized: y is missing, a translator
+        TypeError: a network is no `Network`, an optimizer no optimizer, a number no number.
+        ValueError: `pool_size` or a weight is negative; when the GAN is initialized: a translator
             makes other shapes than the domain has, or there is a weight on the identity of domains
-            that differ in shape.
+            that differ in shape; or, then or in a step, a batch is empty, is not of floats, or has
+            no y or not as many as x.
 
     Example:
         >>> translator = nets.stateless(lambda key, x: jnp.zeros(2), lambda w, x: x + w)
@@ -141,11 +151,14 @@ def cyclegan(
         (4, 2)
     """
     refuse_factories(loss=loss)
-    if pool_size < 0:
-        raise ValueError(f"pool_size is {pool_size}; expected at least 0")
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
+    check_callable("a function (a, b) -> scalar", distance=distance)
+    check_integers(0, pool_size=pool_size)
+    check_weights(cycle_weight=cycle_weight, identity_weight=identity_weight)
     loss = _least_squares() if loss is None else loss
-    translators = _both(generator, ("to_x", "to_y"))
-    discriminators = _both(discriminator, ("x", "y"))
+    check_types(losses.AdversarialLoss, loss=loss)
+    translators = _both("generator", generator, ("to_x", "to_y"))
+    discriminators = _both("discriminator", discriminator, ("x", "y"))
     translate, discriminate = partial(_apply, translators), partial(_apply, discriminators)
     # A traced weight, as in a population, has no value yet that could be looked at.
     keeps_identity = isinstance(identity_weight, jax.Array) or identity_weight != 0
@@ -198,7 +211,7 @@ def cyclegan(
         return value, ({"networks": own.state, "pools": pools}, metrics)
 
     def g_init(key: jax.Array, batch: Batch) -> Variables:
-        x, y = _domains(batch, keeps_identity)
+        x, y = batch
         variables = _init(translators, key, {"to_x": y, "to_y": x})
         for which, source, wanted in ("to_x", y, x), ("to_y", x, y):
             made, _ = jax.eval_shape(partial(translate, which, train=False), variables, key, source)
@@ -224,11 +237,14 @@ def cyclegan(
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
         if y is None:
             raise ValueError("CycleGAN's samples are translations of y, which is None")
+        check_integers(n=n)
+        check_lengths("y", y, n, "n")
         return translate("to_x", variables, key, y, train=False)[0]
 
+    check = partial(_check_domains, keeps_identity)
     return two_player(
-        Player(g_init, g_loss, g_optimizer),
-        Player(d_init, d_loss, d_optimizer, merge),
+        checked(Player(g_init, g_loss, g_optimizer), check),
+        checked(Player(d_init, d_loss, d_optimizer, merge), check),
         sample=sample,
         d_steps=d_steps,
         ema_decay=ema_decay,
@@ -250,12 +266,21 @@ def exchange(pool: Pool, key: jax.Array, new: jax.Array) -> tuple[jax.Array, Poo
     Returns:
         What is shown, `[B, ...]`, and the pool after.
 
+    Raises:
+        ValueError: the pool has no room at all, or holds examples of another shape.
+
     Example:
         >>> pool = recipes.Pool(jnp.zeros((2, 1)), jnp.int32(0))
         >>> shown, pool = recipes.exchange(pool, jax.random.key(0), jnp.array([[1.0], [2.0]]))
         >>> print(shown.ravel(), pool.examples.ravel(), pool.filled)
         [1. 2.] [1. 2.] 2
     """
+    check_array("pool.examples", pool.examples, "[size, ...]")
+    if new.shape[1:] != pool.examples.shape[1:]:
+        raise ValueError(
+            f"new has examples of shape {new.shape[1:]}, the pool {pool.examples.shape[1:]}; "
+            f"expected the same"
+        )
     coin_key, place_key = jax.random.split(key)
     size, order = len(pool.examples), jnp.arange(len(new))
     is_full = pool.filled + order >= size
@@ -276,16 +301,16 @@ def exchange(pool: Pool, key: jax.Array, new: jax.Array) -> tuple[jax.Array, Poo
     return everything[shown], Pool(everything[after], filled)
 
 
-def _domains(batch: Batch, keeps_identity: bool) -> tuple[jax.Array, jax.Array]:
+def _check_domains(keeps_identity: bool, batch: Batch, *, values: bool = False) -> None:
     x, y = batch
     if y is None:
         raise ValueError("CycleGAN needs two domains: y, the other one, is None")
+    check_batch(batch, pictures=True, values=values)
     if keeps_identity and x.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"identity_weight needs domains of one shape; x has {x.shape[1:]}, y has "
             f"{y.shape[1:]}; set it to 0"
         )
-    return x, y
 
 
 def _empty_pool(size: int, like: jax.Array) -> Pool:
@@ -293,10 +318,15 @@ def _empty_pool(size: int, like: jax.Array) -> Pool:
     return Pool(jnp.zeros((size, *like.shape[1:]), dtype), jnp.zeros((), jnp.int32))
 
 
-def _both(network: Network | dict[str, Network], names: tuple[str, str]) -> dict[str, Network]:
-    if isinstance(network, dict) and set(network) != set(names):
-        raise ValueError(f"networks are named {sorted(network)}; expected {sorted(names)}")
-    return network if isinstance(network, dict) else dict.fromkeys(names, network)
+def _both(keyword: str, network: Any, names: tuple[str, str]) -> dict[str, Network]:
+    both: dict[str, Any] = network if isinstance(network, dict) else dict.fromkeys(names, network)
+    if set(both) != set(names):
+        raise ValueError(
+            f"the networks of {keyword} are named {sorted(both)}; expected {sorted(names)}"
+        )
+    for one in both.values():
+        check_networks(**{keyword: one})
+    return both
 
 
 def _init(networks: dict[str, Network], key: jax.Array, inputs: dict[str, jax.Array]) -> Variables:

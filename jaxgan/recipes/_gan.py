@@ -11,7 +11,16 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import losses, monitor, penalties
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import (
+    check_batch,
+    check_callable,
+    check_integers,
+    check_lengths,
+    check_numbers,
+    check_types,
+    on_host,
+)
+from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
@@ -19,7 +28,17 @@ from jaxgan.regularizers import Regularizer
 from jaxgan.schedules import Schedule
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Sample, Variables
 
-__all__ = ["Seen", "Term", "Weight", "gan", "players", "upcast"]
+__all__ = [
+    "Seen",
+    "Term",
+    "Weight",
+    "check_alike",
+    "check_weights",
+    "checked",
+    "gan",
+    "players",
+    "upcast",
+]
 
 Weight = float | jax.Array | Schedule
 """A number, or a function of the player's step."""
@@ -79,8 +98,11 @@ def gan(
         The GAN; `sample(state, key, n, y)` takes y `[n, ...]` if conditional.
 
     Raises:
-        ValueError: when it is initialized or first stepped: labels are missing, or G's output does
-            not look like the data.
+        TypeError: as in `players`.
+        ValueError: as in `players`; when it is initialized, first stepped or sampled from: the
+            batch is empty, x is not of floats, labels are missing or are not as many as x or `n`,
+            or G's output does not look like the data. Values are looked at when it is initialized:
+            x is not finite, or its pictures are far from [-1, 1].
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -166,8 +188,10 @@ def players(
         Generator, discriminator, and `sample` for `jaxgan.two_player`.
 
     Raises:
-        TypeError: a factory such as `penalties.r1` is given instead of what it returns.
-        ValueError: as in `gan`.
+        TypeError: a factory such as `penalties.r1` is given instead of what it returns, a network
+            is no `Network`, an optimizer no optimizer, or a number no number.
+        ValueError: a weight is negative or not finite, or `penalty_every` is below 1; the rest is
+            as in `gan`.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -187,9 +211,21 @@ def players(
     """
     refuse_factories(latent=latent, loss=loss, penalty=penalty, penalty_weight=penalty_weight)
     refuse_factories(regularizer=regularizer, augment=augment)
+    check_networks(generator=generator, discriminator=discriminator)
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
+    check_integers(penalty_every=penalty_every)
+    check_weights(penalty_weight=penalty_weight, regularizer_weight=regularizer_weight)
     if augment is not None:
+        check_types(Augmentation, augment=augment)
         discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss
+    check_types(losses.AdversarialLoss, loss=loss)
+    if latent is not None:
+        check_callable("a function (key, n) -> z", latent=latent)
+    if penalty is not None:
+        check_callable("one of jaxgan.penalties", penalty=penalty)
+    if regularizer is not None:
+        check_types(Regularizer, regularizer=regularizer)
     pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
     d_conditional = conditional if d_conditional is None else d_conditional
 
@@ -202,6 +238,7 @@ def players(
         """Samples, their latents, and G's state."""
         latent_key, network_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, n),)
+        check_lengths("latent(key, n)", z, n, "n")
         samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
         return upcast(samples), z[0] if z else (), state
 
@@ -237,6 +274,7 @@ def players(
         fake, z, _ = generate(
             opponent, fake_key, len(batch.x), condition(batch, conditional), train=True
         )
+        check_alike("generator", fake, batch.x)
         discriminate_all = discriminate_together if one_batch else discriminate_both
         of_real, of_fake, network_state = discriminate_all(own, d_key, batch.x, fake, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
@@ -273,6 +311,7 @@ def players(
             condition(batch, conditional),
             train=True,
         )
+        check_alike("generator", fake, batch.x)
         # Where the loss does not look at the real logits, XLA removes their forward pass.
         opposed = opponent._replace(state=unpack(opponent.state)[0])
         y = condition(batch, d_conditional)
@@ -289,17 +328,13 @@ def players(
     def g_init(key: jax.Array, batch: Batch) -> Variables:
         network_key, latent_key = jax.random.split(key)
         z = () if latent is None else (latent(latent_key, len(batch.x)),)
-        y = condition(batch, conditional)
+        y = on_host(condition(batch, conditional))
         variables = Variables(*generator.init(network_key, *z, *y))
         # Not in training mode: synchronized batch norm would ask for an axis, and none is mapped.
         fake, *_ = jax.eval_shape(
             lambda v: generate(v, key, len(batch.x), y, train=False), variables
         )
-        if fake.shape != batch.x.shape:
-            raise ValueError(
-                f"the generator makes {fake.shape[1:]}, the data are {batch.x.shape[1:]}; "
-                f"expected the same shape"
-            )
+        check_alike("generator", fake, batch.x)
         return variables
 
     def d_init(key: jax.Array, batch: Batch) -> Variables:
@@ -309,12 +344,13 @@ def players(
         )
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):
-        samples, *_ = generate(
-            variables, key, n, condition(Batch(None, y), conditional), train=False
-        )
-        return samples
+        check_integers(n=n)
+        given = on_host(condition(Batch(None, y), conditional))
+        check_lengths("y", given, n, "n")
+        return generate(variables, key, n, given, train=False)[0]
 
-    return Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer), sample
+    g, d = Player(g_init, g_loss, g_optimizer), Player(d_init, d_loss, d_optimizer)
+    return checked(g, check_batch), checked(d, check_batch), sample
 
 
 def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[..., jax.Array]:
@@ -326,6 +362,40 @@ def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[.
         return weight_now * jnp.mean(lazily(critic, real, fake, key, step))
 
     return pay
+
+
+def checked(player: Player, check: Callable[..., None]) -> Player:
+    """The player, in front of whom every batch is checked.
+
+    Args:
+        player: who then sees the batch.
+        check: `(batch, values=False)`, with `values` where the player is initialized.
+    """
+
+    def init(key: jax.Array, batch: Batch) -> Variables:
+        check(batch, values=True)
+        return player.init(key, batch)
+
+    def loss(params, state, opponent, batch, key, step):
+        check(batch)
+        return player.loss(params, state, opponent, batch, key, step)
+
+    return player._replace(init=init, loss=loss)
+
+
+def check_weights(**weights: Any) -> None:
+    """Check that weights are at least 0; what a schedule gives is not known yet."""
+    known = {name: weight for name, weight in weights.items() if not callable(weight)}
+    check_numbers("[0, inf)", **known)
+
+
+def check_alike(network: str, made: jax.Array, x: jax.Array) -> None:
+    """Check that what a network makes looks like the data."""
+    if made.shape != x.shape:
+        raise ValueError(
+            f"the {network} makes {made.shape[1:]}, the data are {x.shape[1:]}; "
+            f"expected the same shape"
+        )
 
 
 def upcast(a: jax.Array) -> jax.Array:

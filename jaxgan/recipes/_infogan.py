@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan import latents
+from jaxgan._checks import check_array, check_integers, check_types
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players
+from jaxgan.recipes._gan import Seen, Weight, check_weights, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["Codes", "infogan"]
@@ -40,7 +42,8 @@ class Codes(NamedTuple):
     def latent(self, key: jax.Array, n: int) -> jax.Array:
         """A sampler of c, `[n, size]`."""
         parts = [latents.categorical(count) for count in self.categories]
-        return latents.concatenate(*parts, latents.uniform(self.continuous))(key, n)
+        rest = latents.uniform(self.continuous) if self.continuous else _nothing
+        return latents.concatenate(*parts, rest)(key, n)
 
     def place(self, z: jax.Array, categories: Any = None, continuous: Any = None) -> jax.Array:
         """Latents with a code of one's choice.
@@ -55,10 +58,17 @@ class Codes(NamedTuple):
             Like z.
 
         Raises:
-            ValueError: there are other codes than that, or z is too short.
+            ValueError: there are other codes than that, or z is too short, or a category is not one
+                of its code.
         """
+        check_array("z", z, "[n, latent]")
         if z.shape[-1] < self.size:
             raise ValueError(f"z has {z.shape[-1]} components; the codes alone have {self.size}")
+        if categories is not None:
+            _check_rows("categories", categories, len(z), len(self.categories))
+            _check_categories(categories, self.categories)
+        if continuous is not None:
+            _check_rows("continuous", continuous, len(z), self.continuous)
         parts = self._split(z[..., z.shape[-1] - self.size :])
         if categories is not None:
             chosen = _rows(categories, len(z), len(self.categories))
@@ -124,8 +134,9 @@ def infogan(
         `codes.place(z, ...)`.
 
     Raises:
-        ValueError: there is no code; or when it is initialized, Q has not `codes.features` outputs,
-            or as in `recipes.gan`.
+        TypeError: `codes` are no `Codes`, a number no number; or as in `recipes.gan`.
+        ValueError: there is no code, or a weight or a number of codes is negative; or when it is
+            initialized, Q has not `codes.features` outputs, or as in `recipes.gan`.
 
     Example:
         >>> codes = recipes.Codes(categories=(3,), continuous=1)
@@ -145,8 +156,8 @@ def infogan(
         >>> print(codes.place(jnp.zeros((1, 6)), [2], [0.5]))
         [[0.  0.  0.  0.  1.  0.5]]
     """
-    if codes.size == 0:
-        raise ValueError("infogan needs a code; expected categories or continuous codes")
+    _check_codes(codes)
+    check_weights(code_weight=code_weight, continuous_weight=continuous_weight)
 
     def term(seen: Seen):
         categorical, continuous, accuracy = _information(codes, seen.z, seen.fake_heads)
@@ -199,11 +210,41 @@ def _information(codes: Codes, z: jax.Array, found: jax.Array):
     return categorical, continuous, jnp.mean(right) / max(len(logits), 1)
 
 
+def _nothing(key: jax.Array, n: int) -> jax.Array:
+    """What takes the place of continuous codes where there are none."""
+    del key
+    return jnp.zeros((n, 0))
+
+
 def _rows(values: Any, n: int, columns: int) -> jax.Array:
-    values = jnp.asarray(values)
-    if values.ndim > 2 or (values.ndim and values.shape[-1] != columns):
+    return jnp.broadcast_to(jnp.asarray(values), (n, columns))
+
+
+def _check_rows(name: str, values: Any, n: int, columns: int) -> None:
+    shape = np.shape(values)
+    if shape not in ((), (columns,), (1, columns), (n, columns)):
         raise ValueError(
-            f"codes of shape {values.shape} for {columns} codes; expected [{columns}] or "
-            f"[n, {columns}]"
+            f"{name} has shape {shape} for {columns} codes and {n} latents; expected [{columns}] "
+            f"or [n, {columns}]"
         )
-    return jnp.broadcast_to(values, (n, columns))
+
+
+def _check_categories(chosen: Any, categories: tuple[int, ...]) -> None:
+    """Check categories that are known already, of which another one would be a code of zeros."""
+    if isinstance(chosen, jax.Array):
+        return
+    wrong = (np.asarray(chosen) < 0) | (np.asarray(chosen) >= np.asarray(categories))
+    if wrong.any():
+        raise ValueError(
+            f"categories has {np.broadcast_to(chosen, wrong.shape)[wrong][0]}; expected numbers "
+            f"from 0 to below {categories}"
+        )
+
+
+def _check_codes(codes: Codes) -> None:
+    check_types(Codes, codes=codes)
+    for count in codes.categories:
+        check_integers(**{"codes.categories": count})
+    check_integers(0, **{"codes.continuous": codes.continuous})
+    if codes.size == 0:
+        raise ValueError("infogan needs codes; expected categories or continuous codes")

@@ -1,14 +1,17 @@
 """From a picture with a hole to the whole picture: context encoders and CC-GAN."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
-from jaxgan._handed import refuse_factories
+from jaxgan._checks import check_array, check_batch, check_callable, told
+from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.masks import Mask
-from jaxgan.recipes._acgan import classification
-from jaxgan.recipes._gan import Seen, Term, Weight, players
-from jaxgan.types import GAN, Batch, Metrics, Network, Player, Variables
+from jaxgan.recipes._acgan import check_labeled, classification
+from jaxgan.recipes._gan import Seen, Term, Weight, check_weights, checked, players
+from jaxgan.types import GAN, Batch, Metrics, Network, Player
 
 __all__ = ["ccgan", "context_encoder", "masked"]
 
@@ -34,7 +37,8 @@ def masked(x: jax.Array, mask: jax.Array) -> jax.Array:
         [[0.  1. ]
          [0.5 0. ]]
     """
-    _check_pictures(x)
+    check_array("x", x, "[B, H, W, C]")
+    check_array("mask", mask, "[B, H, W, 1]", "numbers")
     if mask.shape not in ((len(x), *x.shape[1:3], 1), (1, *x.shape[1:3], 1)):
         raise ValueError(
             f"a mask {mask.shape} for pictures {x.shape}; expected [B, H, W, 1] of the same size"
@@ -99,6 +103,7 @@ def context_encoder(
         >>> print(filled[0, 0].ravel())  # outside the hole
         [1. 1. 1. 1.]
     """
+    check_weights(content_weight=content_weight)
     g, d, sample = _filling(
         generator, discriminator, mask=mask, g_term=_content(content_weight), **settings
     )
@@ -169,6 +174,7 @@ def ccgan(
         >>> "d_class_accuracy" in metrics
         True
     """
+    check_weights(class_weight=class_weight, content_weight=content_weight)
     content = _content(content_weight)
 
     def d_term(seen: Seen) -> tuple[jax.Array, Metrics]:
@@ -191,13 +197,9 @@ def ccgan(
         **settings,
     )
 
-    def g_init(key: jax.Array, batch: Batch) -> Variables:
-        _check_labels(batch)
-        return g.init(key, batch)
-
-    return two_player(
-        g._replace(init=g_init), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay
-    )
+    check = partial(check_labeled, "ccgan")
+    g, d = checked(g, check), checked(d, check)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 
 def _filling(
@@ -213,6 +215,8 @@ def _filling(
     What they take for the condition is a pair: the masked picture, and `batch.y` as it was.
     """
     refuse_factories(mask=mask)
+    check_callable("one of jaxgan.masks", mask=mask)
+    check_networks(generator=generator)
 
     def complete(params, state, key, y, train):
         inputs = y if class_wise else y[:1]
@@ -233,7 +237,6 @@ def _filling(
     )
 
     def hide(key: jax.Array, batch: Batch) -> Batch:
-        _check_pictures(batch.x)
         holes = mask(key, *batch.x.shape[:3])
         return batch._replace(y=(masked(batch.x, holes), batch.y))
 
@@ -253,20 +256,18 @@ def _filling(
     def sample_filled(variables, key, n, y=None):
         if y is None:
             raise ValueError("inpainting needs pictures with holes: pass y = masked(x, mask)")
-        return sample(variables, key, n, y if class_wise else (y, None))
+        if class_wise and not (isinstance(y, tuple) and len(y) == 2):
+            raise TypeError(f"y is {told(y)}; expected a pair of masked(x, mask) and of labels [n]")
+        given = y if class_wise else (y, None)
+        check_array("y", given[0], "[n, H, W, C + 1]")
+        return sample(variables, key, n, given)
 
-    return before(g), before(d), sample_filled
+    return checked(before(g), _check_pictures), checked(before(d), _check_pictures), sample_filled
 
 
-def _check_pictures(x: jax.Array) -> None:
-    if x.ndim != 4:
-        raise ValueError(f"inpainting is for pictures [B, H, W, C]; these data are {x.shape}")
-
-
-def _check_labels(batch: Batch) -> None:
-    if batch.y is None or batch.y.shape != batch.x.shape[:1]:
-        found = "none" if batch.y is None else batch.y.shape
-        raise ValueError(f"CC-GAN needs labels [B], -1 where unknown; this batch has {found}")
+def _check_pictures(batch: Batch, *, values: bool = False) -> None:
+    check_batch(batch, values=values)
+    check_array("batch.x", batch.x, "[B, H, W, C]")
 
 
 def _content(weight: float) -> Term:

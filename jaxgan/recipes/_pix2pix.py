@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 
+from jaxgan._checks import check_batch
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players
-from jaxgan.types import GAN, Batch, Network, Variables
+from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players
+from jaxgan.types import GAN, Batch, Network
 
 __all__ = ["pix2pix"]
 
@@ -65,6 +66,7 @@ def pix2pix(
         >>> gan.sample(state, jax.random.key(1), 2, pairs.y).shape
         (2, 4, 4, 1)
     """
+    check_weights(content_weight=content_weight)
 
     def content(seen: Seen):
         axes = tuple(range(1, seen.fake.ndim))
@@ -81,14 +83,16 @@ def pix2pix(
         **settings,
     )
 
-    def init(key: jax.Array, batch: Batch) -> Variables:
-        if batch.y is None:
-            raise ValueError("pix2pix needs pairs: y, which x is to be made from, is None")
-        if batch.x.shape[:-1] != batch.y.shape[:-1]:
-            raise ValueError(
-                f"pix2pix needs pairs of one height and width; "
-                f"x is {batch.x.shape}, y is {batch.y.shape}"
-            )
-        return g.init(key, batch)
+    g, d = checked(g, _check_pairs), checked(d, _check_pairs)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
-    return two_player(g._replace(init=init), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
+
+def _check_pairs(batch: Batch, *, values: bool = False) -> None:
+    if batch.y is None:
+        raise ValueError("pix2pix needs pairs: y, which x is to be made from, is None")
+    check_batch(batch, pictures=True, values=values)
+    if batch.x.shape[:-1] != batch.y.shape[:-1]:
+        raise ValueError(
+            f"pix2pix needs pairs of one height and width; "
+            f"x is {batch.x.shape}, y is {batch.y.shape}"
+        )

@@ -16,8 +16,10 @@ import optax
 from jax import lax
 
 from jaxgan import losses, penalties
+from jaxgan._checks import check_array, check_batch, check_callable, check_integers, check_types
+from jaxgan._handed import check_optimizers
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Weight, players
+from jaxgan.recipes._gan import Weight, check_weights, players
 from jaxgan.resample import box_downsample, nearest_upsample
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
 
@@ -102,7 +104,9 @@ def progressive(
         The GAN.
 
     Raises:
-        ValueError: the growth is impossible; or as `recipes.gan`, when it is initialized.
+        TypeError: `growth` is no `Growth`; or as `recipes.gan`.
+        ValueError: the growth is impossible; or as `recipes.gan`, when it is initialized, or first
+            stepped with pictures of another size.
 
     Example:
         >>> def generator(resolution):  # one gray level for each picture
@@ -130,6 +134,11 @@ def progressive(
         (3, 8, 8, 1)
     """
     _check(growth)
+    networks = {"generator": generator, "discriminator": discriminator}
+    check_callable("a function resolution -> Network", **networks)
+    check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
+    check_weights(drift=drift)
+    check_integers(d_steps=d_steps)
     settings |= {
         "loss": _with_drift(losses.wasserstein() if loss is None else loss, drift),
         "penalty": penalty,
@@ -144,6 +153,9 @@ def progressive(
 
         def now(step: jax.Array, batch: Batch) -> tuple[Player, Player, Batch]:
             """The GAN of this resolution, and what it sees of the data, at a step of G."""
+            side = growth.resolutions[-1]
+            check_batch(batch)
+            check_array("batch.x", batch.x, f"[B, {side}, {side}, C]")
             alpha = growth.alpha(k, step)
             d_network = _faded(discriminator(resolution), alpha)
             g, d, _ = players(_stage(generator, growth, k), d_network, **settings)
@@ -199,6 +211,9 @@ def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
         Called with z `[B, latent]`, and y; gives `[B, H, W, C]`, with equal squares for pixels
         while the resolution is smaller. Its state is `Grown`.
 
+    Raises:
+        ValueError: the growth is impossible.
+
     Example:
         >>> def generator(side):  # a picture whose pixels are its side
         ...     return nets.stateless(
@@ -217,6 +232,8 @@ def grown(generator: Callable[[int], Network], growth: Growth) -> Network:
         0 (1, 8, 8, 1) 4
         10 (1, 8, 8, 1) 8
     """
+    _check(growth)
+    check_callable("a function resolution -> Network", generator=generator)
 
     def init(key, *inputs):
         params, state = generator(growth.resolutions[-1]).init(key, *inputs)
@@ -245,7 +262,8 @@ def restarting(
         at_steps: which of its updates, counted from 0.
 
     Raises:
-        ValueError: when it is used without parameters.
+        TypeError: `optimizer` is none.
+        ValueError: one of `at_steps` is negative; when it is used without parameters.
 
     Example:
         >>> optimizer = recipes.restarting(optax.sgd(1.0, momentum=0.5), at_steps=[2])
@@ -258,6 +276,9 @@ def restarting(
         >>> found  # the momentum begins anew at step 2
         [-1.0, -1.5, -1.0, -1.5]
     """
+    check_optimizers(optimizer=optimizer)
+    for step in at_steps:
+        check_integers(0, at_steps=step)
 
     def init(params):
         return _Restarting(jnp.zeros((), jnp.int32), optimizer.init(params))
@@ -311,10 +332,11 @@ def _with_drift(loss: losses.AdversarialLoss, weight: float) -> losses.Adversari
 
 
 def _check(growth: Growth) -> None:
+    check_types(Growth, growth=growth)
     sides, fade_steps, stable_steps = growth
+    for side in sides:
+        check_integers(**{"growth.resolutions": side})
     if not sides or any(2 * small != large for small, large in pairwise(sides)):
-        raise ValueError(f"a GAN cannot grow through {sides}; expected that each is twice the last")
-    if fade_steps < 0 or stable_steps < 1:
-        raise ValueError(
-            f"fade_steps={fade_steps}, stable_steps={stable_steps}; expected >= 0 and >= 1"
-        )
+        raise ValueError(f"growth.resolutions is {sides}; expected that each is twice the last")
+    check_integers(0, fade_steps=fade_steps)
+    check_integers(1, stable_steps=stable_steps)

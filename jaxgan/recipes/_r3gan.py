@@ -6,6 +6,7 @@ from typing import NamedTuple
 import optax
 
 from jaxgan import augment, distortions, latents, losses, penalties
+from jaxgan._checks import check_types
 from jaxgan.latents import Latent
 from jaxgan.recipes._gan import gan
 from jaxgan.schedules import Schedule, cosine, ema_decay
@@ -125,6 +126,7 @@ def r3gan(
         The GAN; `sample(state, key, n, y)` takes y `[n]` if conditional.
 
     Raises:
+        TypeError: `settings` are no `R3GANSettings`; or as `recipes.gan`.
         ValueError: as `recipes.gan`, and if the burn-in is negative or the batch size below 1.
 
     Example:
@@ -142,6 +144,7 @@ def r3gan(
         >>> int(state.g.step)
         1
     """
+    check_types(R3GANSettings, settings=settings)
 
     def along(values: Range) -> Schedule:
         return cosine(*values, settings.burn_in, batch_size=settings.batch_size)

@@ -3,13 +3,17 @@
 Odena 2016, arXiv:1606.01583; Salimans et al. 2016, arXiv:1606.03498, section 5.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from jaxgan import losses
+from jaxgan._checks import check_array, check_types
+from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
-from jaxgan.recipes._acgan import classification
-from jaxgan.recipes._gan import Seen, Weight, players
+from jaxgan.recipes._acgan import check_labeled, classification
+from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players
 from jaxgan.types import GAN, Network
 
 __all__ = ["sgan"]
@@ -58,8 +62,8 @@ def sgan(
         The GAN.
 
     Raises:
-        ValueError: as in `recipes.gan`; in the first step, labels are missing, D does not give
-            class logits, or no features though they are to be matched.
+        ValueError: as in `recipes.gan`; labels are missing or no integers `[B]`; in the first step,
+            D does not give class logits, or no features though they are to be matched.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -72,13 +76,15 @@ def sgan(
         >>> "d_class_accuracy" in metrics
         True
     """
+    refuse_factories(loss=loss)
+    check_networks(discriminator=discriminator)
+    check_weights(class_weight=class_weight)
     loss = losses.non_saturating() if loss is None else loss
+    check_types(losses.AdversarialLoss, loss=loss)
     if feature_matching:
         loss = loss._replace(generator=lambda real, fake: jnp.zeros_like(fake))
 
     def d_term(seen: Seen):
-        if seen.batch.y is None:
-            raise ValueError("sgan needs labels, -1 where there is none; this batch has y = None")
         values, accuracy = classification(seen.real_heads[0], seen.batch.y)
         return class_weight * values, {"class_accuracy": accuracy}
 
@@ -98,6 +104,8 @@ def sgan(
         d_term=d_term,
         **settings,
     )
+    check = partial(check_labeled, "sgan")
+    g, d = checked(g, check), checked(d, check)
     return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 
@@ -107,6 +115,7 @@ def _judging(classifier: Network) -> Network:
     def apply(params, state, key, x, *, train):
         outputs, state = classifier.apply(params, state, key, x, train=train)
         class_logits, features = outputs if isinstance(outputs, tuple) else (outputs, ())
+        check_array("discriminator(x)", class_logits, "[B, K]")
         return (jax.nn.logsumexp(class_logits, axis=-1), (class_logits, features)), state
 
     return Network(classifier.init, apply)

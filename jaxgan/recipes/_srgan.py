@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxgan._checks import check_batch, check_callable
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, players
-from jaxgan.types import GAN, Batch, Metrics, Network, Variables
+from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players
+from jaxgan.types import GAN, Batch, Metrics, Network
 
 __all__ = ["srgan"]
 
@@ -71,6 +73,9 @@ def srgan(
         >>> gan.sample(state, jax.random.key(1), 2, batch.y).shape
         (2, 8, 8, 1)
     """
+    check_weights(content_weight=content_weight)
+    if features is not None:
+        check_callable("a function of pictures", features=features)
 
     def content(seen: Seen) -> tuple[jax.Array, Metrics]:
         real, fake = seen.batch.x, seen.fake
@@ -90,13 +95,8 @@ def srgan(
         **settings,
     )
 
-    def g_init(key: jax.Array, batch: Batch) -> Variables:
-        _check_sizes(batch)
-        return g.init(key, batch)
-
-    return two_player(
-        g._replace(init=g_init), d, sample=sample, d_steps=d_steps, ema_decay=ema_decay
-    )
+    g, d = checked(g, _check_sizes), checked(d, _check_sizes)
+    return two_player(g, d, sample=sample, d_steps=d_steps, ema_decay=ema_decay)
 
 
 def _psnr(x: jax.Array, other: jax.Array) -> jax.Array:
@@ -105,11 +105,12 @@ def _psnr(x: jax.Array, other: jax.Array) -> jax.Array:
     return 10 * jnp.log10(4 / jnp.maximum(error, 1e-12))
 
 
-def _check_sizes(batch: Batch) -> None:
+def _check_sizes(batch: Batch, *, values: bool = False) -> None:
     x, y = batch.x, batch.y
-    if y is None or y.ndim != 4 or x.ndim != 4:
-        found = f"x {x.shape} and y {'missing' if y is None else y.shape}"
+    if y is None or np.ndim(y) != 4 or np.ndim(x) != 4:
+        found = f"x {np.shape(x)} and y {'missing' if y is None else np.shape(y)}"
         raise ValueError(f"SRGAN needs pictures x and smaller ones y, [B, h, w, C]; found {found}")
+    check_batch(batch, pictures=True, values=values)
     (height, width, channels), (low, narrow, low_channels) = x.shape[1:], y.shape[1:]
     factor = height // low
     if factor < 2 or (height, width) != (factor * low, factor * narrow):

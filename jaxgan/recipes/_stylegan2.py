@@ -7,9 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgan import penalties
+from jaxgan._checks import check_array, check_integers, check_lengths, check_numbers
+from jaxgan._handed import check_networks
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes._gan import Weight, players
+from jaxgan.recipes._gan import Weight, check_weights, players
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["path_lengths", "stylegan2"]
@@ -60,7 +62,9 @@ def stylegan2(
         variables of this one.
 
     Raises:
-        ValueError: `path_every` is below 1; or as in `recipes.gan`.
+        TypeError: as in `recipes.gan`.
+        ValueError: `path_every` is below 1, `path_weight` is negative, `path_decay` is not in
+            [0, 1], or G's state has no averages; or as in `recipes.gan`.
 
     Example:
         >>> def init(key, z, y=None, shift=None):
@@ -82,8 +86,9 @@ def stylegan2(
         >>> "g_path_length" in metrics
         True
     """
-    if path_every < 1:
-        raise ValueError(f"path lengths every {path_every} steps; expected at least 1")
+    check_integers(path_every=path_every)
+    check_weights(path_weight=path_weight)
+    check_numbers("[0, 1]", path_decay=path_decay)
     settings = {"penalty": penalties.r1(), "penalty_every": 16} | settings
     g, d, sample = players(
         generator, discriminator, latent=latent, conditional=conditional, **settings
@@ -92,7 +97,7 @@ def stylegan2(
     def g_loss(params, state, opponent, batch: Batch, key, step):
         base_key, latent_key, path_key = jax.random.split(key, 3)
         value, (state, metrics) = g.loss(params, state, opponent, batch, base_key, step)
-        mean = state["averages"]["path_length"]
+        mean = _averages(state)["path_length"]
 
         def measure():
             n = max(1, len(batch.x) // 2)
@@ -135,6 +140,10 @@ def path_lengths(
     Returns:
         `[B]`, >= 0.
 
+    Raises:
+        TypeError: `generator` is no `Network`.
+        ValueError: z is not `[B, latent]`, y not as long, or the variables have no averages.
+
     Example:
         >>> def init(key, z, y=None, shift=None):
         ...     averages = {"w": jnp.zeros(3), "path_length": jnp.zeros(())}
@@ -149,6 +158,10 @@ def path_lengths(
         >>> recipes.path_lengths(generator, variables, jax.random.key(1), z).shape
         (5,)
     """
+    check_networks(generator=generator)
+    check_array("z", z, "[B, latent]")
+    check_lengths("y", y, len(z), "z")
+    averages = _averages(variables.state)
     network_key, noise_key = jax.random.split(key)
 
     def project(shift):
@@ -159,5 +172,15 @@ def path_lengths(
 
     # Zeros that vary over devices as z does: if they did not, under shard_map their gradient would
     # be the sum over all devices.
-    still = 0 * z[:, :1] + jnp.zeros_like(variables.state["averages"]["w"])
+    still = 0 * z[:, :1] + jnp.zeros_like(averages["w"])
     return jnp.sqrt(jnp.sum(jnp.square(jax.grad(project)(still)), axis=1) + 1e-12)
+
+
+def _averages(state: Any) -> dict[str, jax.Array]:
+    averages = state.get("averages") if isinstance(state, dict) else None
+    if not (isinstance(averages, dict) and {"w", "path_length"} <= set(averages)):
+        raise ValueError(
+            "the state of the generator has no averages of w and path_length; expected those of "
+            "models.stylegan2.Generator"
+        )
+    return averages

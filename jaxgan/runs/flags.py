@@ -177,7 +177,10 @@ def load(workdir: str | Path) -> Config:
     values = flags.FlagValues()
     define_settings(values)
     try:
-        values([_FLAGFILE, *path.read_text().splitlines(), f"--workdir={workdir}"])
+        lines = path.read_text().split("\n")
+        if any(line.lstrip("-").startswith("flagfile") for line in lines):
+            raise ConfigError("it names another flag file; expected settings only")
+        values([_FLAGFILE, *filter(None, lines), f"--workdir={workdir}"])
         return from_flags(values)
     except (flags.Error, ConfigError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -233,7 +233,7 @@ class Run:
     )
     steps: int = setting(2400, "updates of G", identity=False, low=1)
     steps_per_call: int = setting(20, "updates of G in one compiled call", identity=False, low=1)
-    seed: int = setting(0, "seed of everything random", low=0)
+    seed: int = setting(0, "seed of everything random", low=0, high=2**32 - 1)
     seeds: int = setting(1, "train this many seeds together, starting at --seed", low=1)
     sweep: str = setting(
         "",

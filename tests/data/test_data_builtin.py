@@ -57,8 +57,9 @@ def test_digits_load_at_once():
 def test_digits_load_from_a_package_that_is_not_unpacked(tmp_path):
     wheel = tmp_path / "jaxgan.zip"
     with zipfile.ZipFile(wheel, "w") as file:
-        for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("digits/*")]:
-            file.write(path, f"jaxgan/data/{path.relative_to(PACKAGE)}")
+        checks = PACKAGE.parent / "_checks.py"
+        for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("digits/*"), checks]:
+            file.write(path, f"jaxgan/{path.relative_to(PACKAGE.parent)}")
     code = "from jaxgan.data import load; print(*load('digits').x.shape)"
     assert run_alone(code, wheel / "jaxgan") == ["10000", "28", "28", "1"]
 

@@ -106,7 +106,7 @@ def test_a_penalty_is_paid_as_in_gan():
         state, metrics = jax.jit(gan.d_step)(state, Batch(X))
         paid.append(float(metrics["d_penalty"]))
     assert paid == pytest.approx([2 * 2.0 * 12.5, 0.0, 2 * 4.0 * 12.5])
-    with pytest.raises(ValueError, match="a penalty every 0 steps"):
+    with pytest.raises(ValueError, match="penalty_every is 0"):
         game(penalty=penalties.r1(), penalty_every=0)
 
 

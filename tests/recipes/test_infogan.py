@@ -205,7 +205,7 @@ def test_codes_are_placed_behind_the_noise():
 
 def test_errors():
     x = Batch(jnp.zeros((2, 2)))
-    with pytest.raises(ValueError, match="needs a code"):
+    with pytest.raises(ValueError, match="needs codes"):
         make(codes=Codes())
     with pytest.raises(ValueError, match="these codes need 6 features"):
         jax.eval_shape(make(discriminator=headed(mlp(), mlp(5))).init, KEY, x)

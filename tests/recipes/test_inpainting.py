@@ -243,11 +243,16 @@ def test_class_wise_the_class_is_filled_in_that_was_asked_for():
 @pytest.mark.parametrize(
     ("make", "x", "y", "message"),
     [
-        (context_encoder, np.zeros((4, 2)), None, r"pictures \[B, H, W, C\]; .* \(4, 2\)"),
+        (context_encoder, np.zeros((4, 2)), None, r"x has shape \(4, 2\); .* \[B, H, W, C\]"),
         (context_encoder, pictures(side=5), None, r"makes \(4, 4, 1\), the data are \(5, 5, 1\)"),
         (context_encoder, pictures(channels=3), None, r"makes \(4, 4, 1\), .* \(4, 4, 3\)"),
-        (ccgan, pictures(), None, r"labels \[B\], -1 where unknown; this batch has none"),
-        (ccgan, pictures(), np.zeros((4, 3), np.int32), r"this batch has \(4, 3\)"),
+        (ccgan, pictures(), None, r"needs labels, -1 where there is none; this batch has none"),
+        (
+            ccgan,
+            pictures(),
+            np.zeros((4, 3), np.int32),
+            r"y has shape \(4, 3\); expected integers \[B\]",
+        ),
     ],
 )
 def test_data_that_do_not_fit_are_refused(make, x, y, message):
@@ -261,7 +266,7 @@ def test_what_is_asked_for_has_to_be_a_picture_with_a_hole():
     state = jax.eval_shape(gan.init, KEY, Batch(pictures()))
     with pytest.raises(ValueError, match=r"pass y = masked\(x, mask\)"):
         jax.eval_shape(lambda state: gan.sample(state, KEY, 4), state)
-    with pytest.raises(ValueError, match=r"a mask \(4, 4, 1\) for pictures \(4, 4, 4, 1\)"):
+    with pytest.raises(ValueError, match=r"mask has shape \(4, 4, 1\); .* \[B, H, W, 1\]"):
         masked(pictures(), np.zeros((4, 4, 1)))
 
 

@@ -152,7 +152,7 @@ def test_errors():
 
     with pytest.raises(ValueError, match="needs labels"):
         step(make(), Batch(x))
-    with pytest.raises(ValueError, match=r"expected \[B, K\]"):
+    with pytest.raises(ValueError, match=r"floats \[B, K\]"):
         step(make(mlp()), Batch(x, y))
     with pytest.raises(ValueError, match="feature matching needs"):
         step(make(classifier(features=False), feature_matching=True), Batch(x, y), "g_step")

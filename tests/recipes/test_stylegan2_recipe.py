@@ -195,7 +195,7 @@ def test_it_runs_on_several_devices(parallel):
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="path lengths every 0 steps"):
+    with pytest.raises(ValueError, match="path_every is 0"):
         make(path_every=0)
     with pytest.raises(ValueError, match="needs labels"):
         jax.eval_shape(make(conditional=True).init, KEY, Batch(X[0]))

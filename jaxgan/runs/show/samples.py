@@ -37,8 +37,10 @@ def show(samples: Any, columns: int | None = None) -> np.ndarray:
 
 
 def as_uint8(samples: np.ndarray) -> np.ndarray:
-    """Convert pictures in [-1, 1] to uint8; uint8 pictures are returned as they are."""
-    return samples if samples.dtype == np.uint8 else data.to_uint8(samples)
+    """Convert pictures in [-1, 1] to uint8, NaN to black; what is uint8 already stays as it is."""
+    if samples.dtype == np.uint8:
+        return samples
+    return data.to_uint8(np.nan_to_num(samples, nan=-1))
 
 
 def stacked_rows(rows: list[np.ndarray], columns: int) -> np.ndarray:

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.event_pb2 import (
+    Event,  # pyright: ignore[reportAttributeAccessIssue] - they are made as it is imported
+    SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+)
 
 
 class Board:

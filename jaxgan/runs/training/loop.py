@@ -108,27 +108,33 @@ def go(config: Config, task: Task, notes: dict[str, Any]) -> Result:
         hosts.stop_signals() as stop,
     ):
         _begin(config, task, checkpoints, notes)
-        rollbacks = workdir.Rollbacks(directory)
-        allowed = config.run.max_rollbacks if task.watch.can_go_back else 0
-        for left in reversed(range(allowed + 1)):
-            first, state = checkpoints.restore(like)
-            checkpoints.set_aside_after(first)
-            with Recorder(config, first) if hosts.writes() else NullRecorder() as recorder:
-                if first:
-                    recorder.say(f"resuming from step {first} of {directory}")
-                session = Session(config, task, recorder, checkpoints, notes)
-                try:
-                    step, state, stopped_by = _train(session, first, state, rollbacks.count, stop)
-                    break
-                except StuckError as error:
-                    rollbacks.add(error.step, first, error.reason)
-                    _forget_after(directory, first)
-                    task.watch.forget()
-                    if not left:
-                        raise _diverged(config, error.reason, first) from None
-                    recorder.say(f"{error.reason}: going back to step {first}, with other batches")
+        step, state, stopped_by = _train_or_go_back(config, task, checkpoints, notes, like, stop)
     newest = _finish(directory) if hosts.writes() else None
     return Result(step, state, stopped_by, newest)
+
+
+def _train_or_go_back(config, task: Task, checkpoints, notes, like, stop: hosts.Stop):
+    """Train from the newest checkpoint, and again with other batches where that diverges."""
+    directory = Path(config.run.workdir)
+    rollbacks = workdir.Rollbacks(directory)
+    left = config.run.max_rollbacks if task.watch.can_go_back else 0
+    while True:
+        first, state = checkpoints.restore(like)
+        checkpoints.set_aside_after(first)
+        with Recorder(config, first) if hosts.writes() else NullRecorder() as recorder:
+            if first:
+                recorder.say(f"resuming from step {first} of {directory}")
+            session = Session(config, task, recorder, checkpoints, notes)
+            try:
+                return _train(session, first, state, rollbacks.count, stop)
+            except StuckError as error:
+                rollbacks.add(error.step, first, error.reason)
+                _forget_after(directory, first)
+                task.watch.forget()
+                if not left:
+                    raise _diverged(config, error.reason, first) from None
+                recorder.say(f"{error.reason}: going back to step {first}, with other batches")
+        left -= 1
 
 
 def _begin(config: Config, task: Task, checkpoints: checkpoint.Checkpoints, notes) -> None:

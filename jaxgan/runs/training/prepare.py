@@ -17,7 +17,7 @@ def prepare(config: Config) -> Dataset:
         ConfigError: the settings cannot be run.
         DataError: the data set cannot be loaded.
     """
-    hosts.check_same(config.replace(data_dir="", manual_dir="").to_flags())
+    hosts.check_same(config.replace(data_dir="", manual_dir="", cache_dir="").to_flags())
     with hosts.together():
         check(config)
     keep_compiled(config.run.compilation_cache)

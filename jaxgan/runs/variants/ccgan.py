@@ -8,11 +8,11 @@ from jaxgan.data import Dataset
 from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import few_labels, inpainting
 from jaxgan.runs.variants.variant import (
-    NO_LATENT,
     NO_NOISE,
     Experiment,
     Setup,
     Variant,
+    no_latent,
     output,
     refuse_truncation,
 )
@@ -39,7 +39,7 @@ def _build(setup: Setup) -> Experiment:
         class_weight=own.class_weight,
         **setup.without("latent", "conditional"),
     )
-    return Experiment(gan, g, NO_LATENT, output(d, 1))
+    return Experiment(gan, g, no_latent, output(d, 1))
 
 
 def _check_data(own: Any, dataset: Dataset) -> None:

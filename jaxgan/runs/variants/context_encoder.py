@@ -6,11 +6,11 @@ from jaxgan import recipes
 from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import inpainting
 from jaxgan.runs.variants.variant import (
-    NO_LATENT,
     NO_NOISE,
     Experiment,
     Setup,
     Variant,
+    no_latent,
     refuse_truncation,
 )
 
@@ -29,7 +29,7 @@ def _build(setup: Setup) -> Experiment:
     gan = recipes.context_encoder(
         g, d, mask=inpainting.mask_of(own), content_weight=own.content_weight, **keywords
     )
-    return Experiment(gan, g, NO_LATENT)
+    return Experiment(gan, g, no_latent)
 
 
 VARIANT = Variant(

@@ -15,7 +15,6 @@ from jaxgan.runs.show.samples import as_uint8
 from jaxgan.runs.trained import Trained
 from jaxgan.runs.variants import translation
 from jaxgan.runs.variants.variant import (
-    NO_LATENT,
     NO_NOISE,
     NO_PENALTY,
     NO_TERMS,
@@ -24,6 +23,7 @@ from jaxgan.runs.variants.variant import (
     Pictures,
     Setup,
     Variant,
+    no_latent,
     refuse_truncation,
 )
 
@@ -65,7 +65,7 @@ def _build(setup: Setup) -> Experiment:
         **keywords,
     )
     there, back = (nets.part(network, name) for name, network in translators.items())
-    return Experiment(gan, there, NO_LATENT, back)
+    return Experiment(gan, there, no_latent, back)
 
 
 def _check_data(own: Settings, dataset: Dataset) -> None:

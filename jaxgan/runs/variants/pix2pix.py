@@ -8,11 +8,11 @@ from jaxgan.data import Dataset
 from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import translation
 from jaxgan.runs.variants.variant import (
-    NO_LATENT,
     NO_NOISE,
     Experiment,
     Setup,
     Variant,
+    no_latent,
     refuse_truncation,
 )
 
@@ -31,7 +31,7 @@ def _build(setup: Setup) -> Experiment:
     d = maker.d(maker.patches(own.patch_layers))
     keywords = setup.without("latent", "conditional")
     gan = recipes.pix2pix(g, d, content_weight=own.content_weight, **keywords)
-    return Experiment(gan, g, NO_LATENT)
+    return Experiment(gan, g, no_latent)
 
 
 def _check_data(own: Any, dataset: Dataset) -> None:

@@ -16,11 +16,11 @@ from jaxgan.runs.settings import ConfigError, setting
 from jaxgan.runs.show.samples import as_uint8
 from jaxgan.runs.variants import translation
 from jaxgan.runs.variants.variant import (
-    NO_LATENT,
     NO_NOISE,
     Experiment,
     Setup,
     Variant,
+    no_latent,
     refuse_truncation,
 )
 
@@ -52,7 +52,7 @@ def _build(setup: Setup) -> Experiment:
     d = maker.d(srgan.Discriminator(**settings))
     keywords = setup.without("latent", "conditional")
     gan = recipes.srgan(g, d, content_weight=setup.own.content_weight, **keywords)
-    return Experiment(gan, g, NO_LATENT)
+    return Experiment(gan, g, no_latent)
 
 
 def _check_data(own: Settings, dataset: Dataset) -> None:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxgan
 from jaxgan import Network
 from jaxgan.data import Dataset
-from jaxgan.latents import Latent, normal
+from jaxgan.latents import Latent
 from jaxgan.runs.networks import Facts, Maker, Model, NoSettings
 from jaxgan.runs.settings import ConfigError
 
@@ -25,8 +27,11 @@ if TYPE_CHECKING:
     from jaxgan.runs.measures.row import Row
     from jaxgan.runs.trained import Trained
 
-NO_LATENT = normal(0)
-"""The latent of GANs that make pictures from pictures alone."""
+
+def no_latent(key: jax.Array, n: int) -> jax.Array:
+    """The latent of GANs that make pictures from pictures alone: `[n, 0]`."""
+    del key
+    return jnp.zeros((n, 0))
 
 
 class Experiment(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from jaxgan import data
 from jaxgan.data.notes import FREQUENCIES, NAMES, RATE, load_notes
 from jaxgan.data.solids import load_solids
-from jaxgan.runs.show import solids, sounds
+from jaxgan.runs.show import samples, solids, sounds
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +151,7 @@ def test_what_has_diverged_is_silent_and_black(tmp_path):
         assert not any(file.readframes(10**6))
     assert not sounds.picture(np.full((1, 512, 1), np.nan, np.float32), RATE).any()
     assert not solids.picture(np.full((1, 8, 8, 8, 1), np.nan, np.float32)).any()
+    assert not samples.as_uint8(np.full((1, 8, 8, 1), np.nan, np.float32)).any()
 
 
 def test_arrays_on_a_device_are_shown_as_well():

@@ -1,0 +1,217 @@
+"""Wrong calls of what recipes are handed, and of what networks are made of."""
+
+from functools import partial
+
+import flax.linen as nn
+import numpy as np
+from networks import mlp
+from wrong_calls.parts import BYTES, KEY, LOGITS, NAN, PICTURES, POINTS, critic
+
+from jaxgan import (
+    augment,
+    convolution,
+    distortions,
+    latents,
+    losses,
+    masks,
+    monitor,
+    nets,
+    penalties,
+    regularizers,
+    resample,
+    schedules,
+)
+
+# Of each function: wrong calls, by words of the message that name the argument.
+TABLE = {
+    # What recipes are handed.
+    "latents.normal": {
+        "dim is 0": lambda: latents.normal(0),
+        "dim is 2.0": lambda: latents.normal(2.0),
+    },
+    "latents.uniform": {"dim is -1": lambda: latents.uniform(-1)},
+    "latents.truncated": {
+        "dim is 0": lambda: latents.truncated(0, 1.0),
+        "threshold is nan": lambda: latents.truncated(2, NAN),
+    },
+    "latents.categorical": {"categories is 0": lambda: latents.categorical(0)},
+    "latents.concatenate": {"latents is empty": latents.concatenate},
+    "latents.slerp": {
+        "end (4, 3)": lambda: latents.slerp(POINTS, LOGITS, 0.5),
+        "start is a list": lambda: latents.slerp([1.0], POINTS, 0.5),
+        "end is int32": lambda: latents.slerp(POINTS, POINTS.astype(np.int32), 0.5),
+        "t is nan": lambda: latents.slerp(POINTS, POINTS, NAN),
+    },
+    "losses.accuracy": {
+        "real_logits has shape (0,)": lambda: losses.accuracy(
+            losses.hinge(), LOGITS[0, :0], LOGITS[0]
+        ),
+        "loss is 'hinge'": lambda: losses.accuracy("hinge", LOGITS, LOGITS),
+    },
+    **{
+        f"losses.{make.__name__}": {"label_smoothing is nan": partial(make, label_smoothing=NAN)}
+        for make in (losses.minimax, losses.non_saturating, losses.least_squares)
+    },
+    **{
+        f"losses.{make.__name__}": {
+            "fake ones (4,)": partial(make().generator, LOGITS, LOGITS[:, 0]),
+            "real_logits is a list": partial(make().generator, [1.0], LOGITS),
+            "fake_logits has shape (0, 3)": partial(make().discriminator, LOGITS, LOGITS[:0]),
+        }
+        for make in (
+            losses.hinge,
+            losses.boundary_seeking,
+            losses.wasserstein,
+            losses.relativistic_paired,
+            losses.relativistic_average,
+        )
+    },
+    "penalties.gradient_penalty": {
+        "target is inf": lambda: penalties.gradient_penalty(target=float("inf")),
+        "fake (1, 2)": lambda: penalties.gradient_penalty()(critic, POINTS, POINTS[:1], KEY),
+    },
+    "penalties.dragan": {"scale is nan": lambda: penalties.dragan(scale=NAN)},
+    "penalties.r1": {"real is uint8": lambda: penalties.r1()(critic, BYTES, BYTES, KEY)},
+    "penalties.r2": {"fake has shape (0, 2)": lambda: penalties.r2()(critic, 0, POINTS[:0], KEY)},
+    "penalties.r1_r2": {"fake (1, 2)": lambda: penalties.r1_r2()(critic, POINTS, POINTS[:1], KEY)},
+    "penalties.consistency": {
+        "fake_weight is nan": lambda: penalties.consistency(lambda key, x: x, fake_weight=NAN),
+        "fake (1, 2)": lambda: penalties.consistency(lambda key, x: x)(
+            critic, POINTS, POINTS[:1], KEY
+        ),
+        "change is 3": lambda: penalties.consistency(3),
+    },
+    "penalties.combine": {
+        "terms is empty": penalties.combine,
+        "a term is the function": lambda: penalties.combine(penalties.r1()),
+        "weight is nan": lambda: penalties.combine((penalties.r1(), NAN)),
+    },
+    "penalties.lazy": {
+        "every is 1.5": lambda: penalties.lazy(penalties.r1(), every=1.5),
+        "penalty is None": lambda: penalties.lazy(None, every=1),
+    },
+    "penalties.clip_weights": {
+        "limit is inf": lambda: penalties.clip_weights(float("inf")),
+        "limit is '1'": lambda: penalties.clip_weights("1"),
+    },
+    "regularizers.lecam": {
+        "decay is nan": lambda: regularizers.lecam(decay=NAN),
+        "fake_logits (4,)": lambda: regularizers.lecam().apply({}, LOGITS, LOGITS[:, 0], 0),
+    },
+    "regularizers.orthogonal": {"strength is -1": lambda: regularizers.orthogonal(-1)},
+    "schedules.linear": {
+        "images is nan": lambda: schedules.linear(0, 1, NAN, batch_size=1),
+        "start is nan": lambda: schedules.linear(NAN, 1, 10, batch_size=1),
+        "batch_size is 0.5": lambda: schedules.linear(0, 1, 10, batch_size=0.5),
+    },
+    "schedules.cosine": {
+        "end is inf": lambda: schedules.cosine(0, float("inf"), 10, batch_size=1),
+        "batch_size is -1": lambda: schedules.cosine(0, 1, 10, batch_size=-1),
+    },
+    "schedules.ema_decay": {"half_life is nan": lambda: schedules.ema_decay(NAN, batch_size=1)},
+    "augment.adaptive": {
+        "batch_size is 0": lambda: augment.adaptive(batch_size=0),
+        "target is nan": lambda: augment.adaptive(batch_size=1, target=NAN),
+        "images is inf": lambda: augment.adaptive(batch_size=1, images=float("inf")),
+        "initial is 1.5": lambda: augment.adaptive(batch_size=1, initial=1.5),
+        "distort is the function distortions.pipeline": lambda: augment.adaptive(
+            distortions.pipeline, batch_size=1
+        ),
+    },
+    "augment.before": {
+        "discriminator is None": lambda: augment.before(None, augment.differentiable()),
+        "augmentation is None": lambda: augment.before(mlp(), None),
+    },
+    "augment.differentiable": {
+        "'hue'": lambda: augment.differentiable(("hue",)),
+        "x has shape (4, 2)": lambda: augment.differentiable().apply((), KEY, POINTS),
+    },
+    "augment.scheduled": {
+        "probability is nan": lambda: augment.scheduled(NAN),
+        "probability is 2": lambda: augment.scheduled(2),
+    },
+    "distortions.color": {
+        "x is uint8": lambda: distortions.color()(KEY, BYTES),
+        "x has shape (0, 8, 8, 1)": lambda: distortions.color()(KEY, PICTURES[:0]),
+    },
+    "distortions.cutout": {"share is nan": lambda: distortions.cutout(share=NAN)},
+    "distortions.translation": {"share is 2": lambda: distortions.translation(share=2)},
+    "distortions.pipeline": {
+        "color is nan": lambda: distortions.pipeline(color=NAN),
+        "p is 1.5": lambda: distortions.pipeline()(KEY, PICTURES, 1.5),
+    },
+    "masks.center": {"share is nan": lambda: masks.center(NAN)},
+    "masks.random_box": {"share is 1": lambda: masks.random_box(1)},
+    "masks.random_blocks": {"count is 1.5": lambda: masks.random_blocks(1.5)},
+    "masks.check": {
+        "mask is a list": lambda: masks.check([1], 8, 8),
+        "mask has shape (0, 8, 8, 1)": lambda: masks.check(PICTURES[:0], 8, 8),
+    },
+    "monitor.Monitor": {
+        "certain is nan": lambda: monitor.Monitor(certain=NAN),
+        "lines is 0": lambda: monitor.Monitor(lines=0),
+    },
+    "monitor.diversity": {
+        "real has shape (1, 2)": lambda: monitor.diversity(POINTS[:1], POINTS),
+        "fake has shape (0, 2)": lambda: monitor.diversity(POINTS, POINTS[:0]),
+    },
+    "monitor.judgment": {
+        "fake_logits has shape (0,)": lambda: monitor.judgment(
+            losses.hinge(), LOGITS[0], LOGITS[0, :0]
+        ),
+    },
+    "nets.from_equinox": {"make is None": lambda: nets.from_equinox(None)},
+    "nets.from_haiku": {"transformed is the function": lambda: nets.from_haiku(critic)},
+    "nets.from_linen": {
+        "module is the class Dense": lambda: nets.from_linen(nn.Dense),
+        "module is the function": lambda: nets.from_linen(critic),
+    },
+    "nets.from_nnx": {"make is None": lambda: nets.from_nnx(None)},
+    "nets.microbatch": {
+        "size is 0": lambda: nets.microbatch(mlp(), 0),
+        "network is None": lambda: nets.microbatch(None, 1),
+    },
+    "nets.part": {
+        "network is None": lambda: nets.part(None, "generator"),
+        "name='encoder'": lambda: nets.part(mlp(), "encoder").apply(
+            {"generator": ()}, {}, KEY, POINTS, train=True
+        ),
+    },
+    "nets.remat": {"network is a Dense": lambda: nets.remat(nn.Dense(2))},
+    "nets.spectral_norm": {
+        "iterations is 0": lambda: nets.spectral_norm(mlp(), iterations=0),
+        "min_ndim is -1": lambda: nets.spectral_norm(mlp(), min_ndim=-1),
+    },
+    "nets.stateless": {
+        "init is 0": lambda: nets.stateless(0, critic),
+        "apply is None": lambda: nets.stateless(critic, None),
+    },
+    "resample.nearest_upsample": {
+        "x has shape (4, 2)": lambda: resample.nearest_upsample(POINTS),
+        "factor is 0": lambda: resample.nearest_upsample(PICTURES, 0),
+    },
+    "resample.box_downsample": {
+        "factor=3": lambda: resample.box_downsample(PICTURES, 3),
+        "factor is 2.0": lambda: resample.box_downsample(PICTURES, 2.0),
+    },
+    "resample.upsample": {
+        "kernel is (1, -1)": lambda: resample.upsample(PICTURES, (1, -1)),
+        "x is uint8": lambda: resample.upsample(BYTES),
+    },
+    "resample.downsample": {"kernel is ()": lambda: resample.downsample(PICTURES, ())},
+    "convolution.conv": {
+        "the kernel (3, 3, 2, 4)": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 2, 4))),
+        "stride is 0": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), stride=0),
+        "padding is [(1, 1)]": lambda: convolution.conv(
+            PICTURES, np.zeros((3, 3, 1, 4)), padding=[(1, 1)]
+        ),
+    },
+    "convolution.conv_transpose": {
+        "x has shape (4, 2)": lambda: convolution.conv_transpose(POINTS, np.zeros((3, 3, 1, 4))),
+    },
+    "convolution.depth_to_space": {
+        "x has 1 channels": lambda: convolution.depth_to_space(PICTURES, 2),
+        "block is 0": lambda: convolution.depth_to_space(PICTURES, 0),
+    },
+    "convolution.space_to_depth": {"block=3": lambda: convolution.space_to_depth(PICTURES, 3)},
+}

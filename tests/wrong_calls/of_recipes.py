@@ -1,0 +1,175 @@
+"""Wrong calls of what makes a GAN: recipes, and the engine."""
+
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+from networks import mlp
+from wrong_calls.parts import (
+    GROWTH,
+    KEY,
+    LABELS,
+    LOGITS,
+    NAN,
+    PICTURES,
+    PLAYERS,
+    POINTS,
+    POOL,
+    SGD,
+    VARIABLES,
+    gan,
+    translating,
+)
+
+import jaxgan
+from jaxgan import (
+    Batch,
+    losses,
+    masks,
+    recipes,
+)
+
+# Of each function: wrong calls, by words of the message that name the argument.
+TABLE = {
+    "jaxgan.population": {
+        "make is None": lambda: jaxgan.population(None),
+        "devices is empty": lambda: jaxgan.population(gan, devices=[]),
+        "[2, 3] members": lambda: jaxgan.population(
+            lambda s: gan(), {"a": np.ones(2), "b": np.ones(3)}
+        ).init(np.zeros((2, 2), np.uint32), Batch(POINTS)),
+    },
+    "jaxgan.two_player": {
+        "d_steps is 0": lambda: gan(d_steps=0),
+        "ema_decay is nan": lambda: gan(ema_decay=NAN),
+    },
+    "jaxgan.shard_map": {
+        "'other'": lambda: jaxgan.shard_map(
+            gan(), mesh=jaxgan.parallel.row(jax.devices()[:1], "one"), axis_name="other"
+        ),
+    },
+    # Recipes: what they are made with. Their batches: tests/test_wrong_batches.py.
+    "recipes.gan": {
+        "generator is a Dense": lambda: recipes.gan(nn.Dense(2), mlp(), **PLAYERS),
+        "discriminator is None": lambda: recipes.gan(mlp(2), None, **PLAYERS),
+        "g_optimizer is the function adam": lambda: gan(g_optimizer=optax.adam),
+        "d_optimizer is 0.1": lambda: gan(d_optimizer=0.1),
+    },
+    "recipes.players": {
+        "loss is 'hinge'": lambda: gan(loss="hinge"),
+        "penalty_weight is nan": lambda: gan(penalty_weight=NAN),
+        "penalty_weight is -1": lambda: gan(penalty_weight=-1),
+        "penalty_weight is a ndarray of shape (2,)": lambda: gan(penalty_weight=np.ones(2)),
+        "penalty_every is 0": lambda: gan(penalty_every=0),
+        "penalty_every is 1.5": lambda: gan(penalty_every=1.5),
+        "regularizer_weight is inf": lambda: gan(regularizer_weight=float("inf")),
+        "augment is 'color'": lambda: gan(augment="color"),
+        "latent is 3": lambda: gan(latent=3),
+        "penalty is 'r1'": lambda: gan(penalty="r1"),
+        "regularizer is the function": lambda: gan(regularizer=lambda real, fake: real),
+    },
+    "recipes.aae": {
+        "encoder is None": lambda: recipes.aae(None, mlp(2), mlp(), **PLAYERS),
+        "decoder is None": lambda: recipes.aae(mlp(2), None, mlp(), **PLAYERS),
+        "reconstruction_weight is nan": lambda: gan(recipes.aae, 3, reconstruction_weight=NAN),
+    },
+    "recipes.acgan": {"class_weight is -1": lambda: gan(recipes.acgan, class_weight=-1)},
+    "recipes.bigan": {
+        "encoder is None": lambda: recipes.bigan(mlp(2), None, mlp(), **PLAYERS),
+        "penalty_every is 0": lambda: gan(recipes.bigan, 3, penalty_every=0),
+    },
+    "recipes.ccgan": {
+        "class_weight is nan": lambda: translating(
+            recipes.ccgan, mask=masks.center(), class_weight=NAN
+        ),
+        "mask is None": lambda: translating(recipes.ccgan, mask=None),
+    },
+    "recipes.classification": {
+        "y is float32": lambda: recipes.classification(LOGITS, np.zeros(4, np.float32)),
+        "y has shape (4, 1)": lambda: recipes.classification(LOGITS, LABELS[:, None]),
+        "y has labels from 0 to 3": lambda: recipes.classification(LOGITS, LABELS),
+        "class logits are missing": lambda: recipes.classification((), LABELS),
+    },
+    "recipes.cogan": {"discriminator is 1": lambda: recipes.cogan(mlp(2), 1, **PLAYERS)},
+    "recipes.context_encoder": {
+        "content_weight is -1": lambda: translating(
+            recipes.context_encoder, mask=masks.center(), content_weight=-1
+        ),
+    },
+    "recipes.cyclegan": {
+        "pool_size is -1": lambda: translating(recipes.cyclegan, pool_size=-1),
+        "pool_size is 1.5": lambda: translating(recipes.cyclegan, pool_size=1.5),
+        "cycle_weight is nan": lambda: translating(recipes.cyclegan, cycle_weight=NAN),
+        "generator are named ['a']": lambda: recipes.cyclegan({"a": mlp(2)}, mlp(), **SGD),
+        "discriminator is None": lambda: recipes.cyclegan(mlp(2), None, **SGD),
+        "distance is 'l1'": lambda: translating(recipes.cyclegan, distance="l1"),
+    },
+    "recipes.exchange": {
+        "new has examples of shape (2,)": lambda: recipes.exchange(POOL, KEY, POINTS),
+        "pool.examples has shape (0, 2)": lambda: recipes.exchange(
+            POOL._replace(examples=POINTS[:0]), KEY, POINTS
+        ),
+    },
+    "recipes.grown": {
+        "growth is a tuple": lambda: recipes.grown(mlp, (4, 8)),
+        "growth.resolutions is (4, 9)": lambda: recipes.grown(
+            mlp, GROWTH._replace(resolutions=(4, 9))
+        ),
+    },
+    "recipes.infogan": {
+        "codes is 3": lambda: gan(recipes.infogan, codes=3),
+        "codes.categories is 0": lambda: gan(recipes.infogan, codes=recipes.Codes((0,))),
+        "codes.continuous is -1": lambda: gan(recipes.infogan, codes=recipes.Codes((2,), -1)),
+        "needs codes": lambda: gan(recipes.infogan, codes=recipes.Codes()),
+        "categories has 3": lambda: recipes.Codes((3,)).place(np.zeros((2, 5)), [3]),
+        "categories has shape (3,)": lambda: recipes.Codes((3,)).place(np.zeros((2, 5)), [1, 2, 0]),
+        "z has shape (5,)": lambda: recipes.Codes((3,)).place(np.zeros(5)),
+    },
+    "recipes.masked": {
+        "x has shape (4, 2)": lambda: recipes.masked(POINTS, PICTURES),
+        "mask (4, 8, 7, 1)": lambda: recipes.masked(PICTURES, PICTURES[:, :, 1:]),
+    },
+    "recipes.path_lengths": {
+        "generator is None": lambda: recipes.path_lengths(None, VARIABLES, KEY, POINTS),
+        "z has shape (4,)": lambda: recipes.path_lengths(mlp(2), VARIABLES, KEY, POINTS[:, 0]),
+        "no averages": lambda: recipes.path_lengths(mlp(2), VARIABLES, KEY, POINTS),
+    },
+    "recipes.pix2pix": {
+        "content_weight is nan": lambda: translating(recipes.pix2pix, content_weight=NAN),
+    },
+    "recipes.progressive": {
+        "stable_steps is 0": lambda: gan(
+            recipes.progressive, growth=GROWTH._replace(stable_steps=0)
+        ),
+        "fade_steps is 0.5": lambda: gan(
+            recipes.progressive, growth=GROWTH._replace(fade_steps=0.5)
+        ),
+        "growth.resolutions is 4.0": lambda: gan(
+            recipes.progressive, growth=GROWTH._replace(resolutions=(4.0, 8.0))
+        ),
+        "drift is -1": lambda: recipes.progressive(mlp, mlp, growth=GROWTH, drift=-1, **PLAYERS),
+        "generator is a Network": lambda: gan(recipes.progressive, growth=GROWTH),
+    },
+    "recipes.r3gan": {
+        "settings is 'cifar10'": lambda: recipes.r3gan(mlp(2), mlp(), "cifar10"),
+        "images is -1": lambda: recipes.r3gan(
+            mlp(2), mlp(), recipes.R3GAN_SETTINGS["cifar10"]._replace(burn_in=-1)
+        ),
+    },
+    "recipes.restarting": {
+        "optimizer is the function": lambda: recipes.restarting(optax.adam, [1]),
+        "at_steps is -1": lambda: recipes.restarting(optax.sgd(0.1), [-1]),
+    },
+    "recipes.sgan": {
+        "class_weight is -1": lambda: gan(recipes.sgan, class_weight=-1),
+        "loss is the function losses.hinge": lambda: gan(recipes.sgan, loss=losses.hinge),
+    },
+    "recipes.srgan": {
+        "content_weight is -1": lambda: translating(recipes.srgan, content_weight=-1),
+        "features is 3": lambda: translating(recipes.srgan, features=3),
+    },
+    "recipes.stylegan2": {
+        "path_every is 0": lambda: gan(recipes.stylegan2, path_every=0),
+        "path_weight is -1": lambda: gan(recipes.stylegan2, path_weight=-1),
+        "path_decay is 2": lambda: gan(recipes.stylegan2, path_decay=2),
+    },
+}
