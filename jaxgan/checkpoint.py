@@ -114,13 +114,13 @@ class Checkpoints:
         """
         _check(state)
         failed = None
-        if jax.process_index() == 0 and step not in self.steps():
-            arrays = _to_host(state)
-            record = {"step": step, "digest": digest(arrays), "notes": notes or {}}
-            try:
+        try:
+            if jax.process_index() == 0 and step not in self.steps():
+                arrays = _to_host(state)
+                record = {"step": step, "digest": digest(arrays), "notes": notes or {}}
                 self._write(step, _named(arrays), record)
-            except Exception as error:  # Orbax reports a full disk by errors of many types
-                failed = error
+        except Exception as error:  # Orbax reports a full disk by errors of many types
+            failed = error
         if int(greatest(failed is not None)):
             reason = "another process could not" if failed is None else _reason(failed)
             where = self._directory / str(step)

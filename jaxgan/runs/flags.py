@@ -180,7 +180,9 @@ def load(workdir: str | Path) -> Config:
         lines = path.read_text().split("\n")
         if any(line.lstrip("-").startswith("flagfile") for line in lines):
             raise ConfigError("it names another flag file; expected settings only")
-        values([_FLAGFILE, *filter(None, lines), f"--workdir={workdir}"])
+        _, *rest = values([_FLAGFILE, *filter(None, lines), f"--workdir={workdir}"])
+        if rest:
+            raise ConfigError(f"{rest[0]!r} is no setting; expected lines such as --steps=100")
         return from_flags(values)
     except (flags.Error, ConfigError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -124,7 +124,7 @@ def _train_or_go_back(config, task: Task, checkpoints, notes, like, stop: hosts.
         with Recorder(config, first) if hosts.writes() else NullRecorder() as recorder:
             if first:
                 recorder.say(f"resuming from step {first} of {directory}")
-            session = Session(config, task, recorder, checkpoints, notes)
+            session = Session(config, task, recorder, checkpoints, notes, first)
             try:
                 return _train(session, first, state, rollbacks.count, stop)
             except StuckError as error:
@@ -223,6 +223,7 @@ def _train(session: Session, step: int, state: jaxgan.TrainState, turn: int, sto
     session.log(step)
     session.picture(step, state)
     session.save_at_last(step, state)
+    session.write_pictures()
     return step, state, stopped_by
 
 

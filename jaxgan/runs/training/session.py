@@ -36,6 +36,7 @@ class Session:
         recorder: of the metrics and pictures.
         checkpoints: of the run.
         notes: what each checkpoint notes.
+        kept: step of the newest checkpoint.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Session:
         recorder: NullRecorder,
         checkpoints: Checkpoints,
         notes: dict[str, Any],
+        kept: int,
     ):
         self.config, self.task = config, task
         self.recorder, self.checkpoints = recorder, checkpoints
-        self._notes = notes
+        self._notes, self._kept = notes, kept
         self._pending: list[tuple[Any, int]] = []
+        self._drawn: dict[Path, np.ndarray] = {}
         self._failed_at: float | None = None
 
     def made(self, metrics: Any, count: int) -> None:
@@ -80,10 +83,20 @@ class Session:
         path = Path(self.config.run.workdir) / "samples" / f"step_{step:08d}.png"
         if not hosts.writes() or path.exists():
             return
-        picture = self.task.draw(state)
-        with self.recorder.attempt(f"the picture of step {step}"):
-            pictures.save(picture, path)
+        self._drawn[path] = picture = self.task.draw(state)
+        with self.recorder.attempt(f"the picture of step {step} now, but later"):
+            self.write_pictures()
         self.recorder.picture(step, picture)
+
+    def write_pictures(self) -> None:
+        """Write what is drawn, also what could not be written earlier.
+
+        Raises:
+            OSError: it still cannot be written.
+        """
+        for path, picture in list(self._drawn.items()):
+            pictures.save(picture, path)
+            del self._drawn[path]
 
     def evaluate(self, step: int, state: jaxgan.TrainState) -> bool:
         """Measure the samples, and return whether to stop."""
@@ -113,8 +126,8 @@ class Session:
             self._save(step, state)
         except CheckpointError as error:
             self._failed_at = time.monotonic()
-            kept = max(self.checkpoints.steps(), default=None)
-            self.recorder.say(f"{error}; the checkpoint of step {kept} is kept, training goes on")
+            kept = f"the checkpoint of step {self._kept} is kept"
+            self.recorder.say(f"{error}; {kept}, and training goes on")
 
     def save_at_last(self, step: int, state: jaxgan.TrainState) -> None:
         """Save the state that a run ends with.
@@ -137,4 +150,4 @@ class Session:
         if lost:
             raise StuckError(step, lost)
         self.checkpoints.save(step, state, self._notes)
-        self._failed_at = None
+        self._failed_at, self._kept = None, step
