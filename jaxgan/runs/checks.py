@@ -5,10 +5,12 @@ from pathlib import Path
 
 from jaxgan.augment import POLICY
 from jaxgan.data import Dataset
-from jaxgan.runs.config import Config
+from jaxgan.runs import hosts
+from jaxgan.runs.config import Config, default
 from jaxgan.runs.devices import devices_of_members, mode_and_devices
 from jaxgan.runs.flags import load
-from jaxgan.runs.members import is_population, members
+from jaxgan.runs.members import is_population, members, sweeps
+from jaxgan.runs.paths import check_directory, check_input
 from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
@@ -25,7 +27,10 @@ def check(config: Config) -> None:
     """
     if config.run.wandb and importlib.util.find_spec("wandb") is None:
         raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
+    _check_paths(config)
     check_settings(config)
+    if not (Path(config.run.workdir) / "flags.txt").exists():  # an old run may have been allowed to
+        _check_effects(config)
     check_workdir(config)
 
 
@@ -155,6 +160,53 @@ def _check_burn_in(config: Config) -> None:
             )
 
 
+def _check_effects(config: Config) -> None:
+    """Refuse settings that are given and change nothing, given the others."""
+    objective, optimization = config.objective, config.optimization
+    penalty = ("--penalty=none", objective.penalty == "none")
+    augment = f"--augment={objective.augment}"
+    optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
+    moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
+    still = optimization.lr_end == config.objective.penalty_weight_end == 1
+    useless = {
+        "penalty_weight": penalty,
+        "penalty_weight_end": penalty,
+        "penalty_every": (penalty[0], penalty[1] and not objective.consistency),
+        "augment_policy": (augment, objective.augment != "diffaugment"),
+        "ada_target": (augment, objective.augment != "ada"),
+        "ada_images": (augment, objective.augment != "ada"),
+        "beta1": optimizer,
+        "beta2": optimizer,
+        "beta2_end": optimizer,
+        "ema_decay": ("--ema_half_life", bool(optimization.ema_half_life)),
+        "burn_in": (
+            "--lr_end=1 and nothing else that changes over it",
+            still and not optimization.beta2_end and not any(moved),
+        ),
+    }
+    values, swept = config.flat(), sweeps(config)
+    for name, (reason, is_useless) in useless.items():
+        given = name in values and name not in swept and values[name] != default(config, name)
+        if is_useless and given:
+            raise ConfigError(
+                f"--{name}={values[name]}: it has no effect with {reason}; leave one of them out"
+            )
+
+
+def _check_paths(config: Config) -> None:
+    if hosts.writes():
+        check_directory("workdir", config.run.workdir)
+    for name, directory in {
+        "data_dir": config.data.data_dir,
+        "manual_dir": config.data.manual_dir,
+    }.items():
+        if directory:
+            check_input(name, directory, directory=True)
+    weights = config.evaluation.inception_weights
+    if weights and config.evaluation.eval_every:
+        check_input("inception_weights", weights)
+
+
 def check_workdir(config: Config) -> None:
     """Refuse a workdir that holds something else than this run.
 
@@ -162,8 +214,6 @@ def check_workdir(config: Config) -> None:
         ConfigError: it does.
     """
     workdir = Path(config.run.workdir)
-    if workdir.exists() and not workdir.is_dir():
-        raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")
     if (workdir / "flags.txt").exists():
         difference = load(workdir).difference(config)
         if difference:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import define_preset, errors_in_one_line, given, start
+from jaxgan.runs.commands.entry import define_preset, given, start
 from jaxgan.runs.flags import define, define_settings, from_flags
 
 
@@ -33,21 +33,20 @@ def run(argv: list[str]) -> None:
     """Time what the flags describe, print the numbers, and write them to --json if given."""
     del argv
     values = flags.FLAGS
-    with errors_in_one_line():
-        config = from_flags()
+    config = from_flags()
 
-        from jaxgan.runs import benchmark
-        from jaxgan.runs.devices import check_platform
+    from jaxgan.runs import benchmark
+    from jaxgan.runs.devices import check_platform
 
-        old = benchmark.read(values.compare) if values.compare else None
-        options = benchmark.Options(**given(benchmark.Options._fields))
-        check_platform()
-        result = benchmark.measure(config, options)
-        print(benchmark.table(result))
-        if old is not None:
-            print(benchmark.comparison(result, old))
-        if values.json:
-            Path(values.json).write_text(json.dumps(result, indent=1) + "\n")
+    old = benchmark.read(values.compare) if values.compare else None
+    options = benchmark.Options(**given(benchmark.Options._fields))
+    check_platform()
+    result = benchmark.measure(config, options)
+    print(benchmark.table(result))
+    if old is not None:
+        print(benchmark.comparison(result, old))
+    if values.json:
+        Path(values.json).write_text(json.dumps(result, indent=1) + "\n")
     if values.profile:
         print(f"trace: open {values.profile}/**/perfetto_trace.json.gz at https://ui.perfetto.dev")
 

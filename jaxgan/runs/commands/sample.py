@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, given, start
+from jaxgan.runs.commands.entry import given, start
 from jaxgan.runs.flags import define, define_options
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.variants import VARIANTS
@@ -175,31 +175,30 @@ def run(argv: list[str]) -> None:
     del argv
     values = flags.FLAGS
     path = Path(values.out)
-    with errors_in_one_line():
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
-        if values.input and values.from_data:
-            raise ConfigError("--input, --from_data: expected only one of them")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
+    if values.input and values.from_data:
+        raise ConfigError("--input, --from_data: expected only one of them")
 
-        import jax
+    import jax
 
-        from jaxgan.runs.editing import edit_data, edit_files
-        from jaxgan.runs.flags import load
-        from jaxgan.runs.restore import restore
+    from jaxgan.runs.editing import edit_data, edit_files
+    from jaxgan.runs.flags import load
+    from jaxgan.runs.restore import restore
 
-        recipe = load(values.workdir).recipe
-        options = options_of(recipe)
-        trained = restore(values.workdir, values.step, values.member, best=values.best)
-        key = jax.random.key(values.seed)
-        count, variant = values.n, VARIANTS[recipe]
-        if values.input:
-            count = edit_files(trained, Path(values.input), path, options)
-        elif values.from_data:
-            edit_data(trained, values.n, path, options)
-        else:
-            if values.truncation is not None:
-                trained = variant.truncate(trained, values.truncation)
-            write(path, trained, options, key, values.n, values.label, values.interpolate)
+    recipe = load(values.workdir).recipe
+    options = options_of(recipe)
+    trained = restore(values.workdir, values.step, values.member, best=values.best)
+    key = jax.random.key(values.seed)
+    count, variant = values.n, VARIANTS[recipe]
+    if values.input:
+        count = edit_files(trained, Path(values.input), path, options)
+    elif values.from_data:
+        edit_data(trained, values.n, path, options)
+    else:
+        if values.truncation is not None:
+            trained = variant.truncate(trained, values.truncation)
+        write(path, trained, options, key, values.n, values.label, values.interpolate)
     print(f"{count} samples after {trained.step} steps: {path}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, given, start
+from jaxgan.runs.commands.entry import given, start
 from jaxgan.runs.flags import define
 
 
@@ -47,19 +47,18 @@ def run(argv: list[str]) -> None:
     size = size._replace(steps=values.steps or size.steps)
     common = given(["data_dir", "manual_dir", "cache_dir"], values)
     out = Path(values.out)
-    with errors_in_one_line():
-        todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
-        check_platform()
-        results = []
-        for cell in (bar := tqdm(todo, unit="run")):
-            bar.set_description(f"{cell.dataset}, {cell.objective}, seed {cell.config.run.seed}")
-            results.append(result(cell, size.samples))
-        told = []
-        for dataset in values.dataset:
-            data = next(cell.config.data for cell in todo if cell.dataset == dataset)
-            by = comparison_of(data, size.samples)
-            about = f"{by.samples} samples, features of {by.network.name}, {by.reference}"
-            told.append(f"{dataset}: {about}\n\n{table(dataset, results, by)}")
+    todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
+    check_platform()
+    results = []
+    for cell in (bar := tqdm(todo, unit="run")):
+        bar.set_description(f"{cell.dataset}, {cell.objective}, seed {cell.config.run.seed}")
+        results.append(result(cell, size.samples))
+    told = []
+    for dataset in values.dataset:
+        data = next(cell.config.data for cell in todo if cell.dataset == dataset)
+        by = comparison_of(data, size.samples)
+        about = f"{by.samples} samples, features of {by.network.name}, {by.reference}"
+        told.append(f"{dataset}: {about}\n\n{table(dataset, results, by)}")
     text = "\n\n".join(told) + "\n"
     write_whole(out / "table.md", text)
     print(text)
