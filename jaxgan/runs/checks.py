@@ -10,6 +10,7 @@ from jaxgan.runs.config import Config, default
 from jaxgan.runs.devices import devices_of_members, mode_and_devices
 from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
+from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
 from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
@@ -41,6 +42,7 @@ def check_settings(config: Config) -> None:
         ConfigError: one line that names the flag.
     """
     _check_evaluation(config)
+    check_calls(config)
     everyone = members(config)
     for member in everyone:
         _check_values(member)

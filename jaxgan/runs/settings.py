@@ -183,9 +183,12 @@ class Networks:
 
     model: str = setting("", "which networks; the first that goes with --recipe if empty")
     latent: str = setting("normal", "distribution of z", choices=("normal", "uniform"))
-    latent_dim: int = setting(100, "dimension of z", low=1)
+    latent_dim: int = setting(100, "dimension of z", low=1, sizes=True)
     width: int = setting(
-        32, "channels of the convolution at the highest resolution, or units of a layer", low=1
+        32,
+        "channels of the convolution at the highest resolution, or units of a layer",
+        low=1,
+        sizes=True,
     )
     d_norm: str = setting("batch", "normalization in D", choices=("batch", "layer", "none"))
     spectral_norm: bool = setting(False, "divide D's kernels by their largest singular value")
@@ -238,7 +241,9 @@ class Data:
         "or pairs made from them, such as outlines:digits",
     )
     split: str = setting("train", "split of the data set")
-    image_size: int = setting(0, "resize images to this side; 0 to keep their own size", low=0)
+    image_size: int = setting(
+        0, "resize images to this side; 0 to keep their own size", low=0, sizes=True
+    )
     flip: bool = setting(False, "also train on every image mirrored")
     data_dir: str = setting(
         "",

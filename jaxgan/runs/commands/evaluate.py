@@ -11,6 +11,7 @@ from jaxgan.runs.commands.entry import start
 from jaxgan.runs.commands.sample import define_checkpoint
 from jaxgan.runs.flags import define, load
 from jaxgan.runs.invocation import command
+from jaxgan.runs.paths import check_input
 from jaxgan.runs.settings import FEATURES
 
 
@@ -29,6 +30,9 @@ def run(argv: list[str]) -> None:
     """Evaluate the run that the flags name, and print its table."""
     del argv
     values = flags.FLAGS
+    check_input("workdir", values.workdir, directory=True)
+    if values.inception_weights:
+        check_input("inception_weights", values.inception_weights)
     config = load(values.workdir)
 
     from jaxgan.runs.devices import check_platform, keep_compiled

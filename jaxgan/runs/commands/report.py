@@ -10,6 +10,7 @@ from absl import flags
 
 from jaxgan.runs.commands.entry import start
 from jaxgan.runs.flags import define
+from jaxgan.runs.paths import check_output
 from jaxgan.runs.settings import ConfigError
 
 
@@ -23,6 +24,9 @@ def run(argv: list[str]) -> None:
     if len(argv) < 2:
         raise ConfigError("no run is given; expected its directory, as runs/dcgan_digits")
     out = flags.FLAGS.out
+    if out is not None:
+        check_output("out", out)
+
     from jaxgan.runs.report.write import write
 
     path = write([Path(workdir) for workdir in argv[1:]], Path(out) if out else None)

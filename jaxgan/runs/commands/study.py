@@ -11,6 +11,7 @@ from absl import flags
 
 from jaxgan.runs.commands.entry import given, start
 from jaxgan.runs.flags import define
+from jaxgan.runs.paths import check_directory, check_input
 
 
 def define_flags() -> None:
@@ -47,6 +48,10 @@ def run(argv: list[str]) -> None:
     size = size._replace(steps=values.steps or size.steps)
     common = given(["data_dir", "manual_dir", "cache_dir"], values)
     out = Path(values.out)
+    check_directory("out", out)
+    for name, directory in common.items():
+        if directory:
+            check_input(name, directory, directory=True)
     todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
     check_platform()
     results = []
