@@ -232,10 +232,11 @@ def _synthetic(config: Config, text: str) -> data.Dataset:
         raise ConfigError(f"--shape={text}: expected H,W,C, or D for points")
     random = np.random.default_rng(0)
     size = max(_IMAGES, config.optimization.batch_size)
-    need, room = size * math.prod(shape) * (1 if len(shape) == 3 else 4), machine_memory()
+    each = math.prod(shape) * (1 if len(shape) == 3 else 4) + 4  # with a label
+    need, room = size * each, machine_memory()
     if need > room:
         raise ConfigError(
-            f"--shape={text}: {size} examples take {gigabytes(need)} and this machine has "
+            f"--shape={text}, --batch_size: {size} examples take {gigabytes(need)} and this machine has "
             f"{gigabytes(room)}; choose a smaller one"
         )
     if len(shape) == 3:

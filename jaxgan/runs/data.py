@@ -49,16 +49,21 @@ def load_whole(settings: Data) -> Dataset:
     """Load a whole data set, with all of its labels.
 
     Raises:
-        DataError: it cannot be loaded.
+        DataError: it cannot be loaded; the message names an argument of `data.load`.
     """
-    return data.load(
-        settings.dataset,
-        split=settings.split,
-        image_size=settings.image_size or None,
-        data_dir=settings.data_dir or None,
-        manual_dir=settings.manual_dir or None,
-        cache_dir=settings.cache_dir or None,
-    )
+    arguments = {
+        "split": settings.split,
+        "image_size": settings.image_size or None,
+        "data_dir": settings.data_dir or None,
+        "manual_dir": settings.manual_dir or None,
+        "cache_dir": settings.cache_dir or None,
+    }
+    try:
+        return data.load(settings.dataset, **arguments)
+    except data.DataError as error:
+        if any(f"{name}=" in str(error) for name in ("name", *arguments)):
+            raise
+        raise data.DataError(f"name={settings.dataset}: {error}") from error
 
 
 def held_out(settings: Data) -> Dataset | None:
