@@ -236,8 +236,8 @@ def _synthetic(config: Config, text: str) -> data.Dataset:
     need, room = size * each, machine_memory()
     if need > room:
         raise ConfigError(
-            f"--shape={text}, --batch_size: {size} examples take {gigabytes(need)} and this machine has "
-            f"{gigabytes(room)}; choose a smaller one"
+            f"--shape={text}, --batch_size: {size} examples take {gigabytes(need)} and this "
+            f"machine has {gigabytes(room)}; choose a smaller one"
         )
     if len(shape) == 3:
         x = random.integers(0, 256, (size, *shape), np.uint8)

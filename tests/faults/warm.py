@@ -81,7 +81,7 @@ class Warm:
         self._ask(make=str(directory), settings=settings)
 
     def describe(self, command: str) -> list[dict[str, Any]]:
-        """Return the flags of a command: name, kind, low, high and choices of each."""
+        """Return the flags of a command: name, kind, low and high of each, and whether it is ours."""
         return self._ask(describe=command)
 
     def _ask(self, **question: Any) -> Any:
@@ -258,26 +258,22 @@ def _made(directory: str, settings: dict[str, Any]) -> None:
 def _described(command: str) -> list[dict[str, Any]]:
     from absl import flags
 
+    of_libraries = set(flags.FLAGS)
     sys.modules[f"jaxgan.runs.commands.{command}"].define_flags()
+    kinds = {"argument": "text", "integer": "whole", "float": "finite"}
     found = []
-    for module, members in flags.FLAGS.flags_by_module_dict().items():
-        for flag in members:
-            kind = type(flag.parser).__name__.strip("_").removesuffix("Parser").lower()
-            found.append(
-                {
-                    "name": flag.name,
-                    "ours": not module.startswith(("absl", "tensorflow", "etils", "grain")),
-                    "kind": {"argument": "text", "integer": "whole", "float": "finite"}.get(
-                        kind, kind
-                    ),
-                    "low": getattr(flag.parser, "lower_bound", None),
-                    "high": getattr(flag.parser, "upper_bound", None),
-                    "choices": getattr(flag.parser, "enum_values", None),
-                    "default": flag.default
-                    if isinstance(flag.default, int | float | str)
-                    else None,
-                }
-            )
+    for name in flags.FLAGS:
+        parser = flags.FLAGS[name].parser
+        kind = type(parser).__name__.strip("_").removesuffix("Parser").lower()
+        found.append(
+            {
+                "name": name,
+                "ours": name not in of_libraries,
+                "kind": kinds.get(kind, kind),
+                "low": getattr(parser, "lower_bound", None),
+                "high": getattr(parser, "upper_bound", None),
+            }
+        )
     return found
 
 
