@@ -283,7 +283,7 @@ def _wrong_value(command: str, flags: list[Flag]) -> st.SearchStrategy[Case]:
         )
 
     mine = [flag for flag in flags if flag["ours"] and flag["kind"] in _WORDS]
-    return st.sampled_from(mine).flatmap(values)
+    return st.sampled_from(mine).flatmap(values) if mine else st.nothing()
 
 
 def _wrong_text(command: str, flags: list[Flag]) -> st.SearchStrategy[Case]:

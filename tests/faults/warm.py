@@ -81,7 +81,7 @@ class Warm:
         self._ask(make=str(directory), settings=settings)
 
     def describe(self, command: str) -> list[dict[str, Any]]:
-        """Return the flags of a command: name, kind, low and high of each, and whether it is ours."""
+        """Return the flags of a command: name, kind, bounds, and whether it is ours, of each."""
         return self._ask(describe=command)
 
     def _ask(self, **question: Any) -> Any:
