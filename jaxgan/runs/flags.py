@@ -231,6 +231,8 @@ def parse(argv: list[str]) -> list[str]:
         raise ConfigError(f"--flagfile: expected a text file in UTF-8 ({error})") from error
     except RecursionError as error:
         raise ConfigError("--flagfile: the files name each other without end") from error
+    except ValueError as error:  # of the logging flags of absl
+        raise ConfigError(str(error)) from error
     except flags.Error as error:
         message = str(error).removeprefix("ERROR:: ")
         if isinstance(error, flags.CantOpenFlagFileError):

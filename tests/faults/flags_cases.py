@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from jaxgan.runs.config import catalog
+from jaxgan.runs.variants import MODELS, VARIANTS
 
 
 class Case(NamedTuple):
@@ -243,20 +244,20 @@ def cases(flags: dict[str, list[Flag]], *, may_be_valid: bool = False) -> st.Sea
     """
     if may_be_valid:
         return _perhaps()
-    return st.sampled_from(sorted(flags)).flatmap(
-        lambda command: st.one_of(
-            _wrong_value(command, flags[command]),
-            _wrong_value(command, flags[command]),
-            _wrong_path(command),
-            _wrong_text(command, flags[command]),
-            _unknown(command, flags),
-            *(
-                [_too_large(command), _wrong_data(), _of_others(flags)]
-                if command == "train"
-                else []
-            ),
-        )
-    )
+
+    def of(command: str) -> st.SearchStrategy[Case]:
+        drawn = [_wrong_value(command, flags[command])] * 4
+        drawn += [_wrong_path(command), _wrong_text(command, flags[command])]
+        drawn += [_unknown(command, flags)]
+        if command == "train":
+            drawn += [_too_large(command), _wrong_data(), _of_others(flags)]
+            drawn += [_combination(flags["train"])] * 3
+        return st.sampled_from(drawn).flatmap(lambda one: one)
+
+    # The settings of a run are the flags of `train`, and nearly all of those of `bench`.
+    often = {"train": 8, "bench": 3, "sample": 3}
+    commands = [command for command in sorted(flags) for _ in range(often.get(command, 1))]
+    return st.sampled_from(commands).flatmap(of)
 
 
 def _with(command: str, kind: str, name: str, value: str, *more: str) -> Case:
@@ -283,7 +284,7 @@ def _wrong_value(command: str, flags: list[Flag]) -> st.SearchStrategy[Case]:
         )
 
     mine = [flag for flag in flags if flag["ours"] and flag["kind"] in _WORDS]
-    return st.sampled_from(mine).flatmap(values) if mine else st.nothing()
+    return st.sampled_from(mine).flatmap(values) if mine else _wrong_path(command)
 
 
 def _wrong_text(command: str, flags: list[Flag]) -> st.SearchStrategy[Case]:
@@ -359,6 +360,57 @@ def _too_large(command: str) -> st.SearchStrategy[Case]:
         return values.map(lambda value: _with(command, "too large", name, str(value)))
 
     return st.sampled_from(sorted(_SIZES)).flatmap(large)
+
+
+def _combination(flags: list[Flag]) -> st.SearchStrategy[Case]:
+    """Any GAN on any data with any networks and settings, which are too wide for all machines.
+
+    So it is refused at last, when everything else has been checked, and nothing is compiled.
+    """
+    kinds = {flag["name"]: flag for flag in flags}
+    names = sorted(set(catalog()) - {"width", "widths", "workdir", "seeds", "dataset", "model"})
+
+    def given(name: str) -> st.SearchStrategy[str]:
+        flag = kinds[name]
+        low, high = flag["low"] or 0, flag["high"]
+        match flag["kind"]:
+            case "whole":
+                few = st.integers(low, high or 9)
+                values = few | st.integers(low, min(high or 10**6, 10**6))
+            case "finite":
+                values = st.floats(low, high or 10.0) | st.floats(low, high or 1e12)
+            case "boolean":
+                return st.sampled_from((f"--{name}", f"--no{name}"))
+            case "enum":
+                values = st.sampled_from(flag["choices"])
+            case _:
+                values = st.sampled_from(("1", "color", "modes", "a,b", "train", "x=1"))
+        return values.map(lambda value: f"--{name}={value}")
+
+    return st.builds(
+        lambda recipe, model, data, more: Case(
+            "train",
+            "combination",
+            (
+                f"--recipe={recipe}",
+                *((f"--model={model}",) if model else ()),
+                *((f"--dataset={data}",) if data else ()),
+                "--steps=1",
+                "--workdir=new",
+                *more,
+                "--width=1000000",
+            ),
+        ),
+        st.sampled_from(sorted(VARIANTS)),
+        st.sampled_from(("", "", *sorted(MODELS))),
+        st.sampled_from(
+            (
+                *("", "digits", "ring", "notes", "solids", "photos", "stacked_digits"),
+                *("outlines:digits", "unpaired:rotated:digits", "halved:digits", "colored:digits"),
+            )
+        ),
+        st.lists(st.sampled_from(names).flatmap(given), max_size=3),
+    )
 
 
 def _wrong_data() -> st.SearchStrategy[Case]:

@@ -31,11 +31,11 @@ QUIET = hypothesis.settings(
 def warm_room(runs: Iterable[str] = RUNS) -> Iterator[Warm]:
     """Start the warm process, with runs and other files in the working directory."""
     with tempfile.TemporaryDirectory() as directory:
-        here = Path(directory) / "cwd"
-        (here / "empty").mkdir(parents=True)
+        here = Path(directory)
+        (here / "empty").mkdir()
         (here / "text.txt").write_text("nonsense\n--no_such_flag=1\n")
         (here / "bytes.bin").write_bytes(bytes(range(256)))
-        with Warm(Path(directory)) as warm:
+        with Warm(here) as warm:
             for name in runs:
                 warm.make(here / name, **RUNS[name])
             yield warm

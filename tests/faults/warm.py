@@ -48,8 +48,8 @@ class Warm:
     """The warm process; a context manager.
 
     Args:
-        room: directory with `cwd`, a copy of which is the working directory of every command;
-            None for an empty one.
+        room: directory of files that are copied to the working directory of a command, each if its
+            name occurs in an argument; None for an empty one.
     """
 
     def __init__(self, room: Path | None = None):
@@ -71,10 +71,9 @@ class Warm:
         with contextlib.suppress(OSError):
             self._process.communicate()
 
-    def run(self, command: str, *arguments: str, keep: Path | None = None) -> Outcome:
-        """Run a command in a copy of the room, which is kept as `keep` if it is given."""
-        answer = self._ask(command=command, arguments=arguments, keep=keep and str(keep))
-        return Outcome(**answer)
+    def run(self, command: str, *arguments: str) -> Outcome:
+        """Run a command."""
+        return Outcome(**self._ask(command=command, arguments=arguments))
 
     def make(self, directory: Path, **settings: Any) -> None:
         """Make the workdir of a run with random weights, which is quicker than to train it."""
@@ -132,10 +131,12 @@ def _import_everything() -> None:
 def _tried(question: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         room = Path(directory) / "room"
-        if question["room"]:
-            shutil.copytree(question["room"], room)
-        (room / "cwd").mkdir(parents=True, exist_ok=True)
-        (room / "home").mkdir(exist_ok=True)
+        for name in ("cwd", "home"):
+            (room / name).mkdir(parents=True)
+        for thing in Path(question["room"]).iterdir() if question["room"] else ():
+            if any(thing.name in argument for argument in question["arguments"]):
+                copy = shutil.copytree if thing.is_dir() else shutil.copy2
+                copy(thing, room / "cwd" / thing.name)
         before = _listing(room)
         started = resource.getrusage(resource.RUSAGE_CHILDREN)
         status = _forked(
@@ -143,8 +144,6 @@ def _tried(question: dict[str, Any]) -> dict[str, Any]:
         )
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         after = _listing(room)
-        if question["keep"]:
-            shutil.copytree(room, question["keep"])
         changed = sorted(name for name in before | after if before.get(name) != after.get(name))
         return {
             "status": status,
@@ -272,6 +271,7 @@ def _described(command: str) -> list[dict[str, Any]]:
                 "kind": kinds.get(kind, kind),
                 "low": getattr(parser, "lower_bound", None),
                 "high": getattr(parser, "upper_bound", None),
+                "choices": getattr(parser, "enum_values", None),
             }
         )
     return found
