@@ -61,7 +61,7 @@ def test_help_is_given_without_slow_imports(command):
 )
 def test_a_mistake_is_answered_in_one_line_without_slow_imports(argument, message):
     status, text, modules = answer("train", argument)
-    assert status == 1
+    assert status == 2
     assert message in text
     assert text.count("\n") == 1
     assert not modules & SLOW
