@@ -30,13 +30,12 @@ def answer(command: str, *arguments: str) -> tuple[int, str, set[str]]:
         "try:\n"
         "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
         "finally:\n"
-        "    print('\\n'.join({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
-        "    print('end of modules', file=sys.stderr)\n"
+        "    print('modules', *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
-    modules, _, errors = done.stderr.partition("end of modules\n")
+    errors, _, modules = done.stderr.rpartition("modules ")
     return done.returncode, done.stdout + errors, set(modules.split())
 
 
