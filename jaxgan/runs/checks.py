@@ -6,13 +6,13 @@ from pathlib import Path
 from jaxgan.augment import POLICY
 from jaxgan.data import Dataset
 from jaxgan.runs import hosts
-from jaxgan.runs.config import Config, default
+from jaxgan.runs.config import Config, catalog, default
 from jaxgan.runs.devices import devices_of_members, mode_and_devices
 from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.settings import HIGHEST_SEED, SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -30,7 +30,7 @@ def check(config: Config) -> None:
         raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
     _check_paths(config)
     check_settings(config)
-    if not (Path(config.run.workdir) / "flags.txt").exists():  # an old run may have been allowed to
+    if not _is_begun(config):
         _check_effects(config)
     check_workdir(config)
 
@@ -42,6 +42,12 @@ def check_settings(config: Config) -> None:
         ConfigError: one line that names the flag.
     """
     _check_evaluation(config)
+    last = config.run.seed + config.run.seeds - 1
+    if last > HIGHEST_SEED and not _is_begun(config):
+        raise ConfigError(
+            f"--seed={config.run.seed}: seeds above {HIGHEST_SEED} repeat smaller ones; choose a "
+            f"smaller one"
+        )
     check_calls(config)
     everyone = members(config)
     for member in everyone:
@@ -57,6 +63,11 @@ def check_settings(config: Config) -> None:
                 f"--batch_size={batch_size}: expected a multiple of the {len(devices)} devices"
             )
         _check_microbatch(config, batch_size // len(devices))
+
+
+def _is_begun(config: Config) -> bool:
+    """Whether the run resumes: it may have been begun when settings were refused less often."""
+    return (Path(config.run.workdir) / "flags.txt").exists()
 
 
 def _check_evaluation(config: Config) -> None:
@@ -188,8 +199,10 @@ def _check_effects(config: Config) -> None:
     }
     values, swept = config.flat(), sweeps(config)
     for name, (reason, is_useless) in useless.items():
-        given = name in values and name not in swept and values[name] != default(config, name)
-        if is_useless and given:
+        if name not in values or name in swept:
+            continue
+        usual = default(config, name), catalog()[name][0][1].default
+        if is_useless and values[name] not in usual:
             raise ConfigError(
                 f"--{name}={values[name]}: it has no effect with {reason}; leave one of them out"
             )

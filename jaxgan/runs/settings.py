@@ -15,11 +15,15 @@ from jax.core import Tracer
 # digits are more than a weight or a number of images can need in float32.
 _MOST: dict[type, float] = {int: 2**31 - 1, float: 1e12}
 _MOST_OF: dict[str, float] = {
-    "seed": 2**32 - 1,  # keys of JAX have 32 bits: larger seeds would repeat smaller ones
+    "seed": 2**62,  # for old runs; see `HIGHEST_SEED`
     "seeds": 10_000,
     "steps_per_call": 100_000,
     "keep": 1_000_000,
 }
+
+
+HIGHEST_SEED = 2**32 - 1
+"""The largest seed of a new run: JAX's keys take 32 bits, so larger ones repeat smaller ones."""
 
 
 class ConfigError(ValueError):
@@ -93,7 +97,7 @@ def check(field: dataclasses.Field, value: Any) -> None:
         bounds = f"at least {low:g}" if high is None else f"a value from {low:g} to {high:g}"
         raise ConfigError(f"--{name}={value}: expected {bounds}")
     if abs(value) > most:
-        raise ConfigError(f"--{name}={value}: expected at most {most:.10g}")
+        raise ConfigError(f"--{name}={value}: expected at most {most}")
 
 
 def check_text(value: str) -> None:
