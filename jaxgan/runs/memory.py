@@ -103,7 +103,8 @@ def _sizes(config: Config) -> list[str]:
 
 def _refuse(config: Config, what: str, need: int, names: Any, devices: list) -> None:
     rooms = [("this machine has", machine_memory())]
-    for device in devices[:1]:
+    mine = [device for device in devices if device.process_index == jax.process_index()]
+    for device in mine[:1]:
         known = device.memory_stats() or {}
         rooms += [("its device has", known["bytes_limit"])] if "bytes_limit" in known else []
     for whose, room in rooms:

@@ -46,7 +46,7 @@ def test_a_setting_without_effect_is_refused(name):
 @pytest.mark.parametrize("void", [{"penalty_weight": 5.0}, {"seed": 2**40}])
 def test_a_run_that_was_begun_with_it_goes_on(tmp_path, void):
     config = make(parallel="jit", workdir="old", **void)
-    with pytest.raises(ConfigError, match="^--(penalty_weight|seed)="):
+    with pytest.raises(ConfigError, match=r"^--(penalty_weight|seed)="):
         check(config)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "flags.txt").write_text(config.to_flags())

@@ -80,6 +80,8 @@ def test_images_that_are_streamed_count_with_all_their_bytes(machine):
 
 def test_a_device_may_have_less_than_its_machine(monkeypatch):
     class Device:
+        process_index = 0
+
         def memory_stats(self):
             return {"bytes_limit": 100}
 
