@@ -11,9 +11,9 @@ from typing import Any
 
 from jax.core import Tracer
 
-# Numbers that no flag exceeds, whatever its own bounds are: devices count in 32 bits, and twelve
-# digits are more than a weight or a number of images can need in float32.
-_MOST: dict[type, float] = {int: 2**31 - 1, float: 1e12}
+# Numbers that no flag exceeds, whatever its own bounds are: devices count in 32 bits, and larger
+# numbers are infinite in float32.
+_MOST: dict[type, float] = {int: 2**31 - 1, float: 3e38}
 _MOST_OF: dict[str, float] = {
     "seed": 2**62,  # for old runs; see `HIGHEST_SEED`
     "seeds": 10_000,

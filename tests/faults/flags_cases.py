@@ -272,7 +272,7 @@ def _wrong_value(command: str, flags: list[Flag]) -> st.SearchStrategy[Case]:
         found = {"type": _WORDS[kind]}
         if kind in ("whole", "finite"):
             found["not finite"] = ("nan", "inf", "-inf", "1e400", "NaN", "+Infinity")
-            found["huge"] = (*_HUGE, "9" * 5000) if kind == "whole" else ("1e13", "-1e300", "1e38")
+            found["huge"] = (*_HUGE, "9" * 5000) if kind == "whole" else ("1e39", "-1e300", "1e300")
             outside = [low - 1, low - 10**6] if low is not None else []
             outside += [high + 1, 10**6 * high] if high is not None else []
             if outside:
