@@ -368,7 +368,10 @@ def _combination(flags: list[Flag]) -> st.SearchStrategy[Case]:
     So it is refused at last, when everything else has been checked, and nothing is compiled.
     """
     kinds = {flag["name"]: flag for flag in flags}
-    own = {"width", "widths", "workdir", "seeds", "dataset", "model", "compilation_cache"}
+    own = {"width", "widths", "workdir", "seeds", "dataset", "model"} | {
+        "compilation_cache",
+        "cache_dir",
+    }
     names = sorted(set(catalog()) - own)
 
     def given(name: str) -> st.SearchStrategy[str]:

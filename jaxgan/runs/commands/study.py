@@ -49,9 +49,9 @@ def run(argv: list[str]) -> None:
     common = given(["data_dir", "manual_dir", "cache_dir"], values)
     out = Path(values.out)
     check_directory("out", out)
-    for name, directory in common.items():
-        if directory:
-            check_input(name, directory, directory=True)
+    for name in ("data_dir", "manual_dir"):
+        if common[name]:
+            check_input(name, common[name], directory=True)
     todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
     check_platform()
     results = []
