@@ -12,7 +12,7 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import HIGHEST_SEED, SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -42,12 +42,6 @@ def check_settings(config: Config) -> None:
         ConfigError: one line that names the flag.
     """
     _check_evaluation(config)
-    last = config.run.seed + config.run.seeds - 1
-    if last > HIGHEST_SEED and not _is_begun(config):
-        raise ConfigError(
-            f"--seed={config.run.seed}: seeds above {HIGHEST_SEED} repeat smaller ones; choose a "
-            f"smaller one"
-        )
     check_calls(config)
     everyone = members(config)
     for member in everyone:

@@ -15,15 +15,11 @@ from jax.core import Tracer
 # numbers are infinite in float32.
 _MOST: dict[type, float] = {int: 2**31 - 1, float: 3e38}
 _MOST_OF: dict[str, float] = {
-    "seed": 2**62,  # for old runs; see `HIGHEST_SEED`
+    "seed": 2**32 - 1,  # keys of JAX have 32 bits: larger seeds would repeat smaller ones
     "seeds": 10_000,
     "steps_per_call": 100_000,
     "keep": 1_000_000,
 }
-
-
-HIGHEST_SEED = 2**32 - 1
-"""The largest seed of a new run: JAX's keys take 32 bits, so larger ones repeat smaller ones."""
 
 
 class ConfigError(ValueError):
@@ -94,7 +90,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
         raise ConfigError(f"--{name}={value}: expected a finite number")
     low, high, most = about["low"], about["high"], largest(name, type(value))
     if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"at least {low:g}" if high is None else f"a value from {low:g} to {high:g}"
+        bounds = f"at least {low:.10g}"
+        bounds = bounds if high is None else f"a value from {low:.10g} to {high:.10g}"
         raise ConfigError(f"--{name}={value}: expected {bounds}")
     if abs(value) > most:
         raise ConfigError(f"--{name}={value}: expected at most {most}")

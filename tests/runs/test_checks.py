@@ -43,10 +43,9 @@ def test_a_setting_without_effect_is_refused(name):
     check(make(**shared | void | cure))
 
 
-@pytest.mark.parametrize("void", [{"penalty_weight": 5.0}, {"seed": 2**40}])
-def test_a_run_that_was_begun_with_it_goes_on(tmp_path, void):
-    config = make(parallel="jit", workdir="old", **void)
-    with pytest.raises(ConfigError, match=r"^--(penalty_weight|seed)="):
+def test_a_run_that_was_begun_with_it_goes_on(tmp_path):
+    config = make(parallel="jit", workdir="old", penalty_weight=5.0)
+    with pytest.raises(ConfigError, match=r"^--penalty_weight="):
         check(config)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "flags.txt").write_text(config.to_flags())
@@ -61,9 +60,8 @@ def test_what_a_gan_sets_by_itself_may_have_no_effect(recipe):
 def test_a_seed_is_not_repeated_by_a_larger_one():
     check(make(seed=2**32 - 1, parallel="jit"))
     check(make(seed=2**32 - 3, seeds=3, parallel="jit"))
-    for settings in ({"seed": 2**32}, {"seed": 2**32 - 2, "seeds": 3}):
-        with pytest.raises(ConfigError, match=r"^--seed=\d+: seeds above 4294967295 repeat"):
-            check(make(parallel="jit", **settings))
+    with pytest.raises(ConfigError, match=r"^--seed=4294967296: expected a value from 0 to"):
+        check(make(seed=2**32 - 2, seeds=3, parallel="jit"))
 
 
 @pytest.mark.parametrize("name", flags.presets())
@@ -88,7 +86,7 @@ def test_text_fits_in_a_line_of_a_flag_file(name, text):
         ({"width": 2**31}, "--width=2147483648: expected at most 2147483647"),
         ({"g_lr": 1e39}, r"--g_lr=1e\+39: expected at most 3e\+38"),
         ({"seeds": 10_001}, "--seeds=10001: expected at most 10000"),
-        ({"seed": 2**63}, "--seed=9223372036854775808: expected at most 4611686018427387904"),
+        ({"seed": 2**63}, "--seed=9223372036854775808: expected a value from 0 to 4294967295"),
     ],
 )
 def test_numbers_have_an_end(settings, message):

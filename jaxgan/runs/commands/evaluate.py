@@ -12,7 +12,7 @@ from jaxgan.runs.commands.sample import define_checkpoint
 from jaxgan.runs.flags import define, load
 from jaxgan.runs.invocation import command
 from jaxgan.runs.paths import check_input
-from jaxgan.runs.settings import FEATURES, HIGHEST_SEED
+from jaxgan.runs.settings import FEATURES
 
 
 def define_flags() -> None:
@@ -23,7 +23,7 @@ def define_flags() -> None:
     text = "network in whose features images are compared"
     define("features", str, text, default="auto", choices=FEATURES)
     define("inception_weights", str, "weights file of the FID Inception network", default="")
-    define("seed", int, "seed of the samples", default=0, low=0, high=HIGHEST_SEED)
+    define("seed", int, "seed of the samples", default=0, low=0)
 
 
 def run(argv: list[str]) -> None:

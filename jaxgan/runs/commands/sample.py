@@ -18,7 +18,7 @@ from absl import flags
 from jaxgan.runs.commands.entry import given, start
 from jaxgan.runs.flags import define, define_options
 from jaxgan.runs.paths import check_directory, check_input, check_output
-from jaxgan.runs.settings import HIGHEST_SEED, ConfigError
+from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def define_flags() -> None:
     """Define the flags of this command, and the options of every GAN."""
     define_checkpoint("sample from")
     define("n", int, "number of samples", default=64, low=1)
-    define("seed", int, "seed of the samples", default=0, low=0, high=HIGHEST_SEED)
+    define("seed", int, "seed of the samples", default=0, low=0)
     define("label", int, "class to draw; all classes in turn if not given", low=0)
     define(
         "truncation",
