@@ -17,7 +17,7 @@ from absl import flags
 
 from jaxgan import Batch
 from jaxgan.runs.build import build
-from jaxgan.runs.commands.entry import define_preset, errors_in_one_line, start
+from jaxgan.runs.commands.entry import define_preset, start
 from jaxgan.runs.config import Config
 from jaxgan.runs.flags import define, define_settings, from_flags
 from jaxgan.runs.networks import Facts
@@ -107,9 +107,8 @@ def run(argv: list[str]) -> None:
     """Print the table that the flags ask for."""
     del argv
     values = flags.FLAGS
-    with errors_in_one_line():
-        config = from_flags()
-        counts = parameters(config, tuple(int(side) for side in values.shape), values.classes)
+    config = from_flags()
+    counts = parameters(config, tuple(int(side) for side in values.shape), values.classes)
     optimization = config.optimization
     sizes = [4.0 * counts["d"]] * optimization.d_steps + [4.0 * counts["g"]]
     print(f"G {counts['g']:,} and D {counts['d']:,} float32 parameters and statistics, ", end="")

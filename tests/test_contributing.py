@@ -114,7 +114,7 @@ def test_the_example_is_a_gan_of_the_commands(extended):
 )
 def test_what_does_not_fit_the_example_is_refused(extended, arguments, message):
     done = command(extended, "train", *arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -191,7 +191,7 @@ def _packaged(
 
 def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
     """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
-    bound = r"(-?\d+%?)?"
+    bound = r"(-?[0-9]{1,18}%?)?"
     parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
     if parts is None:
         hint = "; name=mnist has a test split" if name == "digits" else ""

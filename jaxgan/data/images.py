@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from jaxgan._checks import check_array, check_integers, check_types
 from jaxgan.data.errors import DataError
+from jaxgan.data.memory import check_images
 
 __all__ = ["PIXELS", "decode", "opened", "resize", "square", "to_array", "upright"]
 
@@ -144,6 +145,7 @@ def square(image: Image.Image, size: int) -> Image.Image:
     check_integers(size=size)
     if image.size == (size, size):
         return image
+    check_images((1, size, size, len(image.getbands())))
     return ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
 
 
@@ -162,6 +164,7 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     check_array("images", images, "[N, H, W, C]", "uint8")
     check_integers(size=size)
     channels = images.shape[-1]
+    check_images((len(images), size, size, channels))
     plain = images[..., 0] if channels == 1 else images
     resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]
     return np.stack(resized).reshape(len(images), size, size, channels)

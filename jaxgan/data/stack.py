@@ -8,6 +8,7 @@ import numpy as np
 from absl import logging
 
 from jaxgan.data.errors import DataError
+from jaxgan.data.memory import check_images
 
 Example = tuple[np.ndarray, int | None]
 
@@ -27,7 +28,7 @@ def stack(
         Images `[N, H, W, C]`, N being 0 to `size`, and int32 labels `[N]` or None.
 
     Raises:
-        DataError: if images differ in shape.
+        DataError: if images differ in shape, or fit neither on the disk nor in memory.
     """
     x, labels = np.empty((0, 0, 0, 0), np.uint8), []
     for image, label in examples:
@@ -52,9 +53,11 @@ def _sides(image: np.ndarray) -> str:
 
 def _allocate(shape: tuple[int, ...], directory: Path | None) -> np.ndarray:
     if directory is None:
+        check_images(shape)
         return np.empty(shape, np.uint8)
     need, free = int(np.prod(shape)), shutil.disk_usage(directory).free
     if need > free:  # writing to a memory map on a full disk kills the process
+        check_images(shape)
         logging.warning(
             "%.1f GB of images do not fit in the %.1f GB that are free in the cache: keeping them "
             "in memory; give a folder with more room, cache_dir=DIRECTORY",

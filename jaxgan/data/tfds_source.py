@@ -174,7 +174,7 @@ def _default_dir() -> Path | None:
 
 def _builder(name: str, data_dir: Path | None) -> Any:
     # TFDS would look up other forms, such as "huggingface:name", on the network.
-    if not re.fullmatch(r"\w+(/[\w.\-]+)?(:[\d.*]+)?", name):
+    if not re.fullmatch(r"\w+(/[\w.\-]+)?(:[\d.*]+)?", name, re.ASCII):
         raise DataError(_unknown(name))
     try:
         return tfds.builder(name, data_dir=data_dir)

@@ -1,6 +1,7 @@
 """Timing of the steps of a run, for `jaxgan-bench` and the benchmark scripts."""
 
 import json
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +12,13 @@ from tqdm import tqdm
 
 import jaxgan
 from jaxgan import Batch, data
+from jaxgan.data.memory import gigabytes, machine_memory
 from jaxgan.parallel import AXIS
 from jaxgan.runs import timing
 from jaxgan.runs.build import build
-from jaxgan.runs.checks import check_against_data, check_settings
+from jaxgan.runs.checks import check_settings
 from jaxgan.runs.config import Config, make
-from jaxgan.runs.data import facts, feed_of, initial_state, load
+from jaxgan.runs.data import check_fit, facts, feed_of, initial_state, load
 from jaxgan.runs.devices import (
     compile_steps,
     compiler_options,
@@ -68,8 +70,11 @@ def prepare(config: Config, options: Options) -> Bench:
         DataError: the data set cannot be loaded.
     """
     check_settings(config)
-    dataset = load(config) if options.data == "real" else _synthetic(config, options.shape)
-    check_against_data(config, dataset)
+    if options.data == "real":
+        dataset = load(config)
+    else:
+        dataset = _synthetic(config, options.shape)
+        check_fit(config, dataset)
     mode, devices = mode_and_devices(config.run)
     synchronized = mode != "jit" and config.networks.sync_batch_norm
     gan = build(config, facts(dataset), axis_name=AXIS if synchronized else None).gan
@@ -227,6 +232,13 @@ def _synthetic(config: Config, text: str) -> data.Dataset:
         raise ConfigError(f"--shape={text}: expected H,W,C, or D for points")
     random = np.random.default_rng(0)
     size = max(_IMAGES, config.optimization.batch_size)
+    each = math.prod(shape) * (1 if len(shape) == 3 else 4) + 4  # with a label
+    need, room = size * each, machine_memory()
+    if need > room:
+        raise ConfigError(
+            f"--shape={text}, --batch_size: {size} examples take {gigabytes(need)} and this "
+            f"machine has {gigabytes(room)}; choose a smaller one"
+        )
     if len(shape) == 3:
         x = random.integers(0, 256, (size, *shape), np.uint8)
     else:

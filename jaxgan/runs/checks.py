@@ -5,10 +5,13 @@ from pathlib import Path
 
 from jaxgan.augment import POLICY
 from jaxgan.data import Dataset
-from jaxgan.runs.config import Config
+from jaxgan.runs import hosts
+from jaxgan.runs.config import Config, catalog, default
 from jaxgan.runs.devices import devices_of_members, mode_and_devices
 from jaxgan.runs.flags import load
-from jaxgan.runs.members import is_population, members
+from jaxgan.runs.members import is_population, members, sweeps
+from jaxgan.runs.memory import check_calls
+from jaxgan.runs.paths import check_directory, check_input
 from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
@@ -25,7 +28,10 @@ def check(config: Config) -> None:
     """
     if config.run.wandb and importlib.util.find_spec("wandb") is None:
         raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
+    _check_paths(config)
     check_settings(config)
+    if not _is_begun(config):
+        _check_effects(config)
     check_workdir(config)
 
 
@@ -36,6 +42,7 @@ def check_settings(config: Config) -> None:
         ConfigError: one line that names the flag.
     """
     _check_evaluation(config)
+    check_calls(config)
     everyone = members(config)
     for member in everyone:
         _check_values(member)
@@ -50,6 +57,11 @@ def check_settings(config: Config) -> None:
                 f"--batch_size={batch_size}: expected a multiple of the {len(devices)} devices"
             )
         _check_microbatch(config, batch_size // len(devices))
+
+
+def _is_begun(config: Config) -> bool:
+    """Whether the run resumes: it may have been begun when settings were refused less often."""
+    return (Path(config.run.workdir) / "flags.txt").exists()
 
 
 def _check_evaluation(config: Config) -> None:
@@ -155,6 +167,55 @@ def _check_burn_in(config: Config) -> None:
             )
 
 
+def _check_effects(config: Config) -> None:
+    """Refuse settings that are given and change nothing, given the others."""
+    objective, optimization = config.objective, config.optimization
+    penalty = ("--penalty=none", objective.penalty == "none")
+    augment = f"--augment={objective.augment}"
+    optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
+    moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
+    still = optimization.lr_end == config.objective.penalty_weight_end == 1
+    useless = {
+        "penalty_weight": penalty,
+        "penalty_weight_end": penalty,
+        "penalty_every": (penalty[0], penalty[1] and not objective.consistency),
+        "augment_policy": (augment, objective.augment != "diffaugment"),
+        "ada_target": (augment, objective.augment != "ada"),
+        "ada_images": (augment, objective.augment != "ada"),
+        "beta1": optimizer,
+        "beta2": optimizer,
+        "beta2_end": optimizer,
+        "ema_decay": ("--ema_half_life", bool(optimization.ema_half_life)),
+        "burn_in": (
+            "--lr_end=1 and nothing else that changes over it",
+            still and not optimization.beta2_end and not any(moved),
+        ),
+    }
+    values, swept = config.flat(), sweeps(config)
+    for name, (reason, is_useless) in useless.items():
+        if name not in values or name in swept:
+            continue
+        usual = default(config, name), catalog()[name][0][1].default
+        if is_useless and values[name] not in usual:
+            raise ConfigError(
+                f"--{name}={values[name]}: it has no effect with {reason}; leave one of them out"
+            )
+
+
+def _check_paths(config: Config) -> None:
+    if hosts.writes():
+        check_directory("workdir", config.run.workdir)
+    for name, directory in {
+        "data_dir": config.data.data_dir,
+        "manual_dir": config.data.manual_dir,
+    }.items():
+        if directory:
+            check_input(name, directory, directory=True)
+    weights = config.evaluation.inception_weights
+    if weights and config.evaluation.eval_every:
+        check_input("inception_weights", weights)
+
+
 def check_workdir(config: Config) -> None:
     """Refuse a workdir that holds something else than this run.
 
@@ -162,8 +223,6 @@ def check_workdir(config: Config) -> None:
         ConfigError: it does.
     """
     workdir = Path(config.run.workdir)
-    if workdir.exists() and not workdir.is_dir():
-        raise ConfigError(f"--workdir={workdir}: it is a file; expected a directory")
     if (workdir / "flags.txt").exists():
         difference = load(workdir).difference(config)
         if difference:

@@ -21,7 +21,7 @@ from jaxgan.runs.settings import (
 )
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
-__all__ = ["Config", "catalog", "make"]
+__all__ = ["Config", "catalog", "default", "make"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,6 +180,12 @@ def make(*, recipe: str = "gan", **given: Any) -> Config:
         safe = "".join(letter if letter.isalnum() else "_" for letter in name)
         config = config.replace(workdir=f"runs/{safe}")
     return config
+
+
+def default(config: Config, name: str) -> Any:
+    """Return the value that a setting of this GAN has if its flag is not given."""
+    (field,) = (field for _, field in config._used() if field.name == name)
+    return VARIANTS[config.recipe].defaults.get(name, field.default)
 
 
 def _refuse_unused(recipe: str, model: str, given: dict[str, Any], used: set[str]) -> None:

@@ -14,6 +14,7 @@ from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
 from jaxgan.runs.feed import Feed, Share, feed
+from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts
 from jaxgan.runs.settings import ConfigError, Data
 from jaxgan.runs.variants import VARIANTS
@@ -29,24 +30,40 @@ def load(config: Config) -> Dataset:
         DataError: the data set cannot be loaded.
     """
     dataset = load_whole(config.data)
-    check_against_data(config, dataset)
+    check_fit(config, dataset)
     return VARIANTS[config.recipe].prepare(config.own, dataset)
+
+
+def check_fit(config: Config, dataset: Dataset) -> None:
+    """Refuse settings that do not fit the data, or data and networks that do not fit in memory.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    check_against_data(config, dataset)
+    known = facts(dataset)
+    check_run(config, dataset, known, example(known))
 
 
 def load_whole(settings: Data) -> Dataset:
     """Load a whole data set, with all of its labels.
 
     Raises:
-        DataError: it cannot be loaded.
+        DataError: it cannot be loaded; the message names an argument of `data.load`.
     """
-    return data.load(
-        settings.dataset,
-        split=settings.split,
-        image_size=settings.image_size or None,
-        data_dir=settings.data_dir or None,
-        manual_dir=settings.manual_dir or None,
-        cache_dir=settings.cache_dir or None,
-    )
+    arguments = {
+        "split": settings.split,
+        "image_size": settings.image_size or None,
+        "data_dir": settings.data_dir or None,
+        "manual_dir": settings.manual_dir or None,
+        "cache_dir": settings.cache_dir or None,
+    }
+    try:
+        return data.load(settings.dataset, **arguments)
+    except data.DataError as error:
+        if any(f"{name}=" in str(error) for name in ("name", *arguments)):
+            raise
+        raise data.DataError(f"name={settings.dataset}: {error}") from error
 
 
 def held_out(settings: Data) -> Dataset | None:

@@ -12,19 +12,47 @@ from typing import Any
 from absl import flags, logging
 
 from jaxgan.runs.config import Config, catalog, make
-from jaxgan.runs.settings import GROUPS, ConfigError
+from jaxgan.runs.settings import GROUPS, ConfigError, check_text, largest
 from jaxgan.runs.variants import MODELS, VARIANTS
 
 _FLAGFILE = "flags.txt"
 
 
-class _FiniteFloat(flags.FloatParser):
-    """A parser of finite numbers, which refuses `nan` and `inf`."""
+class _Text(flags.ArgumentParser):
+    """A parser of text that fits in a line of a flag file."""
+
+    def parse(self, argument: Any) -> str:
+        check_text(argument)
+        return argument
+
+
+class _Whole(flags.IntegerParser):
+    """A parser of whole numbers whose size is limited."""
+
+    def __init__(self, name: str, low: float | None, high: float | None):
+        super().__init__(low, high)  # pyright: ignore[reportArgumentType]
+        self._most = largest(name, int)
+
+    def convert(self, argument: Any) -> int:
+        value = super().convert(argument)
+        if abs(value) > self._most:
+            raise ValueError(f"expected at most {self._most}")
+        return value
+
+
+class _Finite(flags.FloatParser):
+    """A parser of finite numbers whose size is limited, which refuses `nan` and `inf`."""
+
+    def __init__(self, name: str, low: float | None, high: float | None):
+        super().__init__(low, high)
+        self._most = largest(name, float)
 
     def convert(self, argument: Any) -> float:
         value = super().convert(argument)
         if not math.isfinite(value):
             raise ValueError("expected a finite number")
+        if abs(value) > self._most:
+            raise ValueError(f"expected at most {self._most:g}")
         return value
 
 
@@ -57,22 +85,18 @@ def define(
         section: section of the help page.
         flag_values: where to define it.
     """
-    bounds: Any = {"lower_bound": low, "upper_bound": high}
     where: dict[str, Any] = {"flag_values": flag_values, "module_name": section}
     where |= {"required": True} if required else {}
-    if repeated:
-        flags.DEFINE_multi_string(name, default, text, **where)
-    elif choices:
+    if choices:
         flags.DEFINE_enum(name, default, list(choices), text, **where)
-    elif kind is str:
-        flags.DEFINE_string(name, default, text, **where)
     elif kind is bool:
         flags.DEFINE_bool(name, default, text, **where)
-    elif kind is int:
-        flags.DEFINE_integer(name, default, text, **bounds, **where)
     else:
-        parser, serializer = _FiniteFloat(low, high), flags.ArgumentSerializer()
-        flags.DEFINE(parser, name, default, text, serializer=serializer, **where)
+        numbers = {int: _Whole, float: _Finite}
+        parser = numbers[kind](name, low, high) if kind in numbers else _Text()
+        make = flags.DEFINE_multi if repeated else flags.DEFINE
+        many = {"name": name, "default": default, "help": text}
+        make(parser, serializer=flags.ArgumentSerializer(), **many, **where)
 
 
 def define_options(groups: dict[str, type], flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -197,15 +221,25 @@ def presets() -> dict[str, Path]:
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Parse a command line and return what is left of it; a mistake is reported in one line."""
+    """Parse a command line and return what is left of it.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
     logging.set_verbosity(logging.WARNING)  # Orbax logs some thirty lines about each checkpoint
     try:
         return flags.FLAGS(_with_workdirs(_with_presets(argv)))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--flagfile: expected a text file in UTF-8 ({error})") from error
+    except RecursionError as error:
+        raise ConfigError("--flagfile: the files name each other without end") from error
+    except ValueError as error:  # of the logging flags of absl
+        raise ConfigError(str(error)) from error
     except flags.Error as error:
-        message = " ".join(str(error).removeprefix("ERROR:: ").split())
+        message = str(error).removeprefix("ERROR:: ")
         if isinstance(error, flags.CantOpenFlagFileError):
             message += f"; for a preset give --preset=NAME, one of {', '.join(presets())}"
-        raise SystemExit(f"error: {message}") from None
+        raise ConfigError(message) from error
 
 
 def _with_presets(argv: list[str]) -> list[str]:
@@ -213,6 +247,8 @@ def _with_presets(argv: list[str]) -> list[str]:
     found, waiting = [], False
     for argument in argv:
         name, equals, value = argument.lstrip("-").partition("=")
+        if name == "flagfile" and argument.startswith("-") and equals and not value:
+            raise ConfigError("--flagfile=: expected the name of a file")
         if waiting or (name == "preset" and argument.startswith("-") and equals):
             found.append(f"--flagfile={_preset(argument if waiting else value)}")
             waiting = False
@@ -239,5 +275,5 @@ def _with_workdirs(argv: list[str]) -> list[str]:
 def _preset(name: str) -> Path:
     known = presets()
     if name not in known:
-        raise SystemExit(f"error: --preset={name}: expected one of {', '.join(known)}")
+        raise ConfigError(f"--preset={name}: expected one of {', '.join(known)}")
     return known[name]

@@ -2,9 +2,10 @@
 
 import dataclasses
 import itertools
+import math
 
 from jaxgan.runs.config import Config, catalog
-from jaxgan.runs.settings import ConfigError, check
+from jaxgan.runs.settings import ConfigError, check, largest
 
 _OFF_AT_ZERO = ("clip_weights", "ema_decay")
 
@@ -14,6 +15,15 @@ def is_population(config: Config) -> bool:
     return config.run.seeds > 1 or bool(config.run.sweep)
 
 
+def count(config: Config) -> int:
+    """Return the number of runs that are trained together, which is 1 for a single one.
+
+    Raises:
+        ConfigError: --sweep cannot be parsed, or names a setting that cannot be swept.
+    """
+    return config.run.seeds * math.prod(map(len, sweeps(config).values()))
+
+
 def members(config: Config) -> list[Config]:
     """Return the settings of each member, as if it were trained alone; seeds vary fastest.
 
@@ -21,6 +31,10 @@ def members(config: Config) -> list[Config]:
         ConfigError: --sweep cannot be parsed, or names a setting that cannot be swept.
     """
     swept = sweeps(config)
+    if count(config) > largest("seeds", int):
+        raise ConfigError(
+            f"--seeds, --sweep: {count(config)} members; expected at most {largest('seeds', int)}"
+        )
     seeds = range(config.run.seed, config.run.seed + config.run.seeds)
     return [
         config.replace(seeds=1, sweep="", seed=seed, **dict(zip(swept, values, strict=True)))

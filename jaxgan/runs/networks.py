@@ -175,7 +175,7 @@ def _upsample() -> Any:
 
 def blocks() -> Any:
     """Declare the number of residual blocks."""
-    return setting(2, "residual blocks, in total or in each stage", low=1)
+    return setting(2, "residual blocks, in total or in each stage", low=1, high=64, sizes=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -272,7 +272,7 @@ def _voxels(maker: Maker) -> Pair:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _UNet:
-    stages: int = setting(2, "how often a U-Net halves the resolution", low=1)
+    stages: int = setting(2, "how often a U-Net halves the resolution", low=1, high=16, sizes=True)
     dropout: float = _dropout()
     upsample: str = _upsample()
 

@@ -6,9 +6,20 @@ Settings of a single GAN or network are declared next to that GAN or network (`v
 
 import dataclasses
 import math
+import unicodedata
 from typing import Any
 
 from jax.core import Tracer
+
+# Numbers that no flag exceeds, whatever its own bounds are: devices count in 32 bits, and larger
+# numbers are infinite in float32.
+_MOST: dict[type, float] = {int: 2**31 - 1, float: 3e38}
+_MOST_OF: dict[str, float] = {
+    "seed": 2**32 - 1,  # keys of JAX have 32 bits: larger seeds would repeat smaller ones
+    "seeds": 10_000,
+    "steps_per_call": 100_000,
+    "keep": 1_000_000,
+}
 
 
 class ConfigError(ValueError):
@@ -27,6 +38,7 @@ def setting(
     repeated: bool = False,
     former: tuple[Any, ...] = (),
     path: bool = False,
+    sizes: bool = False,
 ) -> Any:
     """Declare a field of a group of settings, which is also a flag.
 
@@ -43,34 +55,59 @@ def setting(
         repeated: whether the flag may be given several times; the values are joined with commas.
         former: earlier defaults, which old flag files name even for GANs that do not use it.
         path: whether it is the path of a file or a directory.
+        sizes: whether it is a size of arrays, so that a run may be too large because of it.
     """
     about = {"text": text, "identity": identity, "low": low, "high": high}
     about |= {"choices": choices, "sweepable": sweepable, "repeated": repeated}
-    about |= {"former": former, "path": path}
+    about |= {"former": former, "path": path, "sizes": sizes}
     return dataclasses.field(default=default, metadata=about)
+
+
+def largest(name: str, kind: type) -> float:
+    """Return the largest number that a flag can have, whatever its own bounds are."""
+    return _MOST_OF.get(name, _MOST[kind])
 
 
 def check(field: dataclasses.Field, value: Any) -> None:
     """Refuse a value that a setting cannot have.
 
     Raises:
-        ConfigError: it is not finite, out of range, or not one of the choices.
+        ConfigError: it is not finite, out of range, not one of the choices, or no plain text.
     """
     if isinstance(value, Tracer):
         return
     name, about = field.name, field.metadata
     if about["choices"] and value not in about["choices"]:
         raise ConfigError(f"--{name}={value}: expected one of {', '.join(about['choices'])}")
+    if isinstance(value, str):
+        try:
+            check_text(value)
+        except ValueError as error:
+            raise ConfigError(f"--{name}={value!r}: {error}") from error
     if isinstance(value, bool | str) or value is None:
         return
-    low, high = about["low"], about["high"]
-    if isinstance(value, int) and abs(value) >= 2**63:  # neither JAX nor NumPy has such integers
-        raise ConfigError(f"--{name}={value}: expected a number below 2^63")
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"--{name}={value}: expected a finite number")
+    low, high, most = about["low"], about["high"], largest(name, type(value))
     if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"at least {low:g}" if high is None else f"a value from {low:g} to {high:g}"
+        bounds = f"at least {low:.10g}"
+        bounds = bounds if high is None else f"a value from {low:.10g} to {high:.10g}"
         raise ConfigError(f"--{name}={value}: expected {bounds}")
+    if abs(value) > most:
+        raise ConfigError(f"--{name}={value}: expected at most {most}")
+
+
+def check_text(value: str) -> None:
+    """Refuse text that does not fit in a line of a flag file.
+
+    Raises:
+        ValueError: it has line breaks, other control characters, or bytes that are not UTF-8.
+    """
+    kinds = {unicodedata.category(letter) for letter in value}
+    if kinds & {"Cc", "Zl", "Zp"}:
+        raise ValueError("expected text without line breaks and other control characters")
+    if "Cs" in kinds:
+        raise ValueError("expected text in UTF-8")
 
 
 _share: dict[str, Any] = {"low": 0.0, "high": 1.0}
@@ -147,9 +184,12 @@ class Networks:
 
     model: str = setting("", "which networks; the first that goes with --recipe if empty")
     latent: str = setting("normal", "distribution of z", choices=("normal", "uniform"))
-    latent_dim: int = setting(100, "dimension of z", low=1)
+    latent_dim: int = setting(100, "dimension of z", low=1, sizes=True)
     width: int = setting(
-        32, "channels of the convolution at the highest resolution, or units of a layer", low=1
+        32,
+        "channels of the convolution at the highest resolution, or units of a layer",
+        low=1,
+        sizes=True,
     )
     d_norm: str = setting("batch", "normalization in D", choices=("batch", "layer", "none"))
     spectral_norm: bool = setting(False, "divide D's kernels by their largest singular value")
@@ -202,7 +242,9 @@ class Data:
         "or pairs made from them, such as outlines:digits",
     )
     split: str = setting("train", "split of the data set")
-    image_size: int = setting(0, "resize images to this side; 0 to keep their own size", low=0)
+    image_size: int = setting(
+        0, "resize images to this side; 0 to keep their own size", low=0, sizes=True
+    )
     flip: bool = setting(False, "also train on every image mirrored")
     data_dir: str = setting(
         "",

@@ -205,7 +205,7 @@ def test_what_is_wrong_ends_both_processes_with_a_line_each(
     workdir = tmp_path / "run"
     both = start_two(of_process_1, steps=10, workdir=workdir, **settings)
     codes, outputs = end(both)
-    assert codes == [1, 1]
+    assert codes == [2, 2]
     for _, errors in outputs:
         (line,) = errors
         assert line.startswith(f"error: {message}")

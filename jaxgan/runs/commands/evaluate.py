@@ -7,10 +7,11 @@ command shows both.
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, start
+from jaxgan.runs.commands.entry import start
 from jaxgan.runs.commands.sample import define_checkpoint
 from jaxgan.runs.flags import define, load
 from jaxgan.runs.invocation import command
+from jaxgan.runs.paths import check_input
 from jaxgan.runs.settings import FEATURES
 
 
@@ -29,25 +30,27 @@ def run(argv: list[str]) -> None:
     """Evaluate the run that the flags name, and print its table."""
     del argv
     values = flags.FLAGS
-    with errors_in_one_line():
-        config = load(values.workdir)
+    check_input("workdir", values.workdir, directory=True)
+    if values.inception_weights:
+        check_input("inception_weights", values.inception_weights)
+    config = load(values.workdir)
 
-        from jaxgan.runs.devices import check_platform, keep_compiled
-        from jaxgan.runs.measures.evaluate import evaluate
-        from jaxgan.runs.measures.row import table
+    from jaxgan.runs.devices import check_platform, keep_compiled
+    from jaxgan.runs.measures.evaluate import evaluate
+    from jaxgan.runs.measures.row import table
 
-        check_platform()
-        keep_compiled(config.run.compilation_cache)
-        path, rows = evaluate(
-            values.workdir,
-            samples=values.samples,
-            features=values.features,
-            weights=values.inception_weights,
-            step=values.step,
-            member=values.member,
-            best=values.best,
-            seed=values.seed,
-        )
+    check_platform()
+    keep_compiled(config.run.compilation_cache)
+    path, rows = evaluate(
+        values.workdir,
+        samples=values.samples,
+        features=values.features,
+        weights=values.inception_weights,
+        step=values.step,
+        member=values.member,
+        best=values.best,
+        seed=values.seed,
+    )
     print(table(rows))
     print(f"written to {path}; to view it: {command('report')} {values.workdir}")
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, start
+from jaxgan.runs.commands.entry import start
 from jaxgan.runs.flags import define
+from jaxgan.runs.paths import check_output
+from jaxgan.runs.settings import ConfigError
 
 
 def define_flags() -> None:
@@ -20,12 +22,14 @@ def define_flags() -> None:
 def run(argv: list[str]) -> None:
     """Write the page that the command line asks for."""
     if len(argv) < 2:
-        raise SystemExit("error: no run is given; expected its directory, as runs/dcgan_digits")
+        raise ConfigError("no run is given; expected its directory, as runs/dcgan_digits")
     out = flags.FLAGS.out
-    with errors_in_one_line():
-        from jaxgan.runs.report.write import write
+    if out is not None:
+        check_output("out", out)
 
-        path = write([Path(workdir) for workdir in argv[1:]], Path(out) if out else None)
+    from jaxgan.runs.report.write import write
+
+    path = write([Path(workdir) for workdir in argv[1:]], Path(out) if out else None)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -8,14 +8,16 @@ Runs that make pictures from others translate, enlarge, complete or reconstruct 
 """
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, given, start
+from jaxgan.runs.commands.entry import given, start
 from jaxgan.runs.flags import define, define_options
+from jaxgan.runs.paths import check_directory, check_input, check_output
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.variants import VARIANTS
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from jaxgan.runs.trained import Trained
 
 _STOPS = 4  # latents that a picture of a GIF passes through
+_ENDINGS = (".png", ".npz", ".gif", ".wav")
+_OF_NOISE = ("label", "truncation", "interpolate", "seed")  # flags for samples of random latents
 _FRAMES = 8  # pictures from one of them to the next, unless --interpolate says otherwise
 
 
@@ -38,6 +42,7 @@ def define_flags() -> None:
         "draw more typical samples: keep each component of z within +-this, or styles at this "
         "share of their distance from the mean style",
         low=1e-3,
+        high=100.0,
     )
     define("interpolate", int, "pictures from one latent to the next", default=0, low=0)
     define("input", str, "a picture, or a directory of them, to make others from")
@@ -62,9 +67,9 @@ def define_sample_options(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 def define_checkpoint(purpose: str) -> None:
     """Define the flags that select the checkpoint of a run."""
     define("workdir", str, f"directory of the run to {purpose}", required=True)
-    define("step", int, "step of the checkpoint; the newest if not given")
+    define("step", int, "step of the checkpoint; the newest if not given", low=0)
     define("best", bool, "use the best of the evaluated steps", default=False)
-    define("member", int, "member of a run with --seeds or --sweep, from 0")
+    define("member", int, "member of a run with --seeds or --sweep, from 0", low=0)
 
 
 def make(trained: "Trained", key: Any, n: int, label: int | None, interpolate: int):
@@ -114,6 +119,11 @@ def write(
     if (picture := variant.draw(trained, options, key, n)) is not None:
         if path.suffix != ".png":
             raise ConfigError(f"--out={path}: expected a name that ends in .png")
+        if label is not None or interpolate:
+            raise ConfigError(
+                "--label, --interpolate: not used by a picture that an option of the GAN asks for; "
+                "leave them out"
+            )
         pictures.save(picture, path)
     elif path.suffix == ".npz":
         samples, y = make(trained, key, n, label, interpolate)
@@ -170,36 +180,66 @@ def options_of(recipe: str, flag_values: flags.FlagValues = flags.FLAGS) -> Any:
     return VARIANTS[recipe].options(**{name: asked[name] for name in own & asked.keys()})
 
 
+def _check(out: Path) -> None:
+    """Refuse what is wrong whatever the run is.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    values = flags.FLAGS
+    check_input("workdir", values.workdir, directory=True)
+    if values.input is not None and values.from_data:
+        raise ConfigError("--input, --from_data: expected only one of them")
+    if values.input is not None and not os.path.exists(values.input):
+        raise ConfigError(f"--input={values.input}: there is no such file or directory")
+    if values.input is not None and Path(values.input).is_dir():
+        check_directory("out", out)
+    else:
+        check_output("out", out, _ENDINGS)
+    source = "input" if values.input else "from_data" if values.from_data else None
+    void = {None: (), "input": (*_OF_NOISE, "n"), "from_data": _OF_NOISE}
+    for name in void[source]:
+        if values[name].present:
+            raise ConfigError(
+                f"--{name}={values[name].value}: not used with --{source}, which makes pictures "
+                f"from others; leave it out"
+            )
+
+
 def run(argv: list[str]) -> None:
     """Draw what the flags ask for."""
     del argv
     values = flags.FLAGS
     path = Path(values.out)
-    with errors_in_one_line():
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
-        if values.input and values.from_data:
-            raise ConfigError("--input, --from_data: expected only one of them")
+    _check(path)
 
-        import jax
+    import jax
 
-        from jaxgan.runs.editing import edit_data, edit_files
-        from jaxgan.runs.flags import load
-        from jaxgan.runs.restore import restore
+    from jaxgan.runs.devices import check_platform
+    from jaxgan.runs.editing import edit_data, edit_files
+    from jaxgan.runs.flags import load
+    from jaxgan.runs.memory import check_samples
+    from jaxgan.runs.restore import restore
 
-        recipe = load(values.workdir).recipe
-        options = options_of(recipe)
-        trained = restore(values.workdir, values.step, values.member, best=values.best)
-        key = jax.random.key(values.seed)
-        count, variant = values.n, VARIANTS[recipe]
-        if values.input:
-            count = edit_files(trained, Path(values.input), path, options)
-        elif values.from_data:
-            edit_data(trained, values.n, path, options)
-        else:
-            if values.truncation is not None:
-                trained = variant.truncate(trained, values.truncation)
-            write(path, trained, options, key, values.n, values.label, values.interpolate)
+    recipe = load(values.workdir).recipe
+    options = options_of(recipe)
+    check_platform()
+    trained = restore(values.workdir, values.step, values.member, best=values.best)
+    key = jax.random.key(values.seed)
+    count, variant = values.n, VARIANTS[recipe]
+    if values.input:
+        count = edit_files(trained, Path(values.input), path, options)
+    elif values.from_data:
+        edit_data(trained, values.n, path, options)
+    else:
+        asked = given(("n", "interpolate"))
+        pictures = values.n
+        if path.suffix == ".gif":
+            pictures *= _STOPS * (values.interpolate or _FRAMES)
+        check_samples(trained, pictures, asked)
+        if values.truncation is not None:
+            trained = variant.truncate(trained, values.truncation)
+        write(path, trained, options, key, values.n, values.label, values.interpolate)
     print(f"{count} samples after {trained.step} steps: {path}")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from absl import flags
 
-from jaxgan.runs.commands.entry import errors_in_one_line, given, start
+from jaxgan.runs.commands.entry import given, start
 from jaxgan.runs.flags import define
+from jaxgan.runs.paths import check_directory, check_input
 
 
 def define_flags() -> None:
@@ -47,19 +48,22 @@ def run(argv: list[str]) -> None:
     size = size._replace(steps=values.steps or size.steps)
     common = given(["data_dir", "manual_dir", "cache_dir"], values)
     out = Path(values.out)
-    with errors_in_one_line():
-        todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
-        check_platform()
-        results = []
-        for cell in (bar := tqdm(todo, unit="run")):
-            bar.set_description(f"{cell.dataset}, {cell.objective}, seed {cell.config.run.seed}")
-            results.append(result(cell, size.samples))
-        told = []
-        for dataset in values.dataset:
-            data = next(cell.config.data for cell in todo if cell.dataset == dataset)
-            by = comparison_of(data, size.samples)
-            about = f"{by.samples} samples, features of {by.network.name}, {by.reference}"
-            told.append(f"{dataset}: {about}\n\n{table(dataset, results, by)}")
+    check_directory("out", out)
+    for name in ("data_dir", "manual_dir"):
+        if common[name]:
+            check_input(name, common[name], directory=True)
+    todo = list(runs(size, out, values.dataset, values.objective, values.seeds, **common))
+    check_platform()
+    results = []
+    for cell in (bar := tqdm(todo, unit="run")):
+        bar.set_description(f"{cell.dataset}, {cell.objective}, seed {cell.config.run.seed}")
+        results.append(result(cell, size.samples))
+    told = []
+    for dataset in values.dataset:
+        data = next(cell.config.data for cell in todo if cell.dataset == dataset)
+        by = comparison_of(data, size.samples)
+        about = f"{by.samples} samples, features of {by.network.name}, {by.reference}"
+        told.append(f"{dataset}: {about}\n\n{table(dataset, results, by)}")
     text = "\n\n".join(told) + "\n"
     write_whole(out / "table.md", text)
     print(text)

@@ -11,7 +11,6 @@ from absl import flags
 
 from jaxgan.runs.commands.entry import (
     define_preset,
-    errors_in_one_line,
     expected,
     given,
     start,
@@ -54,20 +53,19 @@ def define_hosts(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 def run(argv: list[str]) -> int:
     """Train with the settings that the flags give, and print where the results are."""
     del argv
-    with errors_in_one_line():
-        config = from_flags()
+    config = from_flags()
 
-        from jaxgan.runs import hosts
-        from jaxgan.runs.devices import check_platform
-        from jaxgan.runs.members import is_population
-        from jaxgan.runs.training import loop, sweep
-        from jaxgan.runs.variants import VARIANTS
+    from jaxgan.runs import hosts
+    from jaxgan.runs.devices import check_platform
+    from jaxgan.runs.members import is_population
+    from jaxgan.runs.training import loop, sweep
+    from jaxgan.runs.variants import VARIANTS
 
-        several = is_population(config)
-        hosts.start(hosts.Others(**given(hosts.Others._fields)))
-        check_platform()
-        with hosts.nobody_waits(*expected()):
-            result = sweep.run(config) if several else loop.run(config)
+    several = is_population(config)
+    hosts.start(hosts.Others(**given(hosts.Others._fields)))
+    check_platform()
+    with hosts.nobody_waits(*expected()):
+        result = sweep.run(config) if several else loop.run(config)
     workdir = config.run.workdir
     if result.stopped_by is not None:
         if hosts.writes():

@@ -30,10 +30,10 @@ from jax.scipy.ndimage import map_coordinates
 from jaxgan import data
 from jaxgan.metrics import classifiers
 from jaxgan.metrics.classifiers import Classifier
-from jaxgan.runs.commands.entry import errors_in_one_line, start
+from jaxgan.runs.commands.entry import start
 from jaxgan.runs.devices import check_platform, compiler_options
 from jaxgan.runs.flags import define
-from jaxgan.runs.settings import ConfigError
+from jaxgan.runs.paths import check_output
 
 _BATCH = 128
 _RATE = 2e-3  # peak learning rate
@@ -215,7 +215,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     flag("manual_dir", str, "directory of manually downloaded files")
     flag("cache_dir", str, "directory of decoded data; the user's cache if not given")
     flag("out", str, "file to write: .npz", required=True)
-    flag("epochs", int, "how often every image is seen", low=1)
+    flag("epochs", int, "how often every image is seen", low=1, high=10_000)
     flag("seed", int, "seed of everything random", default=0, low=0)
 
 
@@ -226,17 +226,13 @@ def run(argv: list[str]) -> None:
     path = Path(values.out)
     recipe = RECIPES[values.dataset]
     recipe = recipe._replace(epochs=values.epochs or recipe.epochs)
-    with errors_in_one_line():
-        if path.suffix != ".npz":
-            raise ConfigError(f"--out={path}: expected a name that ends in .npz")
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"--out={path}: there is no directory {path.parent}; make it first")
-        check_platform()
-        seen, unseen = examples(values.dataset, values.manual_dir, values.cache_dir)
-        variables = train(recipe, seen, unseen, seed=values.seed, say=partial(print, flush=True))
-        classifiers.save(path, variables)
-        network = classifiers.read(path, values.dataset)
-        right = accuracy(jax.jit(lambda x: network.apply(x)[1]), unseen)
+    check_output("out", path, (".npz",))
+    check_platform()
+    seen, unseen = examples(values.dataset, values.manual_dir, values.cache_dir)
+    variables = train(recipe, seen, unseen, seed=values.seed, say=partial(print, flush=True))
+    classifiers.save(path, variables)
+    network = classifiers.read(path, values.dataset)
+    right = accuracy(jax.jit(lambda x: network.apply(x)[1]), unseen)
     print(f"{path}: {right:.2%} of {len(unseen.x)} images are classified correctly")
 
 

@@ -71,6 +71,15 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
         WeightsError: the weights file cannot be read, or holds other weights.
     """
     if dataset.x.ndim == 2:
+        for name, value, usual in (
+            ("features", features, "auto"),
+            ("inception_weights", weights, ""),
+        ):
+            if value != usual:
+                raise ConfigError(
+                    f"--{name}={value}: --dataset={dataset.name} has points, which are compared as "
+                    f"they are; leave it out"
+                )
         return metrics.points()
     stacked = dataset.name.startswith("stacked_")
     name = dataset.name.removeprefix("stacked_")
@@ -80,6 +89,11 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
         raise ConfigError(
             f"--dataset={dataset.name}: no shipped feature network fits these images; give "
             f"--inception_weights=FILE ({inception.URL}), or --features=pixels"
+        )
+    if weights and features != "inception":
+        raise ConfigError(
+            f"--inception_weights={weights}: not used with the features of {features}; give "
+            f"--features=inception with it, or leave it out"
         )
     channels = dataset.x.shape[-1]
     if features == "pixels":
@@ -119,9 +133,9 @@ class Comparison:
     def __init__(self, network: FeatureNetwork, dataset: data.Dataset, samples: int):
         if not network.width < samples <= len(dataset.x) // 2:
             raise ConfigError(
-                f"{samples} samples: expected more than the {network.width} features of "
-                f"{network.name}, for the covariance, and at most half of the {len(dataset.x)} "
-                f"examples of {dataset.name}"
+                f"--samples, --eval_samples: {samples} samples; expected more than the "
+                f"{network.width} features of {network.name}, for the covariance, and at most "
+                f"half of the {len(dataset.x)} examples of {dataset.name}"
             )
         order = np.random.default_rng(0).permutation(len(dataset.x))
         self.network = network

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +94,7 @@ def read(workdirs: list[Path]) -> list[RunFiles]:
     """
     places = [workdir.resolve() for workdir in workdirs]
     for workdir, place in zip(workdirs, places, strict=True):
-        if not workdir.is_dir():
+        if not os.path.isdir(workdir):  # unlike `Path.is_dir`, it takes names of any length
             raise ConfigError(f"{workdir}: there is no such directory; give the workdir of a run")
         if places.count(place) > 1:
             raise ConfigError(f"{workdir}: it is given twice; give every run once")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jaxgan.runs.files import write_whole
+from jaxgan.runs.paths import check_output
 from jaxgan.runs.report import runs
 from jaxgan.runs.report.page import page
 from jaxgan.runs.settings import ConfigError
@@ -23,8 +24,7 @@ def write(workdirs: list[Path], out: Path | None = None) -> Path:
     """
     out = out or (workdirs[0] if len(workdirs) == 1 else Path()) / "report.html"
     found = runs.read(workdirs)
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"--out={out}: there is no directory {out.parent}; make it first")
+    check_output("out", out)
     try:
         # A lone surrogate, which JSON may contain, is not valid text; it becomes a question mark.
         write_whole(out, page(found).encode(errors="replace"))

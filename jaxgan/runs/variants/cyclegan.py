@@ -35,8 +35,10 @@ class Settings:
     cycle_weight: float = setting(10.0, "weight of the cycle loss", low=0.0)
     cycle_distance: str = setting("l1", "distance of the cycle loss", choices=("l1", "l2"))
     identity_weight: float = setting(5.0, "weight of the identity loss", low=0.0)
-    pool_size: int = setting(50, "past pictures that D sees again; 0 for none", low=0)
-    patch_layers: int = setting(2, "strided convolutions of a PatchGAN's D", low=1)
+    pool_size: int = setting(50, "past pictures that D sees again; 0 for none", low=0, sizes=True)
+    patch_layers: int = setting(
+        2, "strided convolutions of a PatchGAN's D", low=1, high=16, sizes=True
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,8 @@ _VALUES = 9  # of a continuous code in a sweep
 class Settings:
     """The codes and their weights."""
 
-    code_categories: int = setting(10, "values of the categorical code", low=1)
-    code_continuous: int = setting(2, "number of continuous codes", low=0)
+    code_categories: int = setting(10, "values of the categorical code", low=1, sizes=True)
+    code_continuous: int = setting(2, "number of continuous codes", low=0, sizes=True)
     code_weight: float = setting(1.0, "weight of the categorical code's information", low=0.0)
     continuous_weight: float = setting(0.1, "weight of the continuous codes' information", low=0.0)
 

@@ -22,7 +22,9 @@ class Settings:
     """The weight of what G learns besides fooling D, and the field of view of D."""
 
     content_weight: float = setting(100.0, "weight of similarity to the target", low=0.0)
-    patch_layers: int = setting(2, "strided convolutions of a PatchGAN's D", low=1)
+    patch_layers: int = setting(
+        2, "strided convolutions of a PatchGAN's D", low=1, high=16, sizes=True
+    )
 
 
 def _build(setup: Setup) -> Experiment:

@@ -16,6 +16,7 @@ class _ResNet:
     widths: str = setting(
         "",
         "channels from the coarsest stage to the finest, as 48,24,8; --width in all if empty",
+        sizes=True,
     )
     blocks: int = blocks()
 

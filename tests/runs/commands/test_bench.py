@@ -49,5 +49,5 @@ def test_mistakes_are_answered_in_one_line(tmp_path):
         (["--microbatch=7"], "--microbatch=7: expected a divisor of the 64"),
     ):
         answer = bench(tmp_path, *flags)
-        assert answer.returncode == 1
+        assert answer.returncode == 2
         assert answer.stderr.strip().splitlines()[-1].startswith(f"error: {words}")

@@ -317,5 +317,5 @@ def test_the_script_takes_runs_beside_flags(tmp_path):
     assert "2 runs" in out.read_text()
     for arguments, word in [((), "no run"), (("x", "--hue=1"), "hue"), (("nowhere",), "nowhere")]:
         done = script(*arguments)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert re.fullmatch(rf"error: [^\n]*{word}[^\n]*\n", done.stderr)

@@ -194,7 +194,7 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
         ({"eval_samples": 30_000}, "at most half of the 50000 examples"),
         (
             {"dataset": "digits", "features": "inception", "inception_weights": "/no/such.pth"},
-            "/no/such.pth cannot be read",
+            "--inception_weights=/no/such.pth: there is no such file",
         ),
     ],
 )
