@@ -20,5 +20,6 @@ def prepare(config: Config) -> Dataset:
     hosts.check_same(config.replace(data_dir="", manual_dir="", cache_dir="").to_flags())
     with hosts.together():
         check(config)
-    keep_compiled(config.run.compilation_cache)
-    return hosts.first_once(partial(load, config))
+    dataset = hosts.first_once(partial(load, config))
+    keep_compiled(config.run.compilation_cache)  # a run that is refused leaves no directory
+    return dataset

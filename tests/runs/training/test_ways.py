@@ -67,7 +67,7 @@ def run(recipe: str, model: str, way: str, workdir) -> None:
     train = sweep.run if way == "seeds" else loop.run
     assert train(config).step == 2
     with Checkpoints(workdir / "checkpoints") as checkpoints:
-        assert checkpoints.steps() == [2]
+        assert checkpoints.steps() == [0, 2]
     assert (workdir / "samples" / "step_00000002.png").is_file()
 
 
