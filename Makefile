@@ -1,5 +1,5 @@
 # make demo: train on the digits that ship with the package.   make test: the whole test suite.
-# make docs: build the documentation site in build/docs.
+# make docs: build the documentation site in build/docs.   make faults: break things on purpose.
 # All set up .venv when it is missing or when pyproject.toml has changed, and only then.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 DOCS_READY := .venv/docs-ready
 
-.PHONY: demo docs lint setup test test-slow
+.PHONY: demo docs faults lint setup test test-slow
 
 demo: setup
 	$(BIN)/python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags
@@ -18,6 +18,10 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m slow
+
+# Breaks runs, checkpoints, files and command lines for some twenty minutes, and writes down what became of them.
+faults: setup
+	$(BIN)/python tests/faults/figures.py
 
 lint: setup
 	$(BIN)/ruff format --check .
