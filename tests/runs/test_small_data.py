@@ -65,7 +65,7 @@ def test_data_without_variety_are_trained_on_and_measured(tmp_path, name, recipe
 def test_a_handful_of_pictures_is_trained_on_and_not_measured(tmp_path, count, classes):
     config = settings(tmp_path, NOISE[:count], classes, conditional=classes > 0)
     assert loop.run(config).step == 3
-    with pytest.raises(ConfigError, match=rf"samples: expected .* of the {count} examples"):
+    with pytest.raises(ConfigError, match=rf"samples; expected .* of the {count} examples"):
         evaluate(config.run.workdir, samples=70, features="pixels")
 
 

@@ -34,6 +34,7 @@ _SAMPLES = 10  # of each member
 _LEFT_OUT = (
     "logit_gap",
     "saturated",
+    "skipped",
     "grad_norm",
     "update_ratio",
 )  # of the table, to keep it narrow

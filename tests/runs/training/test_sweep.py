@@ -85,6 +85,7 @@ def _two(result, alone, i):
 def test_a_population_records_means_and_deviations_of_its_members(trained):
     _, result, workdir = trained
     assert {path.name for path in workdir.iterdir()} == {
+        ".lock",
         "flags.txt",
         "metrics.jsonl",
         "members.jsonl",
