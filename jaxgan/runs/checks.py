@@ -19,6 +19,8 @@ from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 LOCK = ".lock"
 """The file in a workdir that a run keeps locked."""
 
+_OF_A_START = {LOCK, ".flags.txt"}  # what a process leaves that is killed as it begins
+
 
 def check(config: Config) -> None:
     """Refuse settings that contradict each other or the existing files.
@@ -230,7 +232,7 @@ def check_workdir(config: Config) -> None:
                 f"--workdir={workdir}: it holds another run: {', '.join(difference)}; "
                 f"choose another --workdir, or the same settings to resume"
             )
-    elif workdir.exists() and any(path.name != LOCK for path in workdir.iterdir()):
+    elif workdir.exists() and {path.name for path in workdir.iterdir()} - _OF_A_START:
         raise ConfigError(
             f"--workdir={workdir}: it is not empty and holds no run; choose another --workdir"
         )

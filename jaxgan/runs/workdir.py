@@ -63,9 +63,10 @@ def _begin(config: Config) -> Path:
     """Write what the run is; in a process that does not write, check that it is there."""
     flags = Path(config.run.workdir) / "flags.txt"
     if hosts.writes():
+        # The settings first: a directory with anything else and without them is of no run.
+        write_whole(flags, config.to_flags(of_workdir=True))
         for name in "samples", "checkpoints":
             (flags.parent / name).mkdir(exist_ok=True)
-        write_whole(flags, config.to_flags(of_workdir=True))
     elif not flags.exists():
         raise ConfigError(
             f"--workdir={config.run.workdir}: process {jax.process_index()} does not see what "

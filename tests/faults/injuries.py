@@ -35,8 +35,8 @@ def injure(draw: random.Random, checkpoint: Path) -> str:
     elif way == "empty":
         content.clear()
     elif way == "exchange":
-        other = draw.choice([path for path in files if path != file])
-        content[:] = other.read_bytes() or b"0"
+        others = [other for path in files if (other := path.read_bytes()) != content]
+        content[:] = draw.choice(others) or b"0"
     elif not any(content[i : i + 4096]):
         content[i] = 1
     else:

@@ -2,8 +2,9 @@
 
 A run that is started with the same command after each kill has to end in the state, the metrics,
 the evaluations and the pictures of one that was left alone, bit for bit. Half of the kills come at
-a random moment, the others right before a random operation on the files of the run. Some of the
-starts compile everything anew, and are killed in that. One line of JSON says what was found.
+a random moment, the others right before a random operation on the files of the run; each run is
+first killed before its first operation, its second, and so on. Some of the starts compile
+everything anew, and are killed in that. One line of JSON says what was found.
 """
 
 import argparse
@@ -61,8 +62,9 @@ def main(kills: int, seed: int) -> dict:
             figures["runs"] += 1
             for attempt in range(KILLS_PER_RUN + 1):
                 last = attempt == KILLS_PER_RUN or figures["kills"] >= kills
-                in_operation = draw.random() < 0.5
+                in_operation = draw.random() < 0.5 or attempt == 0
                 number, seconds = draw.randint(1, 150), draw.uniform(0, 1.2) * duration
+                number = figures["runs"] if attempt == 0 else number
 
                 def before(in_operation=in_operation, number=number, seconds=seconds, last=last):
                     if last:

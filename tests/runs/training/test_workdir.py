@@ -126,12 +126,9 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_anew(run, what):
 
 
 def test_a_run_that_was_killed_before_it_had_anything_begins(tmp_path):
-    (tmp_path / ".lock").write_text("process 1 on nowhere")
-    (tmp_path / "checkpoints").mkdir()
-    config = make(**RING, workdir=str(tmp_path / "run"))
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".lock").touch()
-    assert loop.run(config).step == 20
+    for name in ".lock", ".flags.txt":  # the second one is its settings, half-written
+        (tmp_path / name).write_text("--")
+    assert loop.run(make(**RING, workdir=str(tmp_path))).step == 20
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_made_again(run):
