@@ -56,6 +56,8 @@ class Checkpoints:
     Args:
         directory: where they are; created when the first one is saved.
         keep: how many to keep, at least 1.
+        parents: whether missing directories above it are created, too. If the directory belongs to
+            a larger one that may be moved away meanwhile, it should not come back without the rest.
 
     Raises:
         ValueError: if `keep` is below 1.
@@ -73,12 +75,11 @@ class Checkpoints:
         (100, [0.0, 1.0, 2.0], {'loss': 'hinge'})
     """
 
-    def __init__(self, directory: str | Path, *, keep: int = 2):
+    def __init__(self, directory: str | Path, *, keep: int = 2, parents: bool = True):
         if keep < 1:
             raise ValueError(f"keep is {keep}; expected at least 1 checkpoint")
         self._directory = Path(directory).absolute()
-        self._keep = keep
-        self._has_saved = False
+        self._keep, self._parents = keep, parents
 
     def __enter__(self):
         return self
@@ -125,7 +126,6 @@ class Checkpoints:
             reason = "another process could not" if failed is None else _reason(failed)
             where = self._directory / str(step)
             raise CheckpointError(f"{where} cannot be written: {reason}") from failed
-        self._has_saved = True
 
     def restore(self, like: Any, step: int | None = None) -> tuple[int, Any]:
         """Read the newest checkpoint that is whole.
@@ -220,8 +220,7 @@ class Checkpoints:
         return jax.tree.map(_as_like, arrays, like)
 
     def _write(self, step: int, named: dict[str, np.ndarray], record: dict[str, Any]) -> None:
-        # A directory that has gone since the last save was moved away, with all that belongs to it.
-        self._directory.mkdir(parents=not self._has_saved, exist_ok=True)
+        self._directory.mkdir(parents=self._parents, exist_ok=True)
         self._sweep()
         partial = self._directory / f".{step}.partial"
         try:

@@ -299,7 +299,8 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 def test_a_directory_that_was_moved_away_is_not_made_anew(tmp_path):
-    with Checkpoints(tmp_path / "run" / "checkpoints") as checkpoints:
+    (tmp_path / "run").mkdir()
+    with Checkpoints(tmp_path / "run" / "checkpoints", parents=False) as checkpoints:
         checkpoints.save(1, make_state(1))
         (tmp_path / "run").rename(tmp_path / "elsewhere")
         with pytest.raises(CheckpointError, match="No such file or directory"):

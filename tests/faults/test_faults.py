@@ -41,4 +41,4 @@ def test_runs_that_cannot_write_go_on_and_end_in_a_line():
 
 @pytest.mark.slow
 def test_a_long_run_takes_no_more_memory_than_a_short_one():
-    assert figures("memory.py", "--steps=10000")["wrong"] == []
+    assert figures("memory.py", "--steps=40000")["wrong"] == []

@@ -20,7 +20,7 @@ class Board:
     """A file of events in a directory.
 
     Args:
-        directory: created if it is missing.
+        directory: created if it is missing, but for those above it.
         first_step: events of earlier starts after this step are hidden.
 
     Raises:
@@ -28,7 +28,7 @@ class Board:
     """
 
     def __init__(self, directory: Path, first_step: int):
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=True)
         self._writer = EventsWriter(str(directory / "events"))
         self._write(first_step, file_version="brain.Event:2")
         self._write(first_step, session_log=SessionLog(status=SessionLog.START))

@@ -70,8 +70,12 @@ class Evaluator:
                 self._measure(step, state, recorder)
         is_best, is_over = self._verdict(recorder)
         if is_best:
-            with checkpoint.Checkpoints(Path(self._config.run.workdir) / "best", keep=1) as best:
-                best.save(step, state, notes)
+            directory = Path(self._config.run.workdir) / "best"
+            try:
+                with checkpoint.Checkpoints(directory, keep=1, parents=False) as best:
+                    best.save(step, state, notes)
+            except checkpoint.CheckpointError as error:
+                recorder.say(f"{error}; the best step is not kept, and training goes on")
         return is_over
 
     def is_over(self, recorder: NullRecorder) -> bool:

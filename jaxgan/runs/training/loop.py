@@ -104,7 +104,9 @@ def go(config: Config, task: Task, notes: dict[str, Any]) -> Result:
     like = jax.tree.map(_shape, task.state)
     with (
         workdir.claimed(config),
-        checkpoint.Checkpoints(directory / "checkpoints", keep=config.run.keep) as checkpoints,
+        checkpoint.Checkpoints(
+            directory / "checkpoints", keep=config.run.keep, parents=False
+        ) as checkpoints,
         hosts.stop_signals() as stop,
     ):
         _begin(config, task, checkpoints, notes)
