@@ -153,13 +153,13 @@ class Checkpoints:
         return self._newest(step, self._record)[1]["notes"]
 
     def set_aside_after(self, step: int) -> None:
-        """Rename the checkpoints of later steps to STEP.damaged: nobody takes them for good ones.
+        """Rename the checkpoints of later steps to STEP.aside: nobody takes them for good ones.
 
         A run calls this where it goes on from a step although there were later ones.
         """
         later = [one for one in self.steps() if one > step]
         for one in later if jax.process_index() == 0 else []:
-            aside = self._directory / f"{one}.damaged"
+            aside = self._directory / f"{one}.aside"
             shutil.rmtree(aside, ignore_errors=True)
             (self._directory / str(one)).rename(aside)
         int(greatest(0))  # the others wait

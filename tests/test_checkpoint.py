@@ -314,6 +314,6 @@ def test_later_checkpoints_are_set_aside(tmp_path):
             checkpoints.save(step, make_state(step))
         checkpoints.set_aside_after(1)
         assert checkpoints.steps() == [1]
-        assert (tmp_path / "2.damaged" / "record.json").exists()
+        assert (tmp_path / "2.aside" / "record.json").exists()
         checkpoints.save(2, make_state(3))
         assert int(checkpoints.restore(make_state())[1].g.step) == 3

@@ -108,8 +108,10 @@ class Recorder(NullRecorder):
                 self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
-        for lines in self._lines.values():
-            lines.append()  # those that are still waiting; it is an error if they cannot be written
+        for name, lines in self._lines.items():
+            # Those that are still waiting. If they cannot be written it is an error, the only one.
+            with self.attempt(f"{name}.jsonl") if exception[0] else contextlib.nullcontext():
+                lines.append()
 
     @contextlib.contextmanager
     def attempt(self, what: str) -> Iterator[None]:

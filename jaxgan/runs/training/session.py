@@ -142,7 +142,13 @@ class Session:
             except CheckpointError as error:
                 self.recorder.say(f"{error}; trying again in {seconds:.0f} s")
                 time.sleep(seconds)
-        return self._save(step, state)
+        try:
+            return self._save(step, state)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}; the checkpoint of step {self._kept} is kept: when that is mended, run "
+                f"the same command to go on from there"
+            ) from error
 
     def _save(self, step: int, state: jaxgan.TrainState) -> None:
         # The metrics are of the parameters before the last update, so they may not show it yet.

@@ -138,7 +138,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_made_again(run):
     assert restore(str(run)).step == 10
     again = loop.run(flags.load(run)).state
     assert digest(again) == digest(whole)
-    assert (run / "checkpoints" / "20.damaged").is_dir()
+    assert (run / "checkpoints" / "20.aside").is_dir()
     with Checkpoints(run / "checkpoints") as checkpoints:
         assert checkpoints.steps() == [10, 20]
 
