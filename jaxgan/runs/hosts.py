@@ -6,12 +6,14 @@ signal), it has to tell the others, which would otherwise wait for it in a colle
 """
 
 import contextlib
+import math
 import os
 import re
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 _LOST = re.compile("Gloo|NCCL|heartbeat|coordination service", re.IGNORECASE)
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ONE_EVENT = 0.5  # seconds: a terminal that is closed sends a signal, and so does the shell in it
 _STOPPING = "stopping after this call, and saving; a second signal ends the program at once"
 
 
@@ -236,13 +239,15 @@ def stop_signals() -> Iterator[Stop]:
     ours.setblocking(False)
 
     def listen():
+        first = -math.inf
         while number := int.from_bytes(theirs.recv(1)):
-            if number in numbers and stop.received:
+            if number not in numbers or time.monotonic() < first + _ONE_EVENT:
+                continue
+            if stop.received:
                 os._exit(128 + number)
-            if number in numbers:
-                stop.received = number
-                with contextlib.suppress(OSError):  # the terminal may be gone
-                    print(_STOPPING, file=sys.stderr, flush=True)
+            stop.received, first = number, time.monotonic()
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print(_STOPPING, file=sys.stderr, flush=True)
 
     listener = threading.Thread(target=listen, daemon=True, name="stop signals")
     listener.start()

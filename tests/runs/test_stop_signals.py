@@ -71,11 +71,21 @@ def test_a_second_one_ends_the_program_even_in_a_call_that_does_not_return(start
     process.send_signal(numbers[0])
     assert process.stderr is not None
     assert process.stderr.readline().startswith("stopping")
+    time.sleep(0.6)  # what comes at once is of the same event
     begin = time.monotonic()
     process.send_signal(numbers[1])
     end(process)
     assert process.returncode == 128 + numbers[1]
     assert time.monotonic() - begin < 20
+
+
+def test_a_terminal_that_is_closed_sends_two_signals_and_means_one(start):
+    process = start(STEPPING)
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("stopping")
+    process.send_signal(signal.SIGHUP)
+    assert end(process)[0] == f"received {int(signal.SIGHUP)}\n"
 
 
 def test_what_nohup_ignores_is_ignored(start):
