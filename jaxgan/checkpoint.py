@@ -16,6 +16,8 @@ If several processes train one model, all of them make the same calls, on a dire
 share. A checkpoint does not depend on how many processes write or read it.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -222,7 +224,7 @@ class Checkpoints:
     def _write(self, step: int, named: dict[str, np.ndarray], record: dict[str, Any]) -> None:
         self._directory.mkdir(parents=self._parents, exist_ok=True)
         self._sweep()
-        partial = self._directory / f".{step}.partial"
+        partial, place = self._directory / f".{step}.partial", self._directory.stat().st_ino
         try:
             partial.mkdir()
             self._orbax.save(partial / "state", args=ocp.args.PyTreeSave(named))
@@ -234,10 +236,16 @@ class Checkpoints:
             (partial / _RECORD).write_text(json.dumps(record, indent=1))
             for path in [*files, partial / _RECORD, partial]:
                 _flush(path)
+            if self._directory.stat().st_ino != place:
+                raise FileNotFoundError(errno.ENOENT, "it was moved away meanwhile")
             partial.rename(self._directory / str(step))
             _flush(self._directory)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
+            if not self._parents:  # Orbax makes those above what it writes, if they are gone
+                with contextlib.suppress(OSError):
+                    self._directory.rmdir()
+                    self._directory.parent.rmdir()
             raise
         for old in self.steps()[: -self._keep]:
             self._remove(old)

@@ -166,11 +166,14 @@ def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, a
         grads, metrics = mean_over_devices((grads, metrics), axis_name)
     elif axis_name is not None:
         grads, state, metrics = mean_over_devices((grads, state, metrics), axis_name)
-    updates, opt_state = player.optimizer.update(grads, own.opt_state, own.params)
-    params = optax.apply_updates(own.params, updates)
     is_good = _is_finite((metrics["loss"], grads, state))
-    new, old = (params, state, opt_state), (own.params, own.state, own.opt_state)
-    kept = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), new, old)
+
+    def change():
+        updates, opt_state = player.optimizer.update(grads, own.opt_state, own.params)
+        return optax.apply_updates(own.params, updates), state, opt_state
+
+    # Not a selection between two states, for which XLA would make both.
+    kept = lax.cond(is_good, change, lambda: (own.params, own.state, own.opt_state))
     metrics |= _measure(norms, grads, own.params, kept[0])
     metrics["skipped"] = 1.0 - is_good
     return PlayerState(own.step + 1, *kept), metrics

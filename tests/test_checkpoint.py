@@ -308,6 +308,30 @@ def test_a_directory_that_was_moved_away_is_not_made_anew(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("moment", ["mkdir", "save"])
+def test_nor_is_one_that_is_moved_away_while_it_is_written_to(tmp_path, monkeypatch, moment):
+    run = tmp_path / "run"
+    run.mkdir()
+    with Checkpoints(run / "checkpoints", parents=False) as checkpoints:
+        checkpoints.save(1, make_state(1))
+        orbax = checkpoints._orbax
+        write = orbax.save
+
+        def save(path, **arguments):
+            if moment == "mkdir":
+                run.rename(tmp_path / "elsewhere")
+            write(path, **arguments)
+            if moment == "save":
+                run.rename(tmp_path / "elsewhere")
+
+        monkeypatch.setattr(orbax, "save", save)
+        with pytest.raises(CheckpointError, match="2 cannot be written"):
+            checkpoints.save(2, make_state(2))
+    assert not run.exists()
+    with Checkpoints(tmp_path / "elsewhere" / "checkpoints") as checkpoints:
+        assert checkpoints.steps() == [1]
+
+
 def test_later_checkpoints_are_set_aside(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:
         for step in 1, 2:

@@ -67,7 +67,7 @@ def main(runs: int, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as room:
         cache, reference = Path(room, "cache"), Path(room, "reference")
         assert wait(start(reference, cache, **flags)) == 0, Path(f"{reference}.err").read_text()
-        expected = content(reference)
+        expected, newest = content(reference), f"checkpoints/{flags['steps']}"
         for i in range(runs * len(WAYS) * 2):
             way, comes_back = WAYS[i % len(WAYS)], i % 2 == 0
             name = f"{i}: {way} {'for a while' if comes_back else 'for good'}"
@@ -89,10 +89,16 @@ def main(runs: int, seed: int) -> dict:
                     assert not workdir.exists()
                     moved.rename(workdir)
                 status = wait(start(workdir, cache, **flags))
-            if not wrong and (status or content(workdir) != expected):
+            if not wrong:
                 found = content(workdir)
-                odd = [name for name in found | expected if found.get(name) != expected.get(name)]
-                wrong = f"exit status {status}; what differs: {odd}"
+                odd = [
+                    name
+                    for name in found | expected
+                    if found.get(name) != expected.get(name)
+                    # The older checkpoints may be others, if newer ones could not be saved.
+                    and not (comes_back and name.startswith("checkpoints/") and name != newest)
+                ]
+                wrong = f"exit status {status}; what differs: {odd}" if status or odd else ""
             if wrong:
                 figures["wrong"][name] = [wrong, *lines[-3:]]
             figures["ended_well"] += not wrong
