@@ -50,6 +50,7 @@ _DAMAGE = (
     OverflowError,
     RuntimeError,
     MemoryError,
+    SyntaxError,  # NumPy parses the names of types as Python literals
     zipfile.BadZipFile,
     zlib.error,
     tokenize.TokenError,

@@ -46,6 +46,18 @@ def test_a_bomb_that_lies_about_its_size_is_not_unpacked():
         _npz.read(io.BytesIO(lie), SHAPES)
 
 
+def test_a_type_that_cannot_be_parsed_is_damage():
+    content = io.BytesIO()
+    np.save(content, np.zeros(5, np.float32))
+    damaged = content.getvalue().replace(b"<f4", b",f4")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("b.npy", damaged)
+    file.seek(0)
+    with pytest.raises(WeightsError, match="not a complete"):
+        _npz.read(file, SHAPES)
+
+
 def test_objects_are_refused():
     file = io.BytesIO()
     np.savez(file, allow_pickle=True, b=np.array([{}], object))
