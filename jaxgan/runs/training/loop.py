@@ -115,11 +115,18 @@ def go(config: Config, task: Task, notes: dict[str, Any]) -> Result:
     return Result(step, state, stopped_by, newest)
 
 
-def _train_or_go_back(config, task: Task, checkpoints, notes, like, stop: hosts.Stop):
+def _train_or_go_back(
+    config: Config,
+    task: Task,
+    checkpoints: checkpoint.Checkpoints,
+    notes: dict[str, Any],
+    like: Any,
+    stop: hosts.Stop,
+):
     """Train from the newest checkpoint, and again with other batches where that diverges."""
     directory = Path(config.run.workdir)
     rollbacks = workdir.Rollbacks(directory)
-    left = config.run.max_rollbacks if task.watch.can_go_back else 0
+    allowed = left = config.run.max_rollbacks if task.watch.can_go_back else 0
     while True:
         first, state = checkpoints.restore(like)
         checkpoints.set_aside_after(first)
@@ -134,7 +141,7 @@ def _train_or_go_back(config, task: Task, checkpoints, notes, like, stop: hosts.
                 _forget_after(directory, first)
                 task.watch.forget()
                 if not left:
-                    raise _diverged(config, error.reason, first) from None
+                    raise _diverged(error.reason, allowed, first) from None
                 recorder.say(f"{error.reason}: going back to step {first}, with other batches")
         left -= 1
 
@@ -170,10 +177,10 @@ def _forget_after(directory: Path, step: int) -> None:
         best.set_aside_after(step)
 
 
-def _diverged(config: Config, reason: str, kept: int) -> DivergedError:
-    often = f" {config.run.max_rollbacks} times" if config.run.max_rollbacks else ""
+def _diverged(reason: str, rollbacks: int, kept: int) -> DivergedError:
+    again = f", also after going back {rollbacks} times" if rollbacks else ""
     return DivergedError(
-        f"the run diverged{often}: {reason}; the checkpoint of step {kept} is kept; "
+        f"the run diverged{again}: {reason}; the checkpoint of step {kept} is kept; "
         f"try a smaller --d_lr and --g_lr, or a --penalty"
     )
 

@@ -69,7 +69,9 @@ def test_too_many_in_a_row_make_it_go_back_and_in_the_end_give_up(tmp_path, bad_
     with pytest.raises(loop.DivergedError) as caught:
         loop.run(good)
     message = str(caught.value)
-    assert message.startswith("the run diverged 2 times: d_loss is nan at step 21; ")
+    assert message.startswith(
+        "the run diverged, also after going back 2 times: d_loss is nan at step 21; "
+    )
     assert "the checkpoint of step 20 is kept" in message
     assert capfd.readouterr().err.count("going back to step 20") == 2
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
