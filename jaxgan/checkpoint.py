@@ -19,8 +19,6 @@ share. A checkpoint does not depend on how many processes write or read it.
 import contextlib
 import errno
 import hashlib
-import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -34,13 +32,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
+from jaxgan import _record
 from jaxgan.parallel import greatest
 
 __all__ = ["CheckpointError", "Checkpoints", "digest"]
 
-_RECORD = "record.json"
-_RECORD_OF_BEFORE = "record/metadata"  # up to version 0.1; without hashes of the files
-_KEYS = {"step", "digest", "notes", "files", "sha256"}
 _NO_NUMBERS = "OSUMm"  # the kinds of NumPy's types that are not numbers: objects, texts, times
 
 T = TypeVar("T")
@@ -152,7 +148,7 @@ class Checkpoints:
         Raises:
             CheckpointError: if there is none, or the record is damaged.
         """
-        return self._newest(step, self._record)[1]["notes"]
+        return self._newest(step, lambda one: _record.read(self._directory / str(one)))[1]["notes"]
 
     def set_aside_after(self, step: int) -> None:
         """Rename the checkpoints of later steps to STEP.aside: nobody takes them for good ones.
@@ -186,30 +182,11 @@ class Checkpoints:
                 logging.warning("checkpoint %d cannot be restored: %s", candidate, reason)
         raise CheckpointError(f"no checkpoint in {self._directory} can be restored: {reason}")
 
-    def _record(self, step: int) -> dict[str, Any]:
-        """Read the record of a step and check it; this is the only place that reads one."""
-        directory = self._directory / str(step)
-        if (directory / _RECORD_OF_BEFORE).exists():
-            record = json.loads((directory / _RECORD_OF_BEFORE).read_text())
-            if record.keys() != {"digest", "notes"} or not isinstance(record["notes"], dict):
-                raise CheckpointError("its record is damaged")
-            return {**record, "files": {}}
-        record = json.loads((directory / _RECORD).read_text())
-        if not isinstance(record, dict) or record.keys() != _KEYS:
-            raise CheckpointError("its record is damaged")
-        if _hash_of(record) != record["sha256"]:
-            raise CheckpointError("its record does not match its SHA-256")
-        if record["step"] != step:
-            raise CheckpointError(f"it is the checkpoint of step {record['step']}")
-        return record
-
     def _read(self, step: int, like: Any) -> Any:
-        record = self._record(step)
-        state = self._directory / str(step) / "state"
-        for name, expected in record["files"].items():
-            if _sha256(state / name) != expected:
-                raise CheckpointError(f"state/{name} does not match its SHA-256")
-        restored = self._orbax.restore(state, args=ocp.args.PyTreeRestore())
+        directory = self._directory / str(step)
+        record = _record.read(directory)
+        _record.check_files(directory, record)
+        restored = self._orbax.restore(directory / "state", args=ocp.args.PyTreeRestore())
         shapes = jax.eval_shape(_without_keys, like)
         names = _named(shapes)
         if restored.keys() != names.keys():
@@ -228,18 +205,11 @@ class Checkpoints:
         try:
             partial.mkdir()
             self._orbax.save(partial / "state", args=ocp.args.PyTreeSave(named))
-            files = sorted(path for path in (partial / "state").rglob("*") if path.is_file())
-            record["files"] = {
-                path.relative_to(partial / "state").as_posix(): _sha256(path) for path in files
-            }
-            record["sha256"] = _hash_of(record)
-            (partial / _RECORD).write_text(json.dumps(record, indent=1))
-            for path in [*files, partial / _RECORD, partial]:
-                _flush(path)
+            _record.seal(partial, record)
             if self._directory.stat().st_ino != place:
                 raise FileNotFoundError(errno.ENOENT, "it was moved away meanwhile")
             partial.rename(self._directory / str(step))
-            _flush(self._directory)
+            _record.flush(self._directory)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             if not self._parents:  # Orbax makes those above what it writes, if they are gone
@@ -302,26 +272,6 @@ def _check(state: Any) -> None:
         kind = getattr(leaf, "dtype", type(leaf).__name__)
         if isinstance(kind, str) or (isinstance(kind, np.dtype) and kind.kind in _NO_NUMBERS):
             raise TypeError(f"{name or 'state'} is {kind}; expected an array of numbers")
-
-
-def _hash_of(record: dict[str, Any]) -> str:
-    """Return the SHA-256 of a record's content."""
-    content = {name: value for name, value in record.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file, or the list of files of a directory, survives a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:
