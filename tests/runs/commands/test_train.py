@@ -8,17 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+from ring import RING
+
 from jaxgan.checkpoint import Checkpoints
 
 ROOT = Path(__file__).parents[3]
-RING = {
-    "dataset": "ring",
-    "model": "mlp",
-    "width": 16,
-    "latent_dim": 4,
-    "parallel": "jit",
-    "steps_per_call": 10,
-}
 
 
 def command(*arguments: str, platform: str = "cpu", **options) -> subprocess.Popen:

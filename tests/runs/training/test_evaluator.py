@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ring import RING
 
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.metrics import Estimate
@@ -20,13 +21,7 @@ from jaxgan.runs.training.evaluator import Evaluator
 from jaxgan.runs.training.stopping import StopRule, stop_rule
 from jaxgan.runs.variants import VARIANTS
 
-RING = {
-    "dataset": "ring",
-    "model": "mlp",
-    "width": 16,
-    "latent_dim": 4,
-    "parallel": "jit",
-    "steps_per_call": 10,
+RUN = RING | {
     "eval_every": 10,
     "eval_samples": 100,
 }
@@ -59,7 +54,7 @@ def scores(monkeypatch):
 
 
 def test_samples_are_measured_and_the_yardsticks_said(tmp_path, capsys):
-    config = make(**RING, steps=25, workdir=str(tmp_path / "run"))
+    config = make(**RUN, steps=25, workdir=str(tmp_path / "run"))
     loop.run(config)
     assert [line["step"] for line in evaluations(config)] == [10, 20, 25]
     assert {"points/coverage", "points/modes", "points/good"} <= set(evaluations(config)[0])
@@ -69,7 +64,7 @@ def test_samples_are_measured_and_the_yardsticks_said(tmp_path, capsys):
 
 
 def test_the_best_step_is_kept_beside_the_newest(tmp_path, scores):
-    config = make(**RING, steps=50, workdir=str(tmp_path / "run"))
+    config = make(**RUN, steps=50, workdir=str(tmp_path / "run"))
     scores(0.1, 0.4, 0.2, 0.4, 0.3)
     result = loop.run(config)
     with Checkpoints(tmp_path / "run" / "best") as best:
@@ -84,7 +79,7 @@ def test_the_best_step_is_kept_beside_the_newest(tmp_path, scores):
     ("metrics", "expected"), [("density_coverage,modes", 20), ("modes,density_coverage", 10)]
 )
 def test_the_best_step_is_that_of_the_metric_asked_for_first(tmp_path, scores, metrics, expected):
-    config = make(**RING, steps=30, eval_metrics=metrics, workdir=str(tmp_path / "run"))
+    config = make(**RUN, steps=30, eval_metrics=metrics, workdir=str(tmp_path / "run"))
     scores((0.1, 8), (0.4, 5), (0.2, 7))
     loop.run(config)
     with Checkpoints(tmp_path / "run" / "best") as best:
@@ -92,7 +87,7 @@ def test_the_best_step_is_that_of_the_metric_asked_for_first(tmp_path, scores, m
 
 
 def test_a_run_ends_when_it_reaches_its_target(tmp_path, scores, capsys):
-    config = make(**RING, steps=90, stop_when="coverage>0.8", workdir=str(tmp_path / "run"))
+    config = make(**RUN, steps=90, stop_when="coverage>0.8", workdir=str(tmp_path / "run"))
     scores(0.3, 0.79, 0.8, 0.9)
     assert loop.run(config).step == 30
     # Started again, it has still reached it, and nothing is measured or trained anew.
@@ -103,14 +98,14 @@ def test_a_run_ends_when_it_reaches_its_target(tmp_path, scores, capsys):
 
 
 def test_a_run_ends_when_it_does_not_get_better(tmp_path, scores):
-    config = make(**RING, steps=90, stop_when="patience=2", workdir=str(tmp_path / "run"))
+    config = make(**RUN, steps=90, stop_when="patience=2", workdir=str(tmp_path / "run"))
     scores(0.3, 0.5, 0.4, 0.6, 0.6, 0.1, 0.7)
     assert loop.run(config).step == 60
 
 
 @pytest.mark.slow  # test_loop.py resumes a run without evaluations
 def test_a_resumed_run_keeps_and_ends_as_one_that_was_not_interrupted(tmp_path, scores):
-    straight = make(**RING, steps=90, stop_when="patience=2", workdir=str(tmp_path / "a"))
+    straight = make(**RUN, steps=90, stop_when="patience=2", workdir=str(tmp_path / "a"))
     values = (0.3, 0.6, 0.4, 0.5, 0.9)
     scores(*values)
     expected = loop.run(straight)
@@ -127,7 +122,7 @@ def test_a_resumed_run_keeps_and_ends_as_one_that_was_not_interrupted(tmp_path, 
 def test_measuring_changes_nothing_of_the_run(tmp_path):
     ends = []
     for every in 0, 10:
-        settings = RING | {"eval_every": every}
+        settings = RUN | {"eval_every": every}
         config = make(**settings, steps=30, workdir=str(tmp_path / str(every)))
         ends.append(digest(loop.run(config).state))
     assert ends[0] == ends[1]
@@ -135,7 +130,7 @@ def test_measuring_changes_nothing_of_the_run(tmp_path):
 
 @pytest.mark.slow  # compiles for long
 def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
-    config = make(**RING, conditional=True, steps=10, workdir=str(tmp_path / "run"))
+    config = make(**RUN, conditional=True, steps=10, workdir=str(tmp_path / "run"))
     seen = []
     drawing = Evaluator._draw
 
@@ -176,7 +171,7 @@ def test_stop_rules():
 )
 def test_settings_that_contradict_each_other_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
-        check_settings(make(**RING | settings))
+        check_settings(make(**RUN | settings))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +196,7 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
 def test_settings_that_the_data_cannot_serve_leave_nothing_behind(tmp_path, settings, message):
     workdir = tmp_path / "run"
     with pytest.raises((ConfigError, WeightsError), match=message):
-        loop.run(make(**RING | settings, steps=10, workdir=str(workdir)))
+        loop.run(make(**RUN | settings, steps=10, workdir=str(workdir)))
     assert not workdir.exists()
 
 

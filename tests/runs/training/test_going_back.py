@@ -6,19 +6,14 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from ring import RING
 
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.runs import data
 from jaxgan.runs.config import make
 from jaxgan.runs.training import health, loop
 
-RING = {
-    "dataset": "ring",
-    "model": "mlp",
-    "width": 16,
-    "latent_dim": 4,
-    "parallel": "jit",
-    "steps_per_call": 10,
+RUN = RING | {
     "log_every": 10,
     "checkpoint_every": 10,
     "sample_every": 10,
@@ -50,7 +45,7 @@ def bad_data(monkeypatch):
 
 def test_bad_examples_cost_their_steps_and_no_more(tmp_path, bad_data, capfd):
     bad_data(every=1000)  # of 64 each; 50 of 50,000 examples
-    result = loop.run(make(**RING, workdir=str(tmp_path)))
+    result = loop.run(make(**RUN, workdir=str(tmp_path)))
     assert result.step == 40
     lines = lines_of(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines] == [10, 20, 30, 40]
@@ -62,7 +57,7 @@ def test_bad_examples_cost_their_steps_and_no_more(tmp_path, bad_data, capfd):
 
 
 def test_too_many_in_a_row_make_it_go_back_and_in_the_end_give_up(tmp_path, bad_data, capfd):
-    good = make(**RING, workdir=str(tmp_path), max_skipped=5, max_rollbacks=2)
+    good = make(**RUN, workdir=str(tmp_path), max_skipped=5, max_rollbacks=2)
     before = loop.run(good.replace(steps=20)).state
     kept = digest(before)
     bad_data(every=1)
@@ -85,7 +80,7 @@ def test_too_many_in_a_row_make_it_go_back_and_in_the_end_give_up(tmp_path, bad_
 
 
 def test_after_going_back_the_batches_are_others_and_a_resumed_run_has_them_too(tmp_path):
-    config = make(**RING, workdir=str(tmp_path / "run"))
+    config = make(**RUN, workdir=str(tmp_path / "run"))
     loop.run(config.replace(steps=20))
     ends = {}
     for name, rollbacks, stops in (
@@ -107,7 +102,7 @@ def test_after_going_back_the_batches_are_others_and_a_resumed_run_has_them_too(
 def test_an_absurd_learning_rate_ends_in_one_line(tmp_path):
     wild = {"g_lr": 1e30, "d_lr": 1e30, "optimizer": "sgd", "loss": "wasserstein"}
     with pytest.raises(loop.DivergedError, match="try a smaller --d_lr") as caught:
-        loop.run(make(**RING | wild | {"steps": 400}, workdir=str(tmp_path)))
+        loop.run(make(**RUN | wild | {"steps": 400}, workdir=str(tmp_path)))
     assert "\n" not in str(caught.value)
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         assert checkpoints.steps() == [0]

@@ -7,19 +7,12 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from ring import RING
 
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.runs.config import ConfigError, make
 from jaxgan.runs.training import loop
 
-RING = {
-    "dataset": "ring",
-    "model": "mlp",
-    "width": 16,
-    "latent_dim": 4,
-    "parallel": "jit",
-    "steps_per_call": 10,
-}
 DIGITS = {
     "width": 4,
     "latent_dim": 8,
