@@ -22,7 +22,7 @@ from jaxgan.runs import hosts
 from jaxgan.runs.config import Config, make
 from jaxgan.runs.data import load_whole
 from jaxgan.runs.flags import given, load
-from jaxgan.runs.settings import ConfigError, sides
+from jaxgan.runs.settings import ConfigError, Size, sides, size_of
 
 _LOOKED_AT = 200  # files whose headers tell the sizes
 _LARGEST = {"cpu": 32, "gpu": 128, "tpu": 128}  # of the shorter side
@@ -58,9 +58,9 @@ class Seen(NamedTuple):
         """Say it in one line."""
         height, width = self.size
         sizes = f"of {height}x{width}" if self.alike else "of several sizes"
-        classes = f" of {self.classes} classes" if self.classes > 1 else ""
+        classes = f" in {self.classes} classes" if self.classes > 1 else ""
         kind = "color" if self.channels == 3 else "gray"
-        return f"{self.pictures} {kind} pictures{classes}, {sizes}; on {_a(self.platform)}"
+        return f"{self.pictures} {kind} pictures {sizes}{classes}, on {_a(self.platform)}"
 
 
 class Choice(NamedTuple):
@@ -122,7 +122,7 @@ def size_for(seen: Seen) -> Choice:
         reason += " long"
     else:
         reason = "the nearest size that there are networks for"
-    return Choice("image_size", written(size), reason)
+    return Choice("image_size", size_of(written(size)), reason)
 
 
 def _labels(seen: Seen) -> Choice:
@@ -141,7 +141,7 @@ def _game(size: Choice, channels: int) -> list[Choice]:
     share = height * width * channels / (32 * 32 * 3)
     weight = float(f"{_WEIGHT * share:.1g}")
     return [
-        Choice("loss", "relativistic_paired", "does not drop modes, with r1_r2 (R3GAN)", "loss"),
+        Choice("loss", "relativistic_paired", "does not drop modes, with r1_r2 (R3GAN)"),
         Choice("penalty", "r1_r2", "keeps D smooth at real and generated pictures (R3GAN)"),
         Choice("penalty_weight", weight, f"{_WEIGHT} for color of 32x32, by the pixels", "penalty"),
         Choice("penalty_every", 4, "nearly as good as every step, in half the time", "penalty"),
@@ -258,7 +258,7 @@ def look(config: Config) -> Seen:
     return Seen(len(x), shape, alike, x.shape[-1], len(counts), min(counts, default=0), platform)
 
 
-def _loaded(config: Config, image_size: str | None) -> data.Dataset | None:
+def _loaded(config: Config, image_size: Size | None) -> data.Dataset | None:
     """Load the data, or return None if their sizes differ and none is given."""
     given_size = config.data.image_size or image_size
     try:

@@ -74,6 +74,8 @@ def test_a_size_as_it_is_written():
             size_of(text)
     with pytest.raises(ConfigError, match="--image_size=48x: expected a side"):
         make(image_size="48x")
+    with pytest.raises(ConfigError, match="--image_size='64': expected it as 64"):
+        make(image_size="64")
 
 
 def test_rectangles_are_read_kept_and_found_again(tmp_path):
