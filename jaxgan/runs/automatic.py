@@ -135,14 +135,18 @@ def _labels(seen: Seen) -> Choice:
 
 
 def _game(size: Choice, channels: int) -> list[Choice]:
-    """The loss and the penalties of R3GAN (arXiv:2501.05441)."""
+    """The loss and the penalties of arXiv:2501.05441."""
     # What a penalty adds up over is pixels and channels.
     height, width = sides_of(sides(size.value) or 1)
     share = height * width * channels / (32 * 32 * 3)
     weight = float(f"{_WEIGHT * share:.1g}")
     return [
-        Choice("loss", "relativistic_paired", "does not drop modes, with r1_r2 (R3GAN)"),
-        Choice("penalty", "r1_r2", "keeps D smooth at real and generated pictures (R3GAN)"),
+        Choice(
+            "loss",
+            "relativistic_paired",
+            "drops no modes, and converges with r1_r2 (arXiv:2501.05441)",
+        ),
+        Choice("penalty", "r1_r2", "keeps D smooth at real and at generated pictures"),
         Choice("penalty_weight", weight, f"{_WEIGHT} for color of 32x32, by the pixels", "penalty"),
         Choice("penalty_every", 4, "nearly as good as every step, in half the time", "penalty"),
         Choice("d_norm", "none", "a penalty is about pictures one by one", "penalty"),
@@ -170,7 +174,7 @@ def _optimization(seen: Seen, on_cpu: bool) -> list[Choice]:
         Choice("g_lr", 1e-3, "fast, for a short run"),
         Choice("d_lr", 1e-3, "as fast as G: the penalties hold D back"),
         Choice("beta1", 0.0, "no momentum, which carries a game around in circles", "optimizer"),
-        Choice("beta2", 0.99, "a shorter memory, as in R3GAN", "optimizer"),
+        Choice("beta2", 0.99, "a shorter memory, for the same reason", "optimizer"),
         Choice("ema_half_life", 4000.0, "samples come from a running average of G", "ema_decay"),
         Choice("steps", 8000 if on_cpu else 50_000, "to train longer, give more: it goes on"),
     ]

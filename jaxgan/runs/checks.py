@@ -12,7 +12,7 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError, sides
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -267,11 +267,13 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
     except ConfigError as error:
         raise ConfigError(f"--recipe={config.recipe}, --dataset={name}: {error}") from error
     if dataset.x.ndim == 4:
+        _check_random_crop(config, dataset)
         return
     on = {
         "augment": config.objective.augment != "none",
         "consistency": config.objective.consistency,
         "flip": config.data.flip,
+        "random_crop": bool(config.data.random_crop),
     }
     for flag, is_on in on.items():
         if is_on:
@@ -281,6 +283,19 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
             f"--eval_every: --dataset={name} has neither pictures nor points, and nothing else is "
             f"compared as a distribution; leave it out and measure the run with evaluate"
         )
+
+
+def _check_random_crop(config: Config, dataset: Dataset) -> None:
+    larger, (height, width) = sides(config.data.random_crop), dataset.x.shape[1:3]
+    if larger is None:
+        return
+    flag = f"--random_crop={config.data.random_crop}"
+    if larger[0] < height or larger[1] < width:
+        raise ConfigError(
+            f"{flag}: the pictures are {height}x{width}; expected a size that they are enlarged to"
+        )
+    if dataset.y is not None and dataset.has_pictures and dataset.y.shape[1:3] != (height, width):
+        raise ConfigError(f"{flag}: the two pictures differ in size; leave it out")
 
 
 def _check_y(config: Config, needs: str, dataset: Dataset) -> None:

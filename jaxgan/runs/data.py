@@ -13,6 +13,7 @@ from jaxgan import Batch, data
 from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
+from jaxgan.runs.crops import cropped
 from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts
@@ -135,14 +136,17 @@ def example(facts: Facts) -> Batch:
 
 def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
     """Return the batches that the settings ask for; `share` are the devices of this process."""
-    return feed(
+    examples = config.optimization.d_steps * config.optimization.batch_size
+    batches = feed(
         dataset,
-        config.optimization.d_steps * config.optimization.batch_size,
+        examples,
         flip=config.data.flip,
         device_gb=config.data.device_data_gb,
         share=share,
         shard=config.run.shard_data and share.of > 1,
     )
+    larger = sides(config.data.random_crop)
+    return cropped(batches, larger, examples, share) if larger else batches
 
 
 def initial_state(

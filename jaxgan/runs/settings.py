@@ -282,6 +282,12 @@ class Data:
         sizes=True,
     )
     flip: bool = setting(False, "also train on every image mirrored")
+    random_crop: int | str = setting(
+        0,
+        "enlarge images to this side, or to HEIGHTxWIDTH, and cut a window of their own size out "
+        "of them, at another place in every step; 0 for none",
+        low=0,
+    )
     data_dir: str = setting(
         "",
         "directory of prepared TFDS data sets; TFDS's default if empty",

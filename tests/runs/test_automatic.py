@@ -229,7 +229,8 @@ def test_a_dry_run_tells_and_writes_a_preview_and_nothing_else(mine):
     assert done.returncode == 0, done.stderr
     lines = dict(line.split(":", 1) for line in done.stdout.splitlines() if ": " in line)
     assert [path.name for path in (mine / "here").iterdir()] == ["seen.png"]
-    width, height = Image.open(mine / "here" / "seen.png").size
+    with Image.open(mine / "here" / "seen.png") as picture:
+        width, height = picture.size
     assert (width // (48 + 2), height // (32 + 2)) == (10, 4)
     # DCGAN at 32x48 with width 8: 4x6 of 32 channels, doubled to 16, 8 and 3.
     dense, norms = 100 * 4 * 6 * 32, 2 * (32 + 16 + 8)
@@ -243,5 +244,5 @@ def test_a_preview_goes_with_a_dry_run(mine, monkeypatch):
     define("out", str, "", flag_values=values)
     values(["train", "--out=x.png"])
     monkeypatch.setattr(train.flags, "FLAGS", values)
-    with pytest.raises(ConfigError, match="--out=x[.]png: it goes with --dry_run"):
+    with pytest.raises(ConfigError, match=r"--out=x\.png: it goes with --dry_run"):
         train.check_out()
