@@ -57,8 +57,10 @@ class Generator(Module):
         """
         height, width = x.shape[1:3]
         if height % 4 or width % 4 or min(height, width) < 8:
+            near = "x".join(str(max(2, round(side / 4)) * 4) for side in (height, width))
             raise ValueError(
-                f"images of {height}x{width}; expected sides that are multiples of 4, at least 8"
+                f"images of {height}x{width}; expected sides that are multiples of 4, at least 8, "
+                f"such as {near}"
             )
         settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
         conv = partial(Conv, **settings)

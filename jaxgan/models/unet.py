@@ -100,8 +100,10 @@ class Generator(Module):
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; expected 0 <= dropout < 1")
         height, width = y.shape[1:3]
-        if height % 2**self.stages or width % 2**self.stages:
+        scale = 2**self.stages
+        if height % scale or width % scale:
+            near = "x".join(str(max(1, round(side / scale)) * scale) for side in (height, width))
             raise ValueError(
                 f"images of {height}x{width} for stages={self.stages}; "
-                f"expected multiples of {2**self.stages}"
+                f"expected multiples of {scale}, such as {near}"
             )

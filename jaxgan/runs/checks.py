@@ -301,17 +301,16 @@ def _check_random_crop(config: Config, dataset: Dataset) -> None:
 def _check_y(config: Config, needs: str, dataset: Dataset) -> None:
     """Refuse data whose y is not what the GAN needs."""
     named = f"--recipe={config.recipe}, --dataset={config.data.dataset}"
-    if config.objective.conditional:
-        needs = "labels"
-    asks = "--conditional" if config.objective.conditional else f"--recipe={config.recipe}"
+    asks, advice = f"--recipe={config.recipe}", "choose another --recipe"
+    if config.objective.conditional and needs != "labels":
+        needs, asks, advice = "labels", "--conditional", "leave it out"
     if needs == "labels" and (dataset.y is None or dataset.has_pictures):
         has = "pairs of pictures, no labels" if dataset.has_pictures else "no labels"
         raise ConfigError(f"{asks}: --dataset={config.data.dataset} has {has}")
     if needs == "labels" and len(dataset.class_names) == 1:
         raise ConfigError(
-            f"{asks}: --dataset={config.data.dataset} has one class, "
-            f"{dataset.class_names[0]!r}, and a label is to tell classes apart; "
-            f"{'leave it out' if asks == '--conditional' else 'expected two or more'}"
+            f"{asks}: --dataset={config.data.dataset} has one class, {dataset.class_names[0]!r}, "
+            f"and labels are to tell classes apart; {advice}"
         )
     if needs in ("pairs", "domains") and not dataset.has_pictures:
         raise ConfigError(

@@ -1,10 +1,12 @@
 """What is refused before anything is loaded, and what is not."""
 
+import numpy as np
 import pytest
 from absl import flags as absl_flags
 
+from jaxgan.data import Dataset
 from jaxgan.runs import flags
-from jaxgan.runs.checks import check
+from jaxgan.runs.checks import check, check_against_data
 from jaxgan.runs.config import ConfigError, make
 
 VOID = {
@@ -92,3 +94,12 @@ def test_text_fits_in_a_line_of_a_flag_file(name, text):
 def test_numbers_have_an_end(settings, message):
     with pytest.raises(ConfigError, match=message):
         make(**settings)
+
+
+def test_labels_of_one_class_are_refused():
+    one = Dataset(np.zeros((64, 28, 28, 1), np.uint8), np.zeros(64, np.int32), "mine", ("cats",))
+    with pytest.raises(ConfigError, match="^--conditional: .* has one class, 'cats', .*leave it"):
+        check_against_data(make(dataset="mine", conditional=True), one)
+    with pytest.raises(ConfigError, match="^--recipe=acgan: .* one class, .* another --recipe"):
+        check_against_data(make(recipe="acgan", dataset="mine", batch_size=8), one)
+    check_against_data(make(dataset="mine"), one)
