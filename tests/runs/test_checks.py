@@ -98,8 +98,8 @@ def test_numbers_have_an_end(settings, message):
 
 def test_labels_of_one_class_are_refused():
     one = Dataset(np.zeros((64, 28, 28, 1), np.uint8), np.zeros(64, np.int32), "mine", ("cats",))
-    with pytest.raises(ConfigError, match="^--conditional: .* has one class, 'cats', .*leave it"):
+    with pytest.raises(ConfigError, match=r"^--conditional: .* has one class, 'cats', .*leave it"):
         check_against_data(make(dataset="mine", conditional=True), one)
-    with pytest.raises(ConfigError, match="^--recipe=acgan: .* one class, .* another --recipe"):
+    with pytest.raises(ConfigError, match=r"^--recipe=acgan: .* one class, .* another --recipe"):
         check_against_data(make(recipe="acgan", dataset="mine", batch_size=8), one)
     check_against_data(make(dataset="mine"), one)
