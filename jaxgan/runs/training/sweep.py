@@ -5,7 +5,6 @@ weights, the same noise and the same order of the data. They agree up to roundin
 training amplifies over time.
 """
 
-import json
 import math
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_population, devices_of_members
+from jaxgan.runs.files import read_lines
 from jaxgan.runs.members import label, members, sweeps
 from jaxgan.runs.show import pictures
 from jaxgan.runs.show.view import view
@@ -164,10 +164,9 @@ def table(config: Config, lost: dict[int, int]) -> str:
         config: settings of the run, whose workdir holds `members.jsonl`.
         lost: the members that have diverged, and the step before which they did.
     """
-    path = Path(config.run.workdir) / "members.jsonl"
-    if not path.exists():  # stopped before the first steps were done
+    lines = read_lines(Path(config.run.workdir) / "members.jsonl")
+    if not lines:  # stopped before the first steps were done
         return ""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
     about = ["step", "member", "seed", *sweeps(config)]
     names = [name for name in lines[0] if name not in about and not name.endswith(_LEFT_OUT)]
     lost = dict(lost)
