@@ -12,7 +12,7 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -227,10 +227,12 @@ def check_workdir(config: Config) -> None:
     workdir = Path(config.run.workdir)
     if (workdir / "flags.txt").exists():
         difference = load(workdir).difference(config)
-        if difference:
+        only_rates = difference.keys() <= {*RATES}
+        if difference and not (only_rates and config.run.accept_rates):
+            or_else = ", or add --accept_rates to change them from here on" if only_rates else ""
             raise ConfigError(
-                f"--workdir={workdir}: it holds another run: {', '.join(difference)}; "
-                f"choose another --workdir, or the same settings to resume"
+                f"--workdir={workdir}: it holds another run: {', '.join(difference.values())}; "
+                f"choose another --workdir, or the same settings to resume{or_else}"
             )
     elif workdir.exists() and {path.name for path in workdir.iterdir()} - _OF_A_START:
         raise ConfigError(

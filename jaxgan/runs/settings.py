@@ -136,6 +136,8 @@ METRICS = (
     "classifier_score",
     "modes",
 )
+RATES = ("g_lr", "d_lr")
+"""What may be changed on the way of a run, if that is said."""
 FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
 
 
@@ -317,6 +319,11 @@ class Run:
     )
     accept_data: bool = setting(
         False, "resume although the data are not those that the run was begun with", identity=False
+    )
+    accept_rates: bool = setting(
+        False,
+        "resume although --g_lr or --d_lr are not those of the run so far; changes.jsonl notes it",
+        identity=False,
     )
 
 
