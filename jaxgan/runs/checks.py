@@ -259,11 +259,16 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
     except ConfigError as error:
         raise ConfigError(f"--recipe={config.recipe}, --dataset={name}: {error}") from error
     if dataset.x.ndim == 4:
+        if config.data.jitter and _differ(dataset):
+            raise ConfigError(
+                f"--jitter: expected pairs of one size, and those of --dataset={name} differ"
+            )
         return
     on = {
         "augment": config.objective.augment != "none",
         "consistency": config.objective.consistency,
         "flip": config.data.flip,
+        "jitter": config.data.jitter,
     }
     for flag, is_on in on.items():
         if is_on:
@@ -273,6 +278,12 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
             f"--eval_every: --dataset={name} has neither pictures nor points, and nothing else is "
             f"compared as a distribution; leave it out and measure the run with evaluate"
         )
+
+
+def _differ(dataset: Dataset) -> bool:
+    """Whether the pictures of a pair have different sizes."""
+    y = dataset.y if dataset.has_pictures and dataset.paired else None
+    return y is not None and y.shape[1:3] != dataset.x.shape[1:3]
 
 
 def _check_y(config: Config, needs: str, dataset: Dataset) -> None:

@@ -14,6 +14,7 @@ from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
 from jaxgan.runs.feed import Feed, Share, feed
+from jaxgan.runs.jitter import jittered
 from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts
 from jaxgan.runs.settings import ConfigError, Data
@@ -135,14 +136,18 @@ def example(facts: Facts) -> Batch:
 
 def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
     """Return the batches that the settings ask for; `share` are the devices of this process."""
-    return feed(
+    examples = config.optimization.d_steps * config.optimization.batch_size
+    batches = feed(
         dataset,
-        config.optimization.d_steps * config.optimization.batch_size,
+        examples,
         flip=config.data.flip,
         device_gb=config.data.device_data_gb,
         share=share,
         shard=config.run.shard_data and share.of > 1,
     )
+    if not config.data.jitter:
+        return batches
+    return jittered(batches, config.data.jitter, examples, share, pictures=dataset.has_pictures)
 
 
 def initial_state(

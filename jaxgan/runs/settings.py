@@ -248,6 +248,13 @@ class Data:
         0, "resize images to this side; 0 to keep their own size", low=0, sizes=True
     )
     flip: bool = setting(False, "also train on every image mirrored")
+    jitter: int = setting(
+        0,
+        "enlarge every image by this many pixels and train on a random part of its old size, as "
+        "pix2pix and CycleGAN do",
+        low=0,
+        high=1024,
+    )
     data_dir: str = setting(
         "",
         "directory of prepared TFDS data sets; TFDS's default if empty",
