@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from jaxgan._checks import told
+from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
@@ -24,7 +24,7 @@ _ANIMATED = ("GIF", "PNG", "WEBP")  # other files of several frames hold preview
 
 def load_folder(
     path: str,
-    image_size: int | None,
+    image_size: ImageSize | None,
     cache_root: Path | None,
     *,
     side_by_side: bool = False,
@@ -105,7 +105,7 @@ def _decode(
     name: str,
     root: Path,
     files: list[str],
-    image_size: int | None,
+    image_size: ImageSize | None,
     directory: Path | None,
     side_by_side: bool,
 ) -> Decoded:
