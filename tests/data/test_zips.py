@@ -202,6 +202,7 @@ def test_commas_in_names_of_folders(tmp_path, monkeypatch):
 
     assert levels("unpaired:folder:a,b,folder:c, d") == (1, 2)
     assert levels("unpaired:folder:e,folder:a,b") == (3, 1)
-    assert levels("unpaired:swapped:rotated:folder:c, d")[0] == 2
+    with pytest.raises(DataError, match="swapped:rotated:folder:c, d has one pair"):
+        load("unpaired:swapped:rotated:folder:c, d")
     with pytest.raises(DataError, match=r"has 3 domains.*a comma in the name of a folder"):
         load("unpaired:folder:x,y,folder:e")
