@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jaxgan._checks import told
+from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.digits import load_digits
@@ -25,7 +25,7 @@ def load(
     name: str,
     *,
     split: str = "train",
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -60,8 +60,9 @@ def load(
         name: one of the above.
         split: a split or a slice of one, such as `train[:50%]` or `train[9000:]`; for a derived
             set, a slice of the underlying one.
-        image_size: side of the images: the short side is resized (Lanczos) and the center cropped.
-            None keeps their size, which must then be the same for all.
+        image_size: side of the images, or height and width: they are resized (Lanczos) until they
+            cover it, and the center is cropped. None keeps their size, which must then be the same
+            for all.
         data_dir: folder of the data sets that tensorflow-datasets has prepared; None is its
             default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
         manual_dir: folder with the published files of a data set, if they cannot be downloaded;
@@ -92,13 +93,25 @@ def load(
     for argument, folder in folders.items():
         if not isinstance(folder, str | os.PathLike | None):
             raise DataError(f"{argument} is {told(folder)}: expected the name of a folder")
-    if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
-        raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")
+    size = _size(image_size)
     data = None if data_dir is None else expanded(data_dir, "data_dir=")
     manual = None if manual_dir is None else _existing(expanded(manual_dir, "manual_dir="))
     cache = None if cache_dir is None else expanded(cache_dir, "cache_dir=")
     found = _Folders(data, manual, cache)
-    return _load(name, split=split, image_size=image_size, folders=found)
+    return _load(name, split=split, image_size=size, folders=found)
+
+
+def _size(image_size: Any) -> ImageSize | None:
+    """Check a size, and return one number for a square, however it is given."""
+    pair = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    if image_size is None:
+        return None
+    if len(pair) != 2 or any(not isinstance(side, int) or side < 1 for side in pair):
+        raise DataError(
+            f"image_size={image_size!r} is not a size: expected an integer, 1 or more, or a pair "
+            f"of them, height and width"
+        )
+    return pair[0] if pair[0] == pair[1] else pair
 
 
 _WITHOUT_SIZE = {
@@ -121,7 +134,7 @@ def _load(
     name: str,
     *,
     split: str,
-    image_size: int | None,
+    image_size: ImageSize | None,
     folders: _Folders,
     side_by_side: bool = False,
 ) -> Dataset:
@@ -154,7 +167,9 @@ def _load(
     )
 
 
-def _packaged(name: str, image_size: int | None, folders: _Folders) -> Callable[[], Dataset] | None:
+def _packaged(
+    name: str, image_size: ImageSize | None, folders: _Folders
+) -> Callable[[], Dataset] | None:
     """Return the loader of a set that this package reads itself; None for other sets."""
     if name in _WITHOUT_SIZE:
         if image_size is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxgan._checks import check_array, check_integers
+from jaxgan._checks import ImageSize, check_array, check_integers
 from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
@@ -29,12 +29,14 @@ _CONTRAST = 32  # a pixel that differs by more than this, of 255 levels, is not 
 class LoadNamed(Protocol):
     """A function that loads the underlying set, with the settings of the derived one."""
 
-    def __call__(self, name: str, *, image_size: int | None, side_by_side: bool = False) -> Dataset:
+    def __call__(
+        self, name: str, *, image_size: ImageSize | None, side_by_side: bool = False
+    ) -> Dataset:
         """Load a set; with `side_by_side`, each image of a folder is two pictures."""
         ...
 
 
-def load_derived(name: str, image_size: int | None, load_named: LoadNamed) -> Dataset:
+def load_derived(name: str, image_size: ImageSize | None, load_named: LoadNamed) -> Dataset:
     """Load a set whose name starts with one of the `PREFIXES`.
 
         outlines:NAME      y is the outline of x, `[N, H, W, 1]`: white lines on black
@@ -324,7 +326,7 @@ def _size(dataset: Dataset) -> str:
     return f"{dataset.x.shape[1]}x{dataset.x.shape[2]}"
 
 
-def _sides(name: str, rest: str, image_size: int | None, load_named: LoadNamed) -> Dataset:
+def _sides(name: str, rest: str, image_size: ImageSize | None, load_named: LoadNamed) -> Dataset:
     from jaxgan.data.images import check_side_by_side, resize  # imports Pillow
 
     # Files may differ in size, so they are split before they are resized, and arrays after.

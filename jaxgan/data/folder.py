@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 from PIL import UnidentifiedImageError
 
-from jaxgan._checks import told
+from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
 from jaxgan.data.cache import Decoded, cached, recalled
 from jaxgan.data.dataset import Dataset
@@ -30,7 +30,7 @@ _SEVERAL = ("AVIF", "GIF", "PNG", "TIFF", "WEBP")
 
 def load_folder(
     path: str,
-    image_size: int | None,
+    image_size: ImageSize | None,
     cache_root: Path | None,
     *,
     split: str = "train",
@@ -180,7 +180,7 @@ class _Reading(NamedTuple):
     files: list[str]
     layout: Layout
     split: str
-    image_size: int | None
+    image_size: ImageSize | None
     side_by_side: bool
 
     def decode(self, directory: Path | None) -> Decoded:

@@ -20,6 +20,7 @@ from jaxgan._checks import (
     told,
 )
 from jaxgan.convolution import Padding, depth_to_space
+from jaxgan.models.sizes import sides_of
 from jaxgan.resample import nearest_upsample
 
 __all__ = [
@@ -73,6 +74,9 @@ class Module(nn.Module):
         for field in dataclasses.fields(self):
             name, kind, value = field.name, field.type, getattr(self, field.name)
             if value is None or name in ("name", "parent", "padding"):
+                continue
+            if name == "image_size":
+                sides_of(value)
                 continue
             if kind is float:
                 check_numbers(_INTERVALS.get(name, "(-inf, inf)"), **{name: value})

@@ -18,7 +18,7 @@ from jaxgan.runs.config import Config
 from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts
-from jaxgan.runs.settings import ConfigError, Data
+from jaxgan.runs.settings import ConfigError, Data, sides
 from jaxgan.runs.variants import VARIANTS
 
 _FINGERPRINT_BYTES = 2**28
@@ -56,7 +56,7 @@ def load_whole(settings: Data) -> Dataset:
     """
     arguments = {
         "split": settings.split,
-        "image_size": settings.image_size or None,
+        "image_size": sides(settings.image_size),
         "data_dir": settings.data_dir or None,
         "manual_dir": settings.manual_dir or None,
         "cache_dir": settings.cache_dir or None,

@@ -12,7 +12,7 @@ from typing import Any
 from absl import flags, logging
 
 from jaxgan.runs.config import Config, catalog, make
-from jaxgan.runs.settings import GROUPS, ConfigError, check_text, largest
+from jaxgan.runs.settings import GROUPS, ConfigError, Size, check_text, largest, size_of
 from jaxgan.runs.variants import MODELS, VARIANTS
 
 _FLAGFILE = "flags.txt"
@@ -38,6 +38,13 @@ class _Whole(flags.IntegerParser):
         if abs(value) > self._most:
             raise ValueError(f"expected at most {self._most}")
         return value
+
+
+class _Size(flags.ArgumentParser):
+    """A parser of the size of images."""
+
+    def parse(self, argument: Any) -> Size:
+        return size_of(str(argument))
 
 
 class _Finite(flags.FloatParser):
@@ -74,7 +81,7 @@ def define(
 
     Args:
         name: name of the flag.
-        kind: str, int, float or bool.
+        kind: str, int, float, bool or `settings.Size`.
         text: description in `--help`.
         default: value if it is not given.
         low: smallest number that is allowed.
@@ -94,6 +101,7 @@ def define(
     else:
         numbers = {int: _Whole, float: _Finite}
         parser = numbers[kind](name, low, high) if kind in numbers else _Text()
+        parser = _Size() if kind == Size else parser
         make = flags.DEFINE_multi if repeated else flags.DEFINE
         many = {"name": name, "default": default, "help": text}
         make(parser, serializer=flags.ArgumentSerializer(), **many, **where)
@@ -123,7 +131,7 @@ def _define_field(
     kinds = [kind for kind in typing.get_args(field.type) if kind is not type(None)]
     define(
         field.name,
-        kinds[0] if kinds else field.type,
+        kinds[0] if kinds and field.type != Size else field.type,
         about["text"] + (f", with {', '.join(owners)}" if several else ""),
         low=about["low"],
         high=about["high"],
