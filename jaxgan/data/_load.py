@@ -1,7 +1,6 @@
 """A function that loads any data set by its name."""
 
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from jaxgan.data.digits import load_digits
 from jaxgan.data.domains import PREFIXES, load_derived
 from jaxgan.data.errors import DataError
 from jaxgan.data.notes import load_notes
+from jaxgan.data.slices import part_of
 from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked
 from jaxgan.data.toys import load_toy
@@ -141,7 +141,17 @@ def _load(
     prefix, colon, _ = name.partition(":")
     if colon and prefix in PREFIXES:
         return load_derived(name, image_size, partial(_load, split=split, folders=folders))
-    load_whole = _packaged(name, image_size, folders, side_by_side)
+    if prefix == "folder" and len(name) > len("folder:"):
+        from jaxgan.data.folder import load_folder  # imports Pillow
+
+        return load_folder(
+            name.removeprefix("folder:"),
+            image_size,
+            folders.cache,
+            split=split,
+            side_by_side=side_by_side,
+        )
+    load_whole = _packaged(name, image_size, folders)
     if load_whole is not None:
         return _load_slice(load_whole, name, split)
 
@@ -158,14 +168,9 @@ def _load(
 
 
 def _packaged(
-    name: str, image_size: ImageSize | None, folders: _Folders, side_by_side: bool
+    name: str, image_size: ImageSize | None, folders: _Folders
 ) -> Callable[[], Dataset] | None:
     """Return the loader of a set that this package reads itself; None for other sets."""
-    kind, _, path = name.partition(":")
-    if kind == "folder" and path:
-        from jaxgan.data.folder import load_folder  # imports Pillow
-
-        return partial(load_folder, path, image_size, folders.cache, side_by_side=side_by_side)
     if name in _WITHOUT_SIZE:
         if image_size is not None:
             raise DataError(
@@ -204,34 +209,19 @@ def _packaged(
 
 def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
     """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
-    bound = r"(-?[0-9]{1,18}%?)?"
-    parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
-    if parts is None:
+    part = part_of(split)
+    if part is None or part.split != "train":
         hint = "; name=mnist has a test split" if name == "digits" else ""
         raise DataError(
             f"{name} has no split {split!r}: expected split=train, or a slice of it such as "
             f"split=train[:90%] or split=train[100:200]{hint}"
         )
     dataset = load_whole()
-    size = len(dataset.x)
-    start = _position(parts[1] or "0", size)
-    stop = _position(parts[2] or "100%", size)
-    if not 0 <= start < stop <= size:
-        raise DataError(
-            f"split={split} is not part of the {size} examples of {name}: expected a slice "
-            f"between 0 and {size}, such as split=train[:{max(1, size // 2)}]"
-        )
-    if stop - start == size:
+    start, stop = part.rows(len(dataset.x), name)
+    if stop - start == len(dataset.x):
         return dataset
     y = None if dataset.y is None else dataset.y[start:stop]
     return dataset._replace(x=dataset.x[start:stop], y=y)
-
-
-def _position(bound: str, size: int) -> int:
-    """Return the index that a bound stands for; negative bounds count from the end."""
-    percent = bound.endswith("%")
-    position = round(int(bound[:-1]) * size / 100) if percent else int(bound)
-    return position + size if bound.startswith("-") else position
 
 
 def _existing(manual_dir: Path) -> Path:

@@ -1,6 +1,7 @@
 """Conversion of images of any kind to uint8 arrays."""
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ PIXELS = 89_478_485
 """Pixels of the largest image that is decoded: what Pillow decodes without a warning."""
 
 # Only these, as Pillow would recognize others by their content, and start Ghostscript for some.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "ICO", "JPEG2000", "PPM")
 GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
@@ -44,11 +45,29 @@ def opened(file: str | os.PathLike[str] | BinaryIO) -> Iterator[Image.Image]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(file, formats=_formats()) as image:
             if image.width * image.height > PIXELS:
                 size = f"{image.height}x{image.width}"
                 raise ValueError(f"{size} is too large: more than {PIXELS:,} pixels")
+            # An icon may hold a larger picture than it says, which is found when it is decoded.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield image
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of the formats that this build of Pillow reads."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def is_picture(file: str | os.PathLike[str] | BinaryIO) -> bool:
+    """Return whether a file begins like a picture that can be read, whatever its name is."""
+    try:
+        with opened(file):
+            return True
+    except Exception:  # see `opened`
+        return False
 
 
 def is_gray(image: Image.Image) -> bool:

@@ -1,5 +1,6 @@
 """The data of a run: loading, facts about them, and batches."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -11,6 +12,7 @@ import numpy as np
 import jaxgan
 from jaxgan import Batch, data
 from jaxgan.data import Dataset
+from jaxgan.data.domains import domains_of
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
 from jaxgan.runs.feed import Feed, Share, feed
@@ -21,6 +23,7 @@ from jaxgan.runs.settings import ConfigError, Data, sides
 from jaxgan.runs.variants import VARIANTS
 
 _FINGERPRINT_BYTES = 2**28
+_HELD_OUT = ("test", "validation", "val", "valid")  # splits that are not trained on
 
 
 def load(config: Config) -> Dataset:
@@ -70,16 +73,15 @@ def load_whole(settings: Data) -> Dataset:
 def held_out(settings: Data) -> Dataset | None:
     """Load data that a run was not trained on, with pairs restored; None if there are none.
 
-    For `train[:9000]` this is the rest, for `train` the split `test`.
+    For `train[:9000]` this is the rest, for `train` the split `test`, or else that of validation.
     """
     part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", settings.split)
     if part is None and settings.split != "train":
         return None
-    other = f"{part[1]}[{part[2]}:]" if part else "test"
-    try:
-        return load_whole(dataclasses.replace(_paired(settings), split=other))
-    except data.DataError:
-        return None
+    for other in (f"{part[1]}[{part[2]}:]",) if part else _HELD_OUT:
+        with contextlib.suppress(data.DataError):
+            return load_whole(dataclasses.replace(_paired(settings), split=other))
+    return None
 
 
 def unseen(settings: Data) -> Dataset:
@@ -90,7 +92,7 @@ def unseen(settings: Data) -> Dataset:
 
 def _paired(settings: Data) -> Data:
     name = settings.dataset.removeprefix("unpaired:")
-    return settings if "," in name else dataclasses.replace(settings, dataset=name)
+    return settings if len(domains_of(name)) > 1 else dataclasses.replace(settings, dataset=name)
 
 
 def facts(dataset: Dataset) -> Facts:

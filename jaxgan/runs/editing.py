@@ -33,7 +33,7 @@ def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> in
 
     how = _pictures_of(trained)
     if source.is_dir():
-        found = image_files(source)
+        found = image_files(source, readable=True)
         if found.remark:
             logging.warning("--input=%s: %s", source, found.remark)
         targets = {source / name: target / Path(name).with_suffix(".png") for name in found.files}
