@@ -35,6 +35,16 @@ def check_platform() -> None:
         ) from error
 
 
+def begin(run: Run) -> None:
+    """Initialize JAX for a command that uses a run, with the programs that were compiled before.
+
+    Raises:
+        ConfigError: the platform that JAX_PLATFORMS asks for is not available.
+    """
+    check_platform()
+    keep_compiled(run.compilation_cache)
+
+
 def mode_and_devices(run: Run) -> tuple[str, list]:
     """Return how the steps run, and the devices of all processes, grouped by process.
 

@@ -57,6 +57,8 @@ class Model(NamedTuple):
         is_open: whether a GAN that does not name its networks may use these.
         streams: names of the random streams that they draw from in training.
         check: refuses settings of its own that contradict each other.
+        multiple: `own settings -> k`: the sides of pictures that a translator takes are multiples
+            of k.
     """
 
     settings: type = NoSettings
@@ -66,6 +68,7 @@ class Model(NamedTuple):
     is_open: bool = True
     streams: tuple[str, ...] = ("dropout",)
     check: Callable[[Any], None] = lambda own: None
+    multiple: Callable[[Any], int] = lambda own: 1
 
 
 class Maker(NamedTuple):
@@ -302,8 +305,8 @@ MODELS: dict[str, Model] = {
     "mlp": Model(_Dense, _dense, encoder=_dense_encoder),
     "resnet": Model(_ResNet, _residual(resnet)),
     "biggan": Model(_ResNet, _residual(biggan)),
-    "unet": Model(_UNet, translator=_unet),
-    "translator": Model(_Translator, translator=_translator),
+    "unet": Model(_UNet, translator=_unet, multiple=lambda own: 2**own.stages),
+    "translator": Model(_Translator, translator=_translator, multiple=lambda own: 4),
     "wavegan": Model(_WaveGAN, _wavegan, streams=("phase",)),
     "voxels": Model(pair=_voxels),
 }

@@ -35,12 +35,11 @@ def run(argv: list[str]) -> None:
         check_input("inception_weights", values.inception_weights)
     config = load(values.workdir)
 
-    from jaxgan.runs.devices import check_platform, keep_compiled
+    from jaxgan.runs.devices import begin
     from jaxgan.runs.measures.evaluate import evaluate
     from jaxgan.runs.measures.row import table
 
-    check_platform()
-    keep_compiled(config.run.compilation_cache)
+    begin(config.run)
     path, rows = evaluate(
         values.workdir,
         samples=values.samples,

@@ -19,7 +19,7 @@ from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_steps, mode_and_devices, one_copy, share_of
 from jaxgan.runs.feed import ahead, blocks, order_seed
-from jaxgan.runs.show import pictures, plots
+from jaxgan.runs.show import films, plots
 from jaxgan.runs.show.view import view
 from jaxgan.runs.training.evaluator import Evaluator
 from jaxgan.runs.training.prepare import prepare
@@ -188,7 +188,7 @@ def _diverged(reason: str, rollbacks: int, kept: int) -> DivergedError:
 def _finish(directory: Path) -> Path | None:
     """Summarize the run in pictures, and return the newest picture of samples."""
     samples = directory / "samples"
-    pictures.evolution(samples)
+    films.evolution(samples)
     plots.curves(directory / "metrics.jsonl", directory / "curves.png")
     return max(samples.glob("step_*.png"), default=None)
 
