@@ -100,12 +100,12 @@ class Generator:
             ValueError: z or y is missing, too many, or of another shape or range.
         """
         given = {"z": z, "y": y}
-        for name, expected in self._inputs().items():
-            if given[name] is None:
-                raise ValueError(f"{name} is None; the generator expects {expected}")
         for name, value in given.items():
             if value is not None and name not in self._inputs():
                 raise ValueError(f"{name} is given; the generator takes none, leave it out")
+        for name, expected in self._inputs().items():
+            if given[name] is None:
+                raise ValueError(f"{name} is None; the generator expects {expected}")
         check_integers(0, seed=seed)
         if seed > _LAST_SEED:
             raise ValueError(f"seed is {seed}; expected at most {_LAST_SEED}")
@@ -346,6 +346,7 @@ def _parts(
         "random": used["seed"],
         "notes": notes or {},
     }
+    about = json.loads(json.dumps(about))  # as it comes back from a file
     return function, {name: leaf for name, leaf in weights.items() if is_used[name]}, about
 
 
@@ -377,7 +378,7 @@ def _write(path: Path, about: dict[str, Any], program: bytes, weights: dict[str,
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(_ABOUT, json.dumps(about, indent=2) + "\n")
         archive.writestr(_PROGRAM, program)
-        archive.writestr(_WEIGHTS, safetensors.save(_to_host(weights)))
+        archive.writestr(_WEIGHTS, safetensors.save(to_host(weights)))
     temporary = path.with_name(f".{path.name}")
     try:
         temporary.write_bytes(content.getvalue())
@@ -386,8 +387,9 @@ def _write(path: Path, about: dict[str, Any], program: bytes, weights: dict[str,
         temporary.unlink(missing_ok=True)
 
 
-def _to_host(weights: dict[str, Any]) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(jax.device_get(leaf)) for name, leaf in weights.items()}
+def to_host(weights: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return leaves as NumPy arrays that lie in memory as safetensors writes them."""
+    return {name: np.array(jax.device_get(leaf), order="C") for name, leaf in weights.items()}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any, dict[str, np.ndarray]]:

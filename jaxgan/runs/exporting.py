@@ -111,10 +111,7 @@ def _write_weights(trained: Trained, path: Path, keywords: dict[str, Any]) -> di
         "settings": _told(trained.config),
         "facts": trained.facts._asdict(),
     }
-    weights = {
-        name: np.ascontiguousarray(jax.device_get(leaf))
-        for name, leaf in export.named(trained.variables).items()
-    }
+    weights = export.to_host(export.named(trained.variables))
     write_whole(path, safetensors.numpy.save(weights, {_KEY: json.dumps(content)}))
     return generator.about
 
