@@ -328,7 +328,7 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
     check_label(y, num_classes)
     if num_classes is None:
         return features
-    check_lengths("y", y, len(features), "the other input")
+    check_lengths("y", y, features.shape[0], "the other input")
     one_hot = jax.nn.one_hot(y, num_classes, dtype=features.dtype)
     return jnp.concatenate([features, one_hot], axis=-1)
 

@@ -115,7 +115,7 @@ class Generator(Module):
         elif not self.is_initializing():
             batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
             mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
-        styles = jnp.broadcast_to(w[:, None], (len(w), synthesis.layers, self.w_dim))
+        styles = jnp.broadcast_to(w[:, None], (w.shape[0], synthesis.layers, self.w_dim))
         if train and self.mixing > 0:
             key, z_key = jax.random.split(self.make_rng("mixing"))
             other = mapping(jax.random.normal(z_key, z.shape, z.dtype), y)
@@ -193,7 +193,7 @@ class Synthesis(Module):
         height, width, _ = stages_of(self.image_size)
         shape = (height, width, widths[height])
         constant = self.param("constant", nn.initializers.normal(1.0), shape)
-        h = jnp.broadcast_to(constant, (len(styles), *constant.shape))
+        h = jnp.broadcast_to(constant, (styles.shape[0], *constant.shape))
         images = []
         for k, features in enumerate(widths.values()):
             # As in the authors' code, the layer to the image shares its style with the next layer.
@@ -309,7 +309,7 @@ class Discriminator(Module):
             h = _activate(conv(fine)(h))
             h = _activate(downsample(conv(coarse)(h)))
             h = (h + skip) / math.sqrt(2)
-        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(len(h), -1)
+        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(h.shape[0], -1)
         h = _activate(EqualizedDense(widths[-1], dtype=self.dtype)(h))
         dtype = at_least_float32(self.dtype)
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
