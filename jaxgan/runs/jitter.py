@@ -1,6 +1,6 @@
 """Random cuts of enlarged pictures, as a wrapper around the batches of a run.
 
-Pictures of pix2pix and CycleGAN are enlarged from 256 to 286 pixels, and a random part of 256 is
+For image-to-image translation, 256 pixels are enlarged to 286, and a random part of 256 is
 trained on (arXiv:1611.07004, section 6.2). Here this happens inside the compiled program, so the
 data that samples are compared with stay whole.
 """

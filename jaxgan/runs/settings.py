@@ -284,8 +284,8 @@ class Data:
     flip: bool = setting(False, "also train on every image mirrored")
     jitter: int = setting(
         0,
-        "enlarge every image by this many pixels and train on a random part of its old size, as "
-        "pix2pix and CycleGAN do",
+        "enlarge every image by this many pixels and train on a random part of its old size: the "
+        "random jitter of image-to-image translation",
         low=0,
         high=1024,
     )

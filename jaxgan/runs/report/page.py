@@ -145,13 +145,17 @@ def _player(run: RunFiles, color: int) -> Html | None:
         notes.append(f"{len(run.frames)} of {run.drawn} pictures, evenly chosen.")
     if not all(frame.exact for frame in run.frames):
         notes.append("Large pictures are scaled down and compressed with loss.")
-    return element(
+    player = element(
         "figure",
         {"class": "player"},
         frames,
         element("div", {"class": "control"}, element("input", slider), step),
         notes and _note(" ".join(notes)),
     )
+    if run.real is None:
+        return player
+    real = element("summary", {}, "Real examples")
+    return join([player, element("details", {}, real, _image(run, run.real, "real examples"))])
 
 
 def _image(run: RunFiles, picture: Picture, alt: str, hidden: bool = False) -> Html:

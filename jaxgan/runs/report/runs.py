@@ -67,6 +67,7 @@ class RunFiles(NamedTuple):
         frames: pictures of samples from the same latents, in the order of the steps.
         drawn: number of pictures that `frames` were chosen from.
         pictures: pictures of the evaluation, by name.
+        real: a picture of real examples, drawn like the samples.
         changes: learning rates that were changed on the way, in the order of the steps.
     """
 
@@ -80,6 +81,7 @@ class RunFiles(NamedTuple):
     frames: list[Picture]
     drawn: int
     pictures: dict[str, Picture]
+    real: Picture | None
     changes: list[dict[str, Any]]
 
     @property
@@ -115,6 +117,8 @@ def _read(name: str, workdir: Path, room: int) -> RunFiles:
         for name in _EVALUATION
         if (picture := _picture(workdir / "evaluation" / f"{name}.png"))
     }
+    real = _picture(workdir / "samples" / "real.png")
+    room -= _size(real) if real else 0
     room -= sum(_size(picture) for picture in pictures.values())
     paths = sorted((workdir / "samples").glob("step_*.png"))
     return RunFiles(
@@ -128,6 +132,7 @@ def _read(name: str, workdir: Path, room: int) -> RunFiles:
         _frames(paths, room),
         len(paths),
         pictures,
+        real,
         [line for line in _lines(workdir / "changes.jsonl") or [] if _fits(line, _CHANGED)],
     )
 

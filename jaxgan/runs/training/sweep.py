@@ -22,7 +22,7 @@ from jaxgan.runs.devices import compile_population, devices_of_members
 from jaxgan.runs.files import read_lines
 from jaxgan.runs.members import label, members, sweeps
 from jaxgan.runs.show import pictures
-from jaxgan.runs.show.view import view
+from jaxgan.runs.show.view import real_examples, view
 from jaxgan.runs.text import table as text_table
 from jaxgan.runs.training import health
 from jaxgan.runs.training.loop import Result, go
@@ -31,6 +31,7 @@ from jaxgan.runs.training.record import NullRecorder
 from jaxgan.runs.training.task import Task, Watch, floats
 
 _SAMPLES = 10  # of each member
+_REAL = 100  # examples beside them
 _LEFT_OUT = (
     "logit_gap",
     "saturated",
@@ -75,6 +76,7 @@ def run(config: Config) -> Result:
         initial_state(config, gan, keys, dataset),
         _sampler(config, everyone, gan, dataset),
         watch,
+        real=real_examples(config, dataset, _REAL),
     )
     result = go(config, task, notes_of(dataset))
     return result._replace(table=table(config, watch.lost))
