@@ -1,7 +1,7 @@
 """`convolution.fast`: the convolutions of any function, in the forms that are fast on CPU.
 
 The function is traced, and what was traced is computed again, equation by equation, with other
-ones in place of the convolutions. ADR 16 says why.
+ones in place of the convolutions. ADR 7 says why.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +30,8 @@ _HOLDERS = {
     primitives.while_p,
 }
 """The primitives whose inner programs are changed, too."""
+
+_UNNAMED = core.DebugInfo("fast", "an equation", None, None)
 
 
 def fast(function: Function) -> Function:
@@ -107,7 +109,9 @@ def _changed(equation: core.JaxprEqn, inputs: list) -> Callable[..., Sequence[An
     def on_operands(function):
         def on_inputs(*arrays):
             known = dict(zip(inputs, arrays, strict=True))
-            return function(*(known.get(atom, getattr(atom, "val", None)) for atom in equation.invars))
+            return function(
+                *(known.get(atom, getattr(atom, "val", None)) for atom in equation.invars)
+            )
 
         return on_inputs
 
@@ -123,7 +127,7 @@ def _changed(equation: core.JaxprEqn, inputs: list) -> Callable[..., Sequence[An
 
 def _alone(equation: core.JaxprEqn, inputs: list) -> Callable[..., Sequence[Any]]:
     """An equation as a function; it keeps its place in the source and the rest of its context."""
-    jaxpr = core.Jaxpr((), inputs, equation.outvars, [equation], equation.effects)
+    jaxpr = core.Jaxpr((), inputs, equation.outvars, [equation], equation.effects, _UNNAMED)
     return core.jaxpr_as_fun(core.ClosedJaxpr(jaxpr, ()))
 
 
@@ -161,7 +165,10 @@ def _rewritten(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
 def _is_expressible(equation: core.JaxprEqn) -> bool:
     """Whether `_convolve` can express a convolution."""
     params = equation.params
-    (x, kernel), (y,) = (atom.aval for atom in equation.invars), (one.aval for one in equation.outvars)
+    (x, kernel), (y,) = (
+        (atom.aval for atom in equation.invars),
+        (one.aval for one in equation.outvars),
+    )
     steps, spread = set(params["window_strides"]), set(params["lhs_dilation"])
     return (
         params["feature_group_count"] == params["batch_group_count"] == 1

@@ -192,9 +192,7 @@ def from_haiku(transformed: Any, *, fast_convolutions: bool = True) -> Network:
     return _network(init, apply, fast_convolutions)
 
 
-def from_equinox(
-    make: Callable[[jax.Array], Any], *, fast_convolutions: bool = True
-) -> Network:
+def from_equinox(make: Callable[[jax.Array], Any], *, fast_convolutions: bool = True) -> Network:
     """Make a network of an Equinox module.
 
     Equinox modules see one example; this network maps them over the batch, under the axis name
