@@ -38,7 +38,10 @@ def run(argv: list[str]) -> None:
             "as in pets/ pets64.zip"
         )
     _, source, target = argv
-    check_output("OUT", target, (".zip",))
+    try:
+        check_output("OUT", target, (".zip",))
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix("--")) from None
     values = flags.FLAGS
 
     from tqdm import tqdm
