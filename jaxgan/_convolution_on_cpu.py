@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
+from jaxgan._alone import alone
 from jaxgan._checks import check_array, check_integers
 
 OUTPUT = "convolution"
@@ -27,10 +28,14 @@ _NARROW = 8  # channels
 
 
 def on_each_platform(cpu, default):
-    """A function of arrays by `cpu` on CPU, and by `default` on all other platforms."""
+    """A function of arrays by `cpu` on CPU, and by `default` on all others and where it is alone."""
 
     def run(*arrays):
-        y = lax.platform_dependent(*_vary_alike(*arrays), cpu=cpu, default=default)
+        arrays = _vary_alike(*arrays)
+        if alone.value:
+            y = default(*arrays)
+        else:
+            y = lax.platform_dependent(*arrays, cpu=cpu, default=default)
         return checkpoint_name(y, OUTPUT)
 
     return run

@@ -157,6 +157,8 @@ def _special_picture(trained: Trained, drawing: Drawing, asked: Asked) -> np.nda
             )
         rows = [asked.draw(variant.truncate(trained, one))[0] for one in drawing.amounts]
         return classes.beside_names(rows, [f"{one:g}" for one in drawing.amounts])
+    if drawing.options == variant.options():
+        return None
     picture = variant.draw(trained, drawing.options, drawing.key, drawing.n)
     unused = (drawing.label, drawing.classes, drawing.seeds, drawing.interpolate or None)
     if picture is not None and any(one is not None for one in unused):

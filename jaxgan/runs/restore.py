@@ -90,7 +90,8 @@ def restore_run(
             )
         facts = facts_of(checkpoints.notes(step))
         experiment = build(chosen, facts)
-        like = jax.eval_shape(experiment.gan.init, jax.random.key(0), example(facts))
+        key = jax.eval_shape(jax.random.key, 0)
+        like = jax.eval_shape(experiment.gan.init, key, example(facts))
         if is_population(config):
             like = jax.tree.map(partial(_stacked, len(everyone)), like)
         step, state = checkpoints.restore(like, step)

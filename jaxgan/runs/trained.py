@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import Network, Variables, latents
+from jaxgan._alone import alone
 from jaxgan.runs.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -199,7 +200,9 @@ def _in_parts(apply: Callable, inputs: tuple[Any, ...], together: int) -> Any:
     for start in range(0, count, together):
         rows = [np.asarray(array[start : start + together]) for array in inputs]
         missing = together - len(rows[0])
-        parts.append(apply(*[np.concatenate([row, row[:1].repeat(missing, 0)]) for row in rows]))
+        rows = [np.concatenate([row, row[:1].repeat(missing, axis=0)]) for row in rows]
+        with alone(True):
+            parts.append(apply(*rows))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts)
 
 
