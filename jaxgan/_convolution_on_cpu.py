@@ -28,7 +28,7 @@ _NARROW = 8  # channels
 
 
 def on_each_platform(cpu, default):
-    """A function of arrays by `cpu` on CPU, and by `default` on all others and where it is alone."""
+    """A function of arrays: by `cpu` on CPU, by `default` elsewhere and where it runs alone."""
 
     def run(*arrays):
         arrays = _vary_alike(*arrays)
