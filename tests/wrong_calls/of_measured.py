@@ -20,7 +20,7 @@ from jaxgan import (
     data,
     metrics,
 )
-from jaxgan.data import domains, folder, images, toys
+from jaxgan.data import domains, folder, images, preparation, toys
 from jaxgan.metrics import classifiers, inception, pairs, pictures, solids, sound, torch_file
 
 # Of each function: wrong calls, by words of the message that name the argument.
@@ -39,6 +39,9 @@ TABLE = {
         "split is None": lambda: data.load("ring", split=None),
         "image_size=0": lambda: data.load("digits", image_size=0),
         "cache_dir is 3": lambda: data.load("digits", cache_dir=3),
+        "crop='left' is not known": lambda: data.load("folder:x", crop="left"),
+        "crop=fit goes with folder:": lambda: data.load("digits", crop="fit"),
+        "background='x' is no color": lambda: data.load("folder:x", background="x"),
     },
     "data.order": {
         "size is 0": lambda: data.order(0, 2, seed=0, first_step=0, steps=1),
@@ -60,6 +63,21 @@ TABLE = {
         "x has shape (0, 8, 8, 1)": lambda: domains.silhouettes(BYTES[:0])
     },
     "data.folder.load_folder": {"path is None": lambda: folder.load_folder(None, 8, "cache")},
+    "data.images.color_of": {"background='x' is no color": lambda: images.color_of("x")},
+    "data.images.framed": {
+        "crop='left'": lambda: images.framed(GRAY, 4, "left"),
+        "background=None": lambda: images.framed(GRAY, 4, "pad", None),
+        "size is 0": lambda: images.framed(GRAY, 0, "fit"),
+        "image is a ndarray": lambda: images.framed(BYTES, 4),
+    },
+    "data.preparation.prepare": {
+        "source is None": lambda: preparation.prepare(None, "out.zip"),
+        "target=out.tar is no name of a zip": lambda: preparation.prepare("digits", "out.tar"),
+        "target=None is no name": lambda: preparation.prepare("digits", None),
+        "image_size=(0, 3)": lambda: preparation.prepare("digits", "o.zip", image_size=(0, 3)),
+        "crop='left'": lambda: preparation.prepare("digits", "o.zip", crop="left"),
+        "background=3": lambda: preparation.prepare("digits", "o.zip", background=3),
+    },
     "data.images.resize": {
         "images is float32": lambda: images.resize(PICTURES, 4),
         "size is 0": lambda: images.resize(BYTES, 0),
