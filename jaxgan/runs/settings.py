@@ -136,7 +136,7 @@ METRICS = (
     "classifier_score",
     "modes",
 )
-FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
+FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "cifar10", "inception", "pixels")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -330,7 +330,12 @@ class Evaluation:
         identity=False,
         low=0,
     )
-    eval_samples: int = setting(2000, "samples per evaluation", identity=False, low=2)
+    eval_samples: int = setting(
+        2000,
+        "samples per evaluation; at most half as many as the data have examples",
+        identity=False,
+        low=2,
+    )
     eval_metrics: str = setting(
         "",
         f"metrics to measure, of {', '.join(METRICS)}, separated by commas; the first decides "
