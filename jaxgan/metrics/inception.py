@@ -35,7 +35,10 @@ URL = (
 )
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
-HOW = f"fetch its weights (95 MB) with curl -LO {URL} and give --inception_weights={URL.rpartition('/')[2]}; their SHA-256 is checked"
+HOW = (
+    f"fetch its weights (95 MB) with curl -LO {URL} and give "
+    f"--inception_weights={URL.rpartition('/')[2]}; their SHA-256, {SHA256[:12]}..., is checked"
+)
 """What to tell those who want this network and have no weights."""
 
 _SIDE = 299

@@ -63,7 +63,7 @@ RECIPES = {
     "digits": Recipe(epochs=20, shift=2, turn=12, zoom=0.1),
     "mnist": Recipe(epochs=6, shift=2, turn=10, zoom=0.1),
     "fashion_mnist": Recipe(epochs=14, shift=1, mirror=True),
-    "cifar10": Recipe(epochs=7, shift=2, mirror=True),
+    "cifar10": Recipe(epochs=6, shift=2, mirror=True),
 }
 
 

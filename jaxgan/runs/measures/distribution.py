@@ -62,23 +62,36 @@ class Comparison:
         network: the network in whose features samples are compared.
         dataset: the data.
         samples: size of a set of samples, at most half that of the data.
+        whole: whether the whole data set is the reference, whatever the number of samples. The
+            floor is then that of one half of it against the other.
 
     Raises:
         ConfigError: there are too many samples for the data set, or fewer than two.
     """
 
-    def __init__(self, network: FeatureNetwork, dataset: data.Dataset, samples: int):
-        if not 2 <= samples <= len(dataset.x) // 2:
+    def __init__(
+        self,
+        network: FeatureNetwork,
+        dataset: data.Dataset,
+        samples: int,
+        *,
+        whole: bool = False,
+    ):
+        half = len(dataset.x) // 2
+        if not whole and not 2 <= samples <= half:
             raise ConfigError(
                 f"--samples, --eval_samples: {samples} samples; expected 2 or more, and at most "
                 f"half of the {len(dataset.x)} examples of {dataset.name}"
             )
         order = np.random.default_rng(0).permutation(len(dataset.x))
+        held_out = half if whole else samples
         self.network = network
         self.dataset = dataset
         self.samples = samples
-        self._held_out = np.sort(order[:samples])
-        self._reference_rows = np.sort(order[samples : samples + _REFERENCE])
+        self._whole = whole
+        self._held_out = np.sort(order[:held_out])
+        self._rest = np.sort(order[held_out : held_out + (half + 1 if whole else _REFERENCE)])
+        self._reference_rows = np.arange(len(order)) if whole else self._rest
         self._yardsticks: dict[str, tuple[dict[str, Estimate], dict[str, Estimate]]] = {}
         self.reference_name = f"{len(self._reference_rows)} examples of {dataset.name}"
 
@@ -127,8 +140,8 @@ class Comparison:
         chosen = tuple(chosen)
         seen = self.features(x) if seen is None else seen
         found = self.reference.measure(x, seen, chosen)
-        real, _ = self.yardsticks(chosen)
-        return {name: value for name, value in found.items() if name in real}
+        fooled = self._fooled(chosen)
+        return {name: value for name, value in found.items() if name not in fooled}
 
     def rows(
         self, x: np.ndarray, chosen: Iterable[str], seen: Features | None = None
@@ -142,7 +155,7 @@ class Comparison:
                 title=self._title(name, len(x)),
                 value=estimate.value,
                 spread=None if np.isnan(estimate.spread) else estimate.spread,
-                real=real[name].value,
+                real=real[name].value if name in real else None,
                 noise=noise[name].value,
                 better=self.metric(name).better,
                 samples=len(x),
@@ -154,45 +167,45 @@ class Comparison:
         self, chosen: Iterable[str]
     ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
         """Measure the real examples that are held out, and noise; each is measured once."""
+        real, noise = self._measured(chosen := tuple(chosen))
+        fooled = self._fooled(chosen)
+        return (
+            {name: one for name, one in real.items() if name not in fooled},
+            {name: one for name, one in noise.items() if name not in fooled},
+        )
+
+    def _measured(self, chosen: Iterable[str]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
         real: dict[str, Estimate] = {}
         noise: dict[str, Estimate] = {}
-        chosen = tuple(chosen)
         for metric in chosen:
             if metric not in self._yardsticks:
-                self._yardsticks[metric] = self._floor(metric), self._ceiling(metric)
+                self._yardsticks[metric] = (
+                    self._floor.measure(self.held_out, self.held_out_features, [metric]),
+                    self.reference.measure(self._noise, self._noise_features, [metric]),
+                )
             real |= self._yardsticks[metric][0]
             noise |= self._yardsticks[metric][1]
-        for name in self._fooled(real, noise):
-            del real[name], noise[name]
         return real, noise
 
     def left_out(self, chosen: Iterable[str]) -> list[str]:
         """Return a sentence for each metric that is not measured, which says why."""
         chosen = tuple(chosen)
         missing = [self.reference.missing(metric, self.samples) for metric in chosen]
-        kept, _ = self.yardsticks(chosen)
         passed = [
             f"{name} is left out: noise passes for real in these features"
-            for metric in chosen
-            for name in self._yardsticks[metric][0]
-            if name not in kept
+            for name in self._fooled(chosen)
         ]
         return [*filter(None, missing), *passed]
 
-    def _fooled(self, real: dict[str, Estimate], noise: dict[str, Estimate]) -> list[str]:
+    def _fooled(self, chosen: Iterable[str]) -> list[str]:
         """Return the numbers that mean nothing, because noise passes for real."""
+        real, noise = self._measured(chosen)
         fooled = []
         for sign, numbers in _FOOLED.items():
             name = self.reference.named(sign)
             if name in real and noise[name].value >= real[name].value / 2:
                 fooled += [self.reference.named(number) for number in numbers]
         return fooled
-
-    def _floor(self, metric: str) -> dict[str, Estimate]:
-        return self.reference.measure(self.held_out, self.held_out_features, [metric])
-
-    def _ceiling(self, metric: str) -> dict[str, Estimate]:
-        return self.reference.measure(self._noise, self._noise_features, [metric])
 
     @staticmethod
     def metric(name: str) -> Metric:
@@ -213,13 +226,24 @@ class Comparison:
     @cached_property
     def held_out_features(self) -> Features:
         """Their features."""
-        return self.features(self.held_out)
+        return self._seen[self._held_out] if self._whole else self.features(self.held_out)
+
+    @cached_property
+    def _seen(self) -> Features:
+        """Features of the reference."""
+        return features_of(self.network, self.dataset.x, self._reference_rows)
 
     @cached_property
     def reference(self) -> Reference:
         """The examples that samples are measured against."""
-        features = features_of(self.network, self.dataset.x, self._reference_rows)
-        return Reference(self.network, self.dataset.name, features.values)
+        return Reference(self.network, self.dataset.name, self._seen.values)
+
+    @cached_property
+    def _floor(self) -> Reference:
+        """The examples that those held out are measured against."""
+        if not self._whole:
+            return self.reference
+        return Reference(self.network, self.dataset.name, self._seen.values[self._rest])
 
     @cached_property
     def data_features(self) -> np.ndarray:

@@ -63,7 +63,8 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
     stacked = dataset.name.startswith("stacked_")
     name = dataset.name.removeprefix("stacked_")
     if features == "auto":
-        own = name if name in classifiers.NAMES else _GENERAL
+        fits = stacked or name == _GENERAL or dataset.x.shape[-1] == 1
+        own = name if name in classifiers.NAMES and fits else _GENERAL
         features = "inception" if weights and own != name else own
     if weights and features != "inception":
         raise ConfigError(

@@ -72,7 +72,7 @@ class Reference:
         if metric == "frechet_distance":
             why = f", more than the {width} features of {self.network.name}, for the covariance"
         elif self._features is None:
-            return f"{metric} is left out: it needs pictures, and there is only their mean and covariance"
+            return f"{metric} is left out: it needs the real pictures"
         fewest = min(count, len(self))
         if fewest < least:
             return f"{metric} is left out: it needs {least} examples{why}, and there are {fewest}"
@@ -121,7 +121,8 @@ class Reference:
     def _kernel_distance(self, x: np.ndarray, seen: Features) -> dict[str, Any]:
         size = self.subset(len(x))
         found = metrics.kernel_distance(seen.values, self.features, subset_size=size)
-        return {"kernel_distance": found}
+        # Subsets that are the sets themselves do not differ.
+        return {"kernel_distance": found.value if len(x) == len(self) == size else found}
 
     def _precision_recall(self, x: np.ndarray, seen: Features) -> dict[str, Any]:
         del x
