@@ -169,7 +169,7 @@ METRICS = (
 )
 RATES = ("g_lr", "d_lr")
 """What may be changed on the way of a run, if that is said."""
-FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
+FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "cifar10", "inception", "pixels")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -380,7 +380,12 @@ class Evaluation:
         identity=False,
         low=0,
     )
-    eval_samples: int = setting(2000, "samples per evaluation", identity=False, low=2)
+    eval_samples: int = setting(
+        2000,
+        "samples per evaluation; at most half as many as the data have examples",
+        identity=False,
+        low=2,
+    )
     eval_metrics: str = setting(
         "",
         f"metrics to measure, of {', '.join(METRICS)}, separated by commas; the first decides "
