@@ -84,6 +84,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHEN_USED})
+
+
 def __getattr__(name: str):
     if name in _WHEN_USED:
         return importlib.import_module(f"jaxgan.{name}")

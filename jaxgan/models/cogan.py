@@ -196,7 +196,7 @@ class Discriminator(Module):
         _, stages = IMAGE_SIZES[self.image_size]
 
         def halve(h, width):
-            down = Conv(width, (4, 4), stride=2, kernel_init=small_normal, dtype=self.dtype)
+            down = Conv(width, (4, 4), strides=2, kernel_init=small_normal, dtype=self.dtype)
             return leaky_relu(down(h))
 
         def last(h):

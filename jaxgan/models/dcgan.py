@@ -199,7 +199,7 @@ class Encoder(Module):
 def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     """Apply the strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
     normalize, settings = hidden_settings(network, train)
-    down = partial(Conv, kernel_size=(4, 4), stride=2)
+    down = partial(Conv, kernel_size=(4, 4), strides=2)
     _, stages = IMAGE_SIZES[network.image_size]
     h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
     for stage in range(1, stages):
