@@ -1,9 +1,9 @@
 """Generative adversarial networks in JAX.
 
-`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
-`shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
-JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are
-imported when they are first used.
+`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `fit` trains one
+on data. `jit`, `pmap`, `shard_map` and `scan` say how to run steps in a loop of one's own, and
+`population` trains many in one program. These need JAX and optax only; what needs more (`models`,
+`data`, `metrics`, `checkpoint`) is imported when it is first used.
 
 Examples in docstrings assume these imports:
 
@@ -36,6 +36,7 @@ from jaxgan import (
     schedules,
     types,
 )
+from jaxgan._fit import Moment, fit
 from jaxgan._population import population
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
@@ -51,6 +52,7 @@ _WHEN_USED = ("checkpoint", "data", "metrics", "models")
 __all__ = [
     "GAN",
     "Batch",
+    "Moment",
     "Network",
     "Player",
     "PlayerState",
@@ -61,6 +63,7 @@ __all__ = [
     "convolution",
     "data",
     "distortions",
+    "fit",
     "jit",
     "latents",
     "losses",

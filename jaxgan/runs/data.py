@@ -10,10 +10,10 @@ import numpy as np
 
 import jaxgan
 from jaxgan import Batch, data
+from jaxgan._feed import Feed, Share, feed
 from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
-from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts
 from jaxgan.runs.settings import ConfigError, Data
