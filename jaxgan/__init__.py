@@ -1,9 +1,10 @@
 """Generative adversarial networks in JAX.
 
-`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
-`shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
-JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`, `export`)
-are imported when they are first used. `load_run` and `load_generator` read what runs have made.
+`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `fit` trains one
+on data. `jit`, `pmap`, `shard_map` and `scan` say how to run steps in a loop of one's own, and
+`population` trains many in one program. These need JAX and optax only; what needs more (`models`,
+`data`, `metrics`, `checkpoint`, `export`) is imported when it is first used. `load_run` and
+`load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 
@@ -36,6 +37,7 @@ from jaxgan import (
     schedules,
     types,
 )
+from jaxgan._fit import Moment, fit
 from jaxgan._population import population
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
@@ -53,6 +55,7 @@ _OF_RUNS = ("load_generator", "load_run")
 __all__ = [
     "GAN",
     "Batch",
+    "Moment",
     "Network",
     "Player",
     "PlayerState",
@@ -64,6 +67,7 @@ __all__ = [
     "data",
     "distortions",
     "export",
+    "fit",
     "jit",
     "latents",
     "load_generator",
@@ -87,6 +91,10 @@ __all__ = [
     "two_player",
     "types",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHEN_USED})
 
 
 def __getattr__(name: str):

@@ -95,7 +95,7 @@ class Classifier(nn.Module):
 
         x = x.astype(jnp.float32) / 255
         for width, window, stride, pool in _LAYERS[self.channels]:
-            x = Conv(width, (window, window), stride=stride, use_bias=False)(x)
+            x = Conv(width, (window, window), strides=stride, use_bias=False)(x)
             x = nn.relu(norm(_largest(x) if pool else x))
         x = nn.Dense(_WIDTH, use_bias=False)(x.reshape(len(x), -1))
         features = norm(x, use_scale=False, use_bias=False)

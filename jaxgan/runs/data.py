@@ -11,11 +11,11 @@ import numpy as np
 
 import jaxgan
 from jaxgan import Batch, data
+from jaxgan._feed import Feed, Share, feed
 from jaxgan.data import Dataset
 from jaxgan.data.domains import domains_of
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
-from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.jitter import jittered
 from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts

@@ -201,7 +201,8 @@ TABLE = {
     "resample.downsample": {"kernel is ()": lambda: resample.downsample(PICTURES, ())},
     "convolution.conv": {
         "the kernel (3, 3, 2, 4)": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 2, 4))),
-        "stride is 0": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), stride=0),
+        "strides is 0": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), strides=0),
+        "strides is (2,)": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), strides=(2,)),
         "padding is [(1, 1)]": lambda: convolution.conv(
             PICTURES, np.zeros((3, 3, 1, 4)), padding=[(1, 1)]
         ),
@@ -209,6 +210,7 @@ TABLE = {
     "convolution.conv_transpose": {
         "x has shape (4, 2)": lambda: convolution.conv_transpose(POINTS, np.zeros((3, 3, 1, 4))),
     },
+    "convolution.fast": {"function is None": lambda: convolution.fast(None)},
     "convolution.depth_to_space": {
         "x has 1 channels": lambda: convolution.depth_to_space(PICTURES, 2),
         "block is 0": lambda: convolution.depth_to_space(PICTURES, 0),
