@@ -2,8 +2,8 @@
 
 `two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
 `shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
-JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`) are
-imported when they are first used.
+JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`, `export`)
+are imported when they are first used. `load_run` and `load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 
@@ -42,11 +42,13 @@ from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, data, metrics, models
+    from jaxgan import checkpoint, data, export, metrics, models
+    from jaxgan.runs.loading import load_generator, load_run
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "data", "metrics", "models")
+_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models")
+_OF_RUNS = ("load_generator", "load_run")
 
 __all__ = [
     "GAN",
@@ -61,8 +63,11 @@ __all__ = [
     "convolution",
     "data",
     "distortions",
+    "export",
     "jit",
     "latents",
+    "load_generator",
+    "load_run",
     "losses",
     "masks",
     "metrics",
@@ -87,4 +92,6 @@ __all__ = [
 def __getattr__(name: str):
     if name in _WHEN_USED:
         return importlib.import_module(f"jaxgan.{name}")
+    if name in _OF_RUNS:
+        return getattr(importlib.import_module("jaxgan.runs.loading"), name)
     raise AttributeError(f"module 'jaxgan' has no attribute {name!r}")

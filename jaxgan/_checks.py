@@ -34,6 +34,9 @@ _KINDS = {
     "uint8": (jnp.uint8,),
 }
 
+ImageSize = int | tuple[int, int]
+"""The side of square images, or height and width."""
+
 
 def check_integers(least: int = 1, **values: Any) -> None:
     """Check that numbers are whole, and not less than the least."""

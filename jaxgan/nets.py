@@ -30,12 +30,15 @@ __all__ = [
 ]
 
 
-def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
+def stateless(
+    init: Callable[..., Any], apply: Callable[..., Any], *, fast_convolutions: bool = True
+) -> Network:
     """Make a network of two plain functions.
 
     Args:
         init: `(key, *inputs) -> params`.
         apply: `(params, *inputs) -> outputs`.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: one of them is no function.
@@ -49,13 +52,16 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
     """
     check_callable("a function (key, *inputs) -> params", init=init)
     check_callable("a function (params, *inputs) -> outputs", apply=apply)
-    return Network(
+    return _network(
         lambda key, *inputs: (init(key, *inputs), ()),
         lambda params, state, key, *inputs, train: (apply(params, *inputs), state),
+        fast_convolutions,
     )
 
 
-def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
+def from_linen(
+    module: Any, *, rngs: Sequence[str] = ("dropout",), fast_convolutions: bool = True
+) -> Network:
     """Make a network of a `flax.linen` module.
 
     Its collection "params" is what is learned; all other collections, such as "batch_stats", are
@@ -64,6 +70,7 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
     Args:
         module: called as `module(*inputs, train=...)`, or without `train` if it takes none.
         rngs: names of the random streams that the module draws from when it is applied.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `module` is no flax.linen module, such as its class.
@@ -96,10 +103,10 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
             return module.apply(variables, *inputs, rngs=keys(key, *rngs), **extra), state
         return module.apply(variables, *inputs, rngs=keys(key, *rngs), mutable=list(state), **extra)
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
-def from_nnx(make: Callable[..., Any]) -> Network:
+def from_nnx(make: Callable[..., Any], *, fast_convolutions: bool = True) -> Network:
     """Make a network of a `flax.nnx` module.
 
     `nnx.Param` variables are what is learned, all others (`nnx.BatchStat`, ...) are the state.
@@ -108,6 +115,7 @@ def from_nnx(make: Callable[..., Any]) -> Network:
 
     Args:
         make: `(nnx.Rngs) -> nnx.Module`; the module is called as `module(*inputs)`.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `make` is no function, such as a module that is made already.
@@ -147,14 +155,15 @@ def from_nnx(make: Callable[..., Any]) -> Network:
             state = nnx.to_pure_dict(new_state)
         return outputs, state
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
-def from_haiku(transformed: Any) -> Network:
+def from_haiku(transformed: Any, *, fast_convolutions: bool = True) -> Network:
     """Make a network of `hk.transform(f)` or `hk.transform_with_state(f)`.
 
     Args:
         transformed: of a function `f(*inputs, train)`.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `transformed` is another thing, such as the function itself.
@@ -180,10 +189,10 @@ def from_haiku(transformed: Any) -> Network:
         outputs, new_state = transformed.apply(params, state, key, *inputs, train=train)
         return outputs, new_state if train else state
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
-def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
+def from_equinox(make: Callable[[jax.Array], Any], *, fast_convolutions: bool = True) -> Network:
     """Make a network of an Equinox module.
 
     Equinox modules see one example; this network maps them over the batch, under the axis name
@@ -194,6 +203,7 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
         make: `(key) -> module`, or `(key) -> (module, eqx.nn.State)` as from
             `eqx.nn.make_with_state(Module)`. The module is called with one example of each input,
             then the state if there is one, and with `key=` if its `__call__` takes one.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `make` is no function, such as a module that is made already.
@@ -245,7 +255,7 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
         )(state, keys, *inputs)
         return outputs, (buffers, new_state if train else state)
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
 def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -> Network:
@@ -461,6 +471,10 @@ def _vary_with(key: jax.Array, tree: Any) -> Any:
         ),
         tree,
     )
+
+
+def _network(init: Callable, apply: Callable, fast_convolutions: bool) -> Network:
+    return Network(init, convolution.fast(apply) if fast_convolutions else apply)
 
 
 def _unit(vector: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ import torch_networks as peers
 from torch_training import Trainer
 
 from jaxgan.data import Dataset
-from jaxgan.models.sizes import IMAGE_SIZES
+from jaxgan.models.sizes import stages_of
 from jaxgan.runs.config import Config, make
 from jaxgan.runs.networks import Facts
 
@@ -55,7 +55,7 @@ def networks(config: Config, shape: tuple[int, int, int]):
         pixels = int(np.prod(image))
         generator = peers.Dense(latent, [width, 2 * width], image)
         return generator, peers.Dense(pixels, [2 * width, width], None)
-    side, stages = IMAGE_SIZES[size]
+    side, _, stages = stages_of(size)
     widths = [width * 2**stage for stage in range(stages)]
     generator = peers.DCGANGenerator(latent, side, widths[::-1], channels)
     return generator, peers.DCGANDiscriminator(side, widths, channels, settings.d_norm)

@@ -1,19 +1,19 @@
 """A function that loads any data set by its name."""
 
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jaxgan._checks import told
+from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.digits import load_digits
 from jaxgan.data.domains import PREFIXES, load_derived
 from jaxgan.data.errors import DataError
 from jaxgan.data.notes import load_notes
+from jaxgan.data.slices import part_of
 from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked
 from jaxgan.data.toys import load_toy
@@ -25,7 +25,7 @@ def load(
     name: str,
     *,
     split: str = "train",
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -60,8 +60,9 @@ def load(
         name: one of the above.
         split: a split or a slice of one, such as `train[:50%]` or `train[9000:]`; for a derived
             set, a slice of the underlying one.
-        image_size: side of the images: the short side is resized (Lanczos) and the center cropped.
-            None keeps their size, which must then be the same for all.
+        image_size: side of the images, or height and width: they are resized (Lanczos) until they
+            cover it, and the center is cropped. None keeps their size, which must then be the same
+            for all.
         data_dir: folder of the data sets that tensorflow-datasets has prepared; None is its
             default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
         manual_dir: folder with the published files of a data set, if they cannot be downloaded;
@@ -92,13 +93,25 @@ def load(
     for argument, folder in folders.items():
         if not isinstance(folder, str | os.PathLike | None):
             raise DataError(f"{argument} is {told(folder)}: expected the name of a folder")
-    if image_size is not None and (not isinstance(image_size, int) or image_size < 1):
-        raise DataError(f"image_size={image_size!r} is not a size: expected an integer, 1 or more")
+    size = _size(image_size)
     data = None if data_dir is None else expanded(data_dir, "data_dir=")
     manual = None if manual_dir is None else _existing(expanded(manual_dir, "manual_dir="))
     cache = None if cache_dir is None else expanded(cache_dir, "cache_dir=")
     found = _Folders(data, manual, cache)
-    return _load(name, split=split, image_size=image_size, folders=found)
+    return _load(name, split=split, image_size=size, folders=found)
+
+
+def _size(image_size: Any) -> ImageSize | None:
+    """Check a size, and return one number for a square, however it is given."""
+    pair = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    if image_size is None:
+        return None
+    if len(pair) != 2 or any(not isinstance(side, int) or side < 1 for side in pair):
+        raise DataError(
+            f"image_size={image_size!r} is not a size: expected an integer, 1 or more, or a pair "
+            f"of them, height and width"
+        )
+    return pair[0] if pair[0] == pair[1] else pair
 
 
 _WITHOUT_SIZE = {
@@ -121,14 +134,24 @@ def _load(
     name: str,
     *,
     split: str,
-    image_size: int | None,
+    image_size: ImageSize | None,
     folders: _Folders,
     side_by_side: bool = False,
 ) -> Dataset:
     prefix, colon, _ = name.partition(":")
     if colon and prefix in PREFIXES:
         return load_derived(name, image_size, partial(_load, split=split, folders=folders))
-    load_whole = _packaged(name, image_size, folders, side_by_side)
+    if prefix == "folder" and len(name) > len("folder:"):
+        from jaxgan.data.folder import load_folder  # imports Pillow
+
+        return load_folder(
+            name.removeprefix("folder:"),
+            image_size,
+            folders.cache,
+            split=split,
+            side_by_side=side_by_side,
+        )
+    load_whole = _packaged(name, image_size, folders)
     if load_whole is not None:
         return _load_slice(load_whole, name, split)
 
@@ -145,14 +168,9 @@ def _load(
 
 
 def _packaged(
-    name: str, image_size: int | None, folders: _Folders, side_by_side: bool
+    name: str, image_size: ImageSize | None, folders: _Folders
 ) -> Callable[[], Dataset] | None:
     """Return the loader of a set that this package reads itself; None for other sets."""
-    kind, _, path = name.partition(":")
-    if kind == "folder" and path:
-        from jaxgan.data.folder import load_folder  # imports Pillow
-
-        return partial(load_folder, path, image_size, folders.cache, side_by_side=side_by_side)
     if name in _WITHOUT_SIZE:
         if image_size is not None:
             raise DataError(
@@ -191,34 +209,19 @@ def _packaged(
 
 def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
     """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
-    bound = r"(-?[0-9]{1,18}%?)?"
-    parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
-    if parts is None:
+    part = part_of(split)
+    if part is None or part.split != "train":
         hint = "; name=mnist has a test split" if name == "digits" else ""
         raise DataError(
             f"{name} has no split {split!r}: expected split=train, or a slice of it such as "
             f"split=train[:90%] or split=train[100:200]{hint}"
         )
     dataset = load_whole()
-    size = len(dataset.x)
-    start = _position(parts[1] or "0", size)
-    stop = _position(parts[2] or "100%", size)
-    if not 0 <= start < stop <= size:
-        raise DataError(
-            f"split={split} is not part of the {size} examples of {name}: expected a slice "
-            f"between 0 and {size}, such as split=train[:{max(1, size // 2)}]"
-        )
-    if stop - start == size:
+    start, stop = part.rows(len(dataset.x), name)
+    if stop - start == len(dataset.x):
         return dataset
     y = None if dataset.y is None else dataset.y[start:stop]
     return dataset._replace(x=dataset.x[start:stop], y=y)
-
-
-def _position(bound: str, size: int) -> int:
-    """Return the index that a bound stands for; negative bounds count from the end."""
-    percent = bound.endswith("%")
-    position = round(int(bound[:-1]) * size / 100) if percent else int(bound)
-    return position + size if bound.startswith("-") else position
 
 
 def _existing(manual_dir: Path) -> Path:

@@ -4,11 +4,12 @@ from importlib import resources
 
 import numpy as np
 
+from jaxgan._checks import ImageSize
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.idx import read_idx
 
 
-def load_digits(image_size: int | None = None) -> Dataset:
+def load_digits(image_size: ImageSize | None = None) -> Dataset:
     """Load the 10,000 images of MNIST's test split, without a download.
 
     They are MNIST's test images, so results on `digits` are not results on MNIST; use `mnist` for

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jaxgan._checks import ImageSize
 from jaxgan.data._homes import home
 from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
@@ -20,7 +21,7 @@ from jaxgan.data.stack import stack
 FONT = "NotoColorEmoji.ttf"
 
 
-def load_emoji(image_size: int | None, cache_root: Path | None) -> Dataset:
+def load_emoji(image_size: ImageSize | None, cache_root: Path | None) -> Dataset:
     """Load the pictures of the emoji font, in the order of its glyphs, on white, without labels.
 
     The font is searched for in the font folders of the user and of the system.
@@ -67,7 +68,7 @@ def _font_folders() -> list[Path]:
     return [*ours, Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
 
 
-def _decode(font: Path, image_size: int | None, directory: Path | None) -> Decoded:
+def _decode(font: Path, image_size: ImageSize | None, directory: Path | None) -> Decoded:
     encoded = list(pictures(font))
     if not encoded:
         raise DataError(

@@ -1,6 +1,7 @@
 """Conversion of images of any kind to uint8 arrays."""
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Iterator
@@ -9,17 +10,17 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from jaxgan._checks import check_array, check_integers, check_types
+from jaxgan._checks import ImageSize, check_array, check_integers, check_types
 from jaxgan.data.errors import DataError
 from jaxgan.data.memory import check_images
 
-__all__ = ["PIXELS", "decode", "opened", "resize", "square", "to_array", "upright"]
+__all__ = ["PIXELS", "decode", "fitted", "opened", "resize", "to_array", "upright"]
 
 PIXELS = 89_478_485
 """Pixels of the largest image that is decoded: what Pillow decodes without a warning."""
 
 # Only these, as Pillow would recognize others by their content, and start Ghostscript for some.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "ICO", "JPEG2000", "PPM")
 GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
@@ -44,11 +45,29 @@ def opened(file: str | os.PathLike[str] | BinaryIO) -> Iterator[Image.Image]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(file, formats=_formats()) as image:
             if image.width * image.height > PIXELS:
                 size = f"{image.height}x{image.width}"
                 raise ValueError(f"{size} is too large: more than {PIXELS:,} pixels")
+            # An icon may hold a larger picture than it says, which is found when it is decoded.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield image
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of the formats that this build of Pillow reads."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def is_picture(file: str | os.PathLike[str] | BinaryIO) -> bool:
+    """Return whether a file begins like a picture that can be read, whatever its name is."""
+    try:
+        with opened(file):
+            return True
+    except Exception:  # see `opened`
+        return False
 
 
 def is_gray(image: Image.Image) -> bool:
@@ -79,7 +98,7 @@ def upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def to_array(image: Image.Image, channels: int, image_size: int | None = None) -> np.ndarray:
+def to_array(image: Image.Image, channels: int, image_size: ImageSize | None = None) -> np.ndarray:
     """Convert an opened image of any mode to an array.
 
     16-bit gray keeps its upper 8 bits, and transparent areas become white.
@@ -87,7 +106,7 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
     Args:
         image: the image.
         channels: 1 for gray, 3 for color.
-        image_size: side of the result, see `square`; None keeps the size of the image.
+        image_size: of the result, see `fitted`; None keeps the size of the image.
 
     Returns:
         uint8 `[H, W, C]`.
@@ -108,11 +127,11 @@ def to_array(image: Image.Image, channels: int, image_size: int | None = None) -
         raise ValueError(f"channels is {channels}; expected 1 for gray or 3 for color")
     image = _opaque(_eight_bits(image)).convert("L" if channels == 1 else "RGB")
     if image_size is not None:
-        image = square(image, image_size)
+        image = fitted(image, image_size)
     return np.asarray(image).reshape(image.height, image.width, channels)
 
 
-def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> np.ndarray:
+def decode(encoded: BinaryIO, channels: int, image_size: ImageSize | None = None) -> np.ndarray:
     """Decode the bytes of a PNG, JPEG or other image file; see `to_array`.
 
     Example:
@@ -128,29 +147,42 @@ def decode(encoded: BinaryIO, channels: int, image_size: int | None = None) -> n
         return to_array(image, channels, image_size)
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """Resize the short side to `size`, antialiased (Lanczos), and crop the center.
+def fitted(image: Image.Image, size: ImageSize) -> Image.Image:
+    """Resize until an image covers `size`, antialiased (Lanczos), and crop the center.
+
+    Args:
+        image: the image.
+        size: side of a square, or height and width.
 
     Raises:
         TypeError: if `image` is no image of Pillow's.
-        ValueError: if `size` is below 1.
+        ValueError: if a side is below 1.
 
     Example:
         >>> from PIL import Image
-        >>> from jaxgan.data.images import square
-        >>> square(Image.new("L", (40, 30)), 16).size
-        (16, 16)
+        >>> from jaxgan.data.images import fitted
+        >>> image = Image.new("L", (40, 30))
+        >>> fitted(image, 16).size, fitted(image, (48, 32)).size  # Pillow's are width and height
+        ((16, 16), (32, 48))
     """
     check_types(Image.Image, image=image)
-    check_integers(size=size)
-    if image.size == (size, size):
+    height, width = sides_of(size)
+    if image.size == (width, height):
         return image
-    check_images((1, size, size, len(image.getbands())))
-    return ImageOps.fit(image, (size, size), method=Image.Resampling.LANCZOS)
+    check_images((1, height, width, len(image.getbands())))
+    return ImageOps.fit(image, (width, height), method=Image.Resampling.LANCZOS)
 
 
-def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Resize uint8 images `[N, H, W, C]` to `[N, size, size, C]`; see `square`.
+def sides_of(size: ImageSize) -> tuple[int, int]:
+    """Return height and width."""
+    height, width = size if isinstance(size, tuple) else (size, size)
+    check_integers(size=height)
+    check_integers(size=width)
+    return height, width
+
+
+def resize(images: np.ndarray, size: ImageSize) -> np.ndarray:
+    """Resize uint8 images `[N, H, W, C]` to `[N, H', W', C]`; see `fitted`.
 
     Raises:
         ValueError: if the images are not uint8 `[N, H, W, C]`, or `size` is below 1.
@@ -162,12 +194,12 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
         (5, 16, 16, 3)
     """
     check_array("images", images, "[N, H, W, C]", "uint8")
-    check_integers(size=size)
+    height, width = sides_of(size)
     channels = images.shape[-1]
-    check_images((len(images), size, size, channels))
+    check_images((len(images), height, width, channels))
     plain = images[..., 0] if channels == 1 else images
-    resized = [np.asarray(square(Image.fromarray(image), size)) for image in plain]
-    return np.stack(resized).reshape(len(images), size, size, channels)
+    resized = [np.asarray(fitted(Image.fromarray(image), size)) for image in plain]
+    return np.stack(resized).reshape(len(images), height, width, channels)
 
 
 def check_side_by_side(height: int, width: int, name: str) -> None:

@@ -38,8 +38,9 @@ def check_images(shape: tuple[int, ...]) -> None:
     """
     need, room = math.prod(shape), machine_memory()
     if need > room:
+        size = shape[1] if shape[1] == shape[2] else f"{shape[1]}x{shape[2]}"
         what = f"{shape[0]} images take" if shape[0] > 1 else "a single image takes"
         raise DataError(
-            f"image_size={shape[1]}: {what} {gigabytes(need)} and this machine has "
+            f"image_size={size}: {what} {gigabytes(need)} and this machine has "
             f"{gigabytes(room)}; choose a smaller one"
         )

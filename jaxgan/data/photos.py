@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxgan._checks import ImageSize
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
-from jaxgan.data.images import decode
+from jaxgan.data.images import decode, sides_of
 
 PHOTOS = (
     "astronaut.png",
@@ -20,7 +21,7 @@ PHOTOS = (
 )
 
 
-def load_photos(image_size: int | None) -> Dataset:
+def load_photos(image_size: ImageSize | None) -> Dataset:
     """Cut seven color photographs into squares that do not overlap, one photograph after another.
 
     They show a face, a cat, a cup, a rocket, a motorcycle, tissue under the microscope and the
@@ -28,7 +29,7 @@ def load_photos(image_size: int | None) -> Dataset:
     dropped.
 
     Args:
-        image_size: side of the squares; None is 64, which makes 542 of them.
+        image_size: side of the squares, or height and width; None is 64, which makes 542 of them.
 
     Returns:
         uint8 images `[N, image_size, image_size, 3]`, without labels.
@@ -36,7 +37,7 @@ def load_photos(image_size: int | None) -> Dataset:
     Raises:
         DataError: if the squares are larger than all photographs, or scikit-image is missing.
     """
-    side = 64 if image_size is None else image_size
+    height, width = sides_of(64 if image_size is None else image_size)
     # Only its files are used: importing scikit-image takes a second.
     found = importlib.util.find_spec("skimage")
     if found is None or not found.submodule_search_locations:
@@ -45,20 +46,21 @@ def load_photos(image_size: int | None) -> Dataset:
             'pip install "jaxgan[photos]"'
         )
     folder = Path(found.submodule_search_locations[0]) / "data"
-    x = np.concatenate([patches(_read(folder / name), side) for name in PHOTOS])
+    x = np.concatenate([patches(_read(folder / name), height, width) for name in PHOTOS])
     if not len(x):
         raise DataError(
-            f"no photograph is as large as image_size={side}: give less, such as image_size=64"
+            f"no photograph is as large as image_size={height}x{width}: give less, such as "
+            "image_size=64"
         )
     return Dataset(x, None, "photos")
 
 
-def patches(image: np.ndarray, side: int) -> np.ndarray:
-    """Cut an image `[H, W, C]` into squares `[N, side, side, C]`, row by row."""
-    rows, columns, channels = image.shape[0] // side, image.shape[1] // side, image.shape[2]
-    whole = image[: rows * side, : columns * side]
-    squares = whole.reshape(rows, side, columns, side, channels).swapaxes(1, 2)
-    return squares.reshape(rows * columns, side, side, channels)
+def patches(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cut an image `[H, W, C]` into pieces `[N, height, width, C]`, row by row."""
+    rows, columns, channels = image.shape[0] // height, image.shape[1] // width, image.shape[2]
+    whole = image[: rows * height, : columns * width]
+    pieces = whole.reshape(rows, height, columns, width, channels).swapaxes(1, 2)
+    return pieces.reshape(rows * columns, height, width, channels)
 
 
 def _read(path: Path) -> np.ndarray:

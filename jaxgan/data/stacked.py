@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jaxgan._checks import ImageSize
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
 
@@ -16,7 +17,9 @@ SIZE = 128_000
 _NAMES = tuple(f"{i:03d}" for i in range(1000))
 
 
-def load_stacked(name: str, image_size: int | None, load_single: Callable[[], Dataset]) -> Dataset:
+def load_stacked(
+    name: str, image_size: ImageSize | None, load_single: Callable[[], Dataset]
+) -> Dataset:
     """Stack digits: always the same 128,000 triples, drawn independently and with replacement.
 
     This is the protocol of Lin et al., "PacGAN", 2018, https://arxiv.org/abs/1712.04086. The images

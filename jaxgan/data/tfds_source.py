@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants, read_only_builder, registered
 from tensorflow_datasets.proto import tf_example_pb2
 
+from jaxgan._checks import ImageSize
 from jaxgan.data import mnist_family, network
 from jaxgan.data._homes import home, private_folder
 from jaxgan.data.cache import Decoded, cached
@@ -40,7 +42,7 @@ def load_tfds(
     name: str,
     *,
     split: str,
-    image_size: int | None,
+    image_size: ImageSize | None,
     data_dir: Path | None,
     manual_dir: Path | None,
     cache_root: Path | None,
@@ -98,7 +100,7 @@ class _Source(NamedTuple):
         return _builder(self.name, self.data_dir)
 
 
-def _load(source: _Source, split: str, image_size: int | None) -> Dataset:
+def _load(source: _Source, split: str, image_size: ImageSize | None) -> Dataset:
     name, builder = source.name, source.builder
     if {"lr", "hr"} <= set(builder.info.features):
         high = _load_images(source, split, image_size, "hr")
@@ -114,7 +116,7 @@ def _load(source: _Source, split: str, image_size: int | None) -> Dataset:
 
 
 def _load_images(
-    source: _Source, split: str, image_size: int | None, feature: str | None = None
+    source: _Source, split: str, image_size: ImageSize | None, feature: str | None = None
 ) -> Dataset:
     """Load the images of a feature, with their labels; None is the feature `image` or the only."""
     builder = source.builder
@@ -138,20 +140,25 @@ def _load_images(
     return cached(source.cache_root, source.name, key | _fingerprint(builder), build)
 
 
-def _low_size(source: _Source, split: str, image_size: int | None) -> int | None:
-    """Return the side of the images of low resolution: `image_size` / scale."""
+def _low_size(source: _Source, split: str, image_size: ImageSize | None) -> ImageSize | None:
+    """Return the size of the images of low resolution: `image_size` / scale."""
     if image_size is None:
         return None
     config = source.builder.builder_config
     of_config = re.search(r"x(\d+)$", config.name if config else "")
     scale = int(of_config[1]) if of_config else _measured_scale(source.prepared(), split)
-    if image_size % scale:
+    sides = image_size if isinstance(image_size, tuple) else (image_size,)
+    if any(side % scale for side in sides):
+        given, better = (
+            "x".join(str(side + up) for side, up in zip(sides, more, strict=True))
+            for more in ([0] * len(sides), [-side % scale for side in sides])
+        )
         raise DataError(
             f"{source.name} has its low resolution at 1/{scale} of the side, and {scale} does not "
-            f"divide image_size={image_size}: give image_size="
-            f"{image_size + scale - image_size % scale}"
+            f"divide image_size={given}: give image_size={better}"
         )
-    return image_size // scale
+    low = tuple(side // scale for side in sides)
+    return low[0] if len(low) == 1 else (low[0], low[1])
 
 
 def _measured_scale(builder: Any, split: str) -> int:
@@ -199,12 +206,23 @@ def _unknown(name: str) -> str:
     names = [*BUILT_IN, *prefixes, *tfds.list_builders(with_community_datasets=False)]
     word, colon, _ = name.partition("/")[0].lower().partition(":")
     close = difflib.get_close_matches(word + colon, dict.fromkeys(names))
+    if _is_place(name):
+        close = [f"name=folder:{name}"]
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return (
         f"unknown data set {name!r}: expected {', '.join(BUILT_IN)}, folder:DIRECTORY, a name from "
         f"tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
         f"name=outlines:digits{hint}"
     )
+
+
+def _is_place(name: str) -> bool:
+    """Return whether a name is that of a directory or a zip file."""
+    try:
+        path = Path(name).expanduser()
+        return path.is_dir() or (path.is_file() and zipfile.is_zipfile(path))
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _image_feature(builder: Any) -> str:
@@ -295,7 +313,7 @@ def _split_size(builder: Any, split: str) -> int:
 
 
 def _examples(
-    builder: Any, split: str, feature: str, classes: int | None, image_size: int | None
+    builder: Any, split: str, feature: str, classes: int | None, image_size: ImageSize | None
 ) -> Iterator[Example]:
     """Decode the image and the label of each example, and nothing else."""
     channels = 1 if builder.info.features[feature].shape[-1] == 1 else 3

@@ -22,7 +22,7 @@ from jaxgan.models import resnet
 from jaxgan.models.attention import SelfAttention, check_attention
 from jaxgan.models.layers import BatchNorm, Conv, Module, check_label
 from jaxgan.models.resnet import UpBlock, stage_widths
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size
+from jaxgan.models.sizes import ImageSize, check_channels, stages_of
 
 __all__ = ["Discriminator", "Generator"]
 
@@ -33,12 +33,12 @@ class Generator(Module):
     """BigGAN's generator (arXiv:1809.11096): z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         channels: 1 or 3.
         width: channels of the finest stage; see the table of `jaxgan.models.resnet`.
         num_classes: number of classes; None for a generator without labels, whose blocks get their
             chunks alone.
-        attention: side of the feature map with self-attention; 0 for none.
+        attention: height of the feature map with self-attention; 0 for none.
         embedding: size of the shared embedding of the classes.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters stay float32.
@@ -55,7 +55,7 @@ class Generator(Module):
         (8, 32, 32, 1)
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     width: int = 64
     num_classes: int | None = None
@@ -74,31 +74,31 @@ class Generator(Module):
             train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Images `[B, image_size, image_size, channels]` in [-1, 1].
+            Images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, z has fewer components than there are
                 chunks, or a setting is not allowed.
         """
-        check_image_size(self.image_size, self.channels)
+        check_channels(self.channels)
         check_label(y, self.num_classes)
-        side, doublings = IMAGE_SIZES[self.image_size]
-        check_attention(self.attention, [side * 2**k for k in range(1, doublings + 1)])
-        first_width, *widths = stage_widths(self.image_size, self.width)
+        height, width, doublings = stages_of(self.image_size)
+        check_attention(self.attention, [height * 2**k for k in range(1, doublings + 1)])
+        coarsest, *finer = stage_widths(self.image_size, self.width)
         settings: dict[str, Any] = {"kernel_init": _orthogonal, "dtype": self.dtype}
         norms: dict[str, Any] = {"train": train, "axis_name": self.axis_name}
         block = partial(UpBlock, **settings, **norms)
 
-        first, *conditions = _chunks(z, len(widths) + 1)
+        first, *conditions = _chunks(z, len(finer) + 1)
         if self.num_classes is not None:
             embed = nn.Dense(self.embedding, use_bias=False, name="embedding", **settings)
             embedding = embed(jax.nn.one_hot(y, self.num_classes))
             conditions = [jnp.concatenate([chunk, embedding], -1) for chunk in conditions]
 
-        h = nn.Dense(side * side * first_width, **settings)(first)
-        h = h.reshape(-1, side, side, first_width)
-        for width, condition in zip(widths, conditions, strict=True):
-            h = block(width)(h, condition)
+        h = nn.Dense(height * width * coarsest, **settings)(first)
+        h = h.reshape(-1, height, width, coarsest)
+        for features, condition in zip(finer, conditions, strict=True):
+            h = block(features)(h, condition)
             if h.shape[1] == self.attention:
                 h = SelfAttention(**settings)(h)
         h = nn.relu(BatchNorm(dtype=self.dtype, **norms)(h))

@@ -29,7 +29,7 @@ from jaxgan.models.layers import (
     leaky_relu,
     small_normal,
 )
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.models.sizes import ImageSize, check_channels, check_images, stages_of
 
 __all__ = ["DenseDiscriminator", "DenseGenerator", "Discriminator", "Generator"]
 
@@ -100,7 +100,7 @@ class DenseDiscriminator(Module):
         dense = partial(nn.Dense, dtype=self.dtype)
 
         def read(x):
-            return leaky_relu(dense(self.features)(x)).reshape(len(x), -1)
+            return leaky_relu(dense(self.features)(x)).reshape(x.shape[0], -1)
 
         def last(h):
             return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
@@ -115,7 +115,7 @@ class Generator(Module):
     Its hidden layers are a dense one, and an upsampling for each stage but the last.
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         channels: 1 or 3.
         width: channels of the finest hidden stage; see the table of `models.dcgan`.
         shared: how many hidden layers are shared, counted from the first; None for all.
@@ -133,7 +133,7 @@ class Generator(Module):
         ((8, 32, 32, 3), (8, 32, 32, 3))
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     width: int = 64
     shared: int | None = None
@@ -142,28 +142,28 @@ class Generator(Module):
 
     @nn.compact
     def __call__(self, z: Array, *, train: bool) -> tuple[Array, Array]:
-        """Generate pairs of images `[B, image_size, image_size, channels]` in [-1, 1].
+        """Generate pairs of images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
             ValueError: if a setting is not allowed.
         """
-        check_image_size(self.image_size, self.channels)
-        side, stages = IMAGE_SIZES[self.image_size]
-        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(stages))]
+        check_channels(self.channels)
+        height, width, doublings = stages_of(self.image_size)
+        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(doublings))]
         norm = partial(BatchNorm, train=train, axis_name=self.axis_name, dtype=self.dtype)
         settings = {"kernel_init": small_normal, "dtype": self.dtype}
 
         def first(h):
-            h = nn.Dense(side * side * coarsest, use_bias=False, **settings)(h)
-            return nn.relu(norm()(h.reshape(-1, side, side, coarsest)))
+            h = nn.Dense(height * width * coarsest, use_bias=False, **settings)(h)
+            return nn.relu(norm()(h.reshape(-1, height, width, coarsest)))
 
-        def double(h, width):
-            return nn.relu(norm()(Upsample(width, use_bias=False, **settings)(h)))
+        def double(h, features):
+            return nn.relu(norm()(Upsample(features, use_bias=False, **settings)(h)))
 
         def last(h):
             return jnp.tanh(Upsample(self.channels, **settings)(h))
 
-        hidden = [first, *(partial(double, width=width) for width in finer)]
+        hidden = [first, *(partial(double, features=features) for features in finer)]
         return _part(z, hidden, last, self.shared)
 
 
@@ -173,27 +173,27 @@ class Discriminator(Module):
     Its hidden layers are one convolution for each stage.
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         width: channels of the finest hidden stage, which is never shared.
         shared: how many other stages are shared, counted from the last; None for all.
         dtype: type of the computation; parameters and logits stay float32.
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     width: int = 64
     shared: int | None = None
     dtype: Any = None
 
     @nn.compact
     def __call__(self, a: Array, b: Array, *, train: bool) -> tuple[Array, Array]:
-        """Score images `[B, image_size, image_size, C]` of both domains; return logits `[B]` each.
+        """Score images `[B, H, W, C]` of both domains; return logits `[B]` each.
 
         Raises:
             ValueError: if images are of another size, or `shared` is out of range.
         """
         for x in (a, b):
             check_images(x, self.image_size)
-        _, stages = IMAGE_SIZES[self.image_size]
+        doublings = stages_of(self.image_size).doublings
 
         def halve(h, width):
             down = Conv(width, (4, 4), stride=2, kernel_init=small_normal, dtype=self.dtype)
@@ -201,9 +201,9 @@ class Discriminator(Module):
 
         def last(h):
             dense = nn.Dense(1, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
-            return dense(h.reshape(len(h), -1)).squeeze(-1)
+            return dense(h.reshape(h.shape[0], -1)).squeeze(-1)
 
-        hidden = [partial(halve, width=self.width * 2**stage) for stage in range(stages)]
+        hidden = [partial(halve, width=self.width * 2**stage) for stage in range(doublings)]
         return _join(a, b, hidden, last, self.shared)
 
 

@@ -14,12 +14,17 @@ finest hidden stage, at half the size of the image, and each coarser stage has t
      32     4: 4       8: 2     16: 1
      64     4: 8       8: 4     16: 2     32: 1
     128     4: 16      8: 8     16: 4     32: 2     64: 1
+    256     4: 32      8: 16    16: 8     32: 4     64: 2    128: 1
+    48x32   6x4: 4    12x8: 2    24x16: 1
+
+Other sizes follow the same rule, from the coarsest stage that `jaxgan.models.sizes` gives.
 
 The paper's network is the one for 64 pixels with `width=128`: 1024, 512, 256 and 128 channels. Its
 kernels are 4x4 here, as in most later implementations, because a multiple of the stride causes
 fewer checkerboard artifacts than the paper's 5x5.
 """
 
+import math
 from functools import partial
 from typing import Any
 
@@ -39,7 +44,13 @@ from jaxgan.models.layers import (
     leaky_relu,
     small_normal,
 )
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.models.sizes import (
+    ImageSize,
+    check_channels,
+    check_images,
+    sides_of,
+    stages_of,
+)
 
 __all__ = ["NORMALIZATIONS", "Discriminator", "Encoder", "Generator"]
 
@@ -50,7 +61,7 @@ class Generator(Module):
     """The generator of arXiv:1511.06434: z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         channels: 1 or 3.
         width: channels of the finest hidden stage; see the table of this module.
         upsample: how each stage doubles the size; see `jaxgan.models.layers.Upsample`.
@@ -70,7 +81,7 @@ class Generator(Module):
         (8, 64, 64, 3)
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     width: int = 64
     upsample: str = "transposed"
@@ -89,24 +100,24 @@ class Generator(Module):
             train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Images `[B, image_size, image_size, channels]` in [-1, 1].
+            Images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
-        check_image_size(self.image_size, self.channels)
+        check_channels(self.channels)
+        height, width, doublings = stages_of(self.image_size)
         normalize, settings = hidden_settings(self, train)
         upsample = partial(
             Upsample, method=self.upsample, kernel_init=small_normal, dtype=self.dtype
         )
-        side, stages = IMAGE_SIZES[self.image_size]
-        widths = [self.width * 2**stage for stage in reversed(range(stages))]
+        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(doublings))]
 
         h = append_label(z, y, self.num_classes)
-        h = nn.Dense(side * side * widths[0], **settings)(h)
-        h = nn.relu(normalize(h.reshape(-1, side, side, widths[0])))
-        for width in widths[1:]:
-            h = nn.relu(normalize(upsample(width, use_bias=settings["use_bias"])(h)))
+        h = nn.Dense(height * width * coarsest, **settings)(h)
+        h = nn.relu(normalize(h.reshape(-1, height, width, coarsest)))
+        for features in finer:
+            h = nn.relu(normalize(upsample(features, use_bias=settings["use_bias"])(h)))
         return jnp.tanh(upsample(self.channels)(h))
 
 
@@ -114,7 +125,7 @@ class Discriminator(Module):
     """The discriminator of arXiv:1511.06434: images `[B, H, W, C]` in [-1, 1] to logits `[B]`.
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         width: channels of the finest hidden stage; see the table of this module.
         num_classes: number of classes; None for a discriminator without labels.
         normalization: `"batch"`, `"layer"` or `"none"`. A critic with a gradient penalty needs one
@@ -125,7 +136,7 @@ class Discriminator(Module):
         classes: number of classes it predicts, as in ACGAN; None for none.
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     width: int = 64
     num_classes: int | None = None
     normalization: str = "batch"
@@ -138,7 +149,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
+            x: images `[B, H, W, C]` in [-1, 1], C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set. They are mapped to
                 one more image plane.
             train: whether batch normalization uses and tracks the statistics of the batch.
@@ -154,9 +165,8 @@ class Discriminator(Module):
         check_label(y, self.num_classes)
         if self.num_classes is not None:
             one_hot = jax.nn.one_hot(y, self.num_classes)
-            plane = nn.Dense(self.image_size**2, kernel_init=small_normal, name="label_plane")(
-                one_hot
-            )
+            pixels = math.prod(sides_of(self.image_size))
+            plane = nn.Dense(pixels, kernel_init=small_normal, name="label_plane")(one_hot)
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
         h = _shrunk(self, x, train)
         dense = partial(nn.Dense, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
@@ -169,7 +179,7 @@ class Encoder(Module):
 
     Attributes:
         features: number of outputs.
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         width: channels of the finest hidden stage; see the table of this module.
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
@@ -177,7 +187,7 @@ class Encoder(Module):
     """
 
     features: int
-    image_size: int = 28
+    image_size: ImageSize = 28
     width: int = 64
     normalization: str = "batch"
     axis_name: str | None = None
@@ -185,7 +195,7 @@ class Encoder(Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        """Encode images `[B, image_size, image_size, C]` as `[B, features]`, float32.
+        """Encode images `[B, H, W, C]` as `[B, features]`, float32.
 
         Raises:
             ValueError: if `x` is of another size, or a setting is not allowed.
@@ -200,9 +210,9 @@ def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     """Apply the strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
     normalize, settings = hidden_settings(network, train)
     down = partial(Conv, kernel_size=(4, 4), stride=2)
-    _, stages = IMAGE_SIZES[network.image_size]
+    doublings = stages_of(network.image_size).doublings
     h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
-    for stage in range(1, stages):
+    for stage in range(1, doublings):
         h = leaky_relu(normalize(down(network.width * 2**stage, **settings)(h)))
     return h.reshape(h.shape[0], -1)
 

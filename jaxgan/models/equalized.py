@@ -234,5 +234,5 @@ def select_logit(logits: Array, y: Array | None) -> Array:
     if y is None:
         return logits.squeeze(1)
     check_labels("y", y, logits.shape[1])
-    check_lengths("y", y, len(logits), "logits")
+    check_lengths("y", y, logits.shape[0], "logits")
     return jnp.take_along_axis(logits, y[:, None], axis=1).squeeze(1)

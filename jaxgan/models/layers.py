@@ -20,6 +20,7 @@ from jaxgan._checks import (
     told,
 )
 from jaxgan.convolution import Padding, depth_to_space
+from jaxgan.models.sizes import sides_of
 from jaxgan.resample import nearest_upsample
 
 __all__ = [
@@ -73,6 +74,9 @@ class Module(nn.Module):
         for field in dataclasses.fields(self):
             name, kind, value = field.name, field.type, getattr(self, field.name)
             if value is None or name in ("name", "parent", "padding"):
+                continue
+            if name == "image_size":
+                sides_of(value)
                 continue
             if kind is float:
                 check_numbers(_INTERVALS.get(name, "(-inf, inf)"), **{name: value})
@@ -324,7 +328,7 @@ def append_label(features: Array, y: Array | None, num_classes: int | None) -> A
     check_label(y, num_classes)
     if num_classes is None:
         return features
-    check_lengths("y", y, len(features), "the other input")
+    check_lengths("y", y, features.shape[0], "the other input")
     one_hot = jax.nn.one_hot(y, num_classes, dtype=features.dtype)
     return jnp.concatenate([features, one_hot], axis=-1)
 

@@ -29,7 +29,13 @@ from jaxgan.models.equalized import (
     select_logit,
 )
 from jaxgan.models.layers import Module, append_label, at_least_float32, check_label, leaky_relu
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_side
+from jaxgan.models.sizes import (
+    ImageSize,
+    check_channels,
+    check_side,
+    sides_of,
+    stages_of,
+)
 from jaxgan.resample import box_downsample, nearest_upsample
 
 __all__ = ["Discriminator", "Generator", "resolutions", "stage_widths"]
@@ -37,11 +43,11 @@ __all__ = ["Discriminator", "Generator", "resolutions", "stage_widths"]
 _HE = math.sqrt(2)  # the gain of layers that a leaky ReLU follows
 
 
-def resolutions(image_size: int) -> tuple[int, ...]:
-    """Return the sides that a network grows through, such as (7, 14, 28).
+def resolutions(image_size: ImageSize) -> tuple[int, ...]:
+    """Return the heights that a network grows through, such as (7, 14, 28).
 
     Args:
-        image_size: side of the finest resolution.
+        image_size: side of the finest resolution, or height and width.
 
     Raises:
         ValueError: if there is no network for this size.
@@ -51,16 +57,15 @@ def resolutions(image_size: int) -> tuple[int, ...]:
         >>> resolutions(28), resolutions(128)
         ((7, 14, 28), (4, 8, 16, 32, 64, 128))
     """
-    check_image_size(image_size)
-    side, doublings = IMAGE_SIZES[image_size]
-    return tuple(side * 2**k for k in range(doublings + 1))
+    height, _, doublings = stages_of(image_size)
+    return tuple(height * 2**k for k in range(doublings + 1))
 
 
-def stage_widths(image_size: int, width: int) -> dict[int, int]:
+def stage_widths(image_size: ImageSize, width: int) -> dict[int, int]:
     """Return the channels by resolution, from the coarsest to the finest.
 
     Args:
-        image_size: side of the finest resolution.
+        image_size: side of the finest resolution, or height and width.
         width: its channels; every coarser one has twice as many, up to eight times `width`.
 
     Raises:
@@ -72,20 +77,21 @@ def stage_widths(image_size: int, width: int) -> dict[int, int]:
         {4: 128, 8: 128, 16: 64, 32: 32, 64: 16}
     """
     check_integers(width=width)
-    return {side: width * min(8, image_size // side) for side in resolutions(image_size)}
+    heights = resolutions(image_size)
+    return {height: width * min(8, heights[-1] // height) for height in heights}
 
 
 class Generator(Module):
-    """The generator of arXiv:1710.10196: z `[B, latent]` to images `[B, R, R, C]`.
+    """The generator of arXiv:1710.10196: z `[B, latent]` to images `[B, R, W, C]`.
 
     Its last layer is linear, as in the paper: it has to learn that images are in [-1, 1].
 
     Attributes:
-        image_size: height and width when fully grown: 28, 56, 112 or 32, 64, 128.
+        image_size: side when fully grown, or height and width; see `jaxgan.models.sizes`.
         channels: 1 or 3.
         width: channels of the finest resolution; see this module.
-        resolution: R, the current side, one of `resolutions(image_size)`; None is the full size,
-            with which the network has to be initialized.
+        resolution: R, the current height, one of `resolutions(image_size)`; None is the full
+            size, with which the network has to be initialized.
         num_classes: number of classes; None for a generator without labels.
         dtype: type of the computation; parameters stay float32.
 
@@ -100,7 +106,7 @@ class Generator(Module):
         ((8, 14, 14, 1), ['block_14', 'block_7', 'to_rgb_14', 'to_rgb_7'])
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     width: int = 16
     resolution: int | None = None
@@ -120,20 +126,22 @@ class Generator(Module):
             train: ignored; all networks take it.
 
         Returns:
-            Images `[B, R, R, channels]`.
+            Images `[B, R, W, channels]`.
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         del train
-        check_image_size(self.image_size, self.channels)
+        check_channels(self.channels)
+        base = stages_of(self.image_size)
         sides = _sides(self.image_size, self.resolution)
         widths = stage_widths(self.image_size, self.width)
 
         h = pixel_norm(append_label(z, y, self.num_classes))
         images = []  # XLA removes those that are not used
         for side in sides:
-            h = _Block(widths[side], side, self.dtype, name=f"block_{side}")(h)
+            shape = base.height, base.width
+            h = _Block(widths[side], shape, self.dtype, name=f"block_{side}")(h)
             to_rgb = EqualizedConv(self.channels, (1, 1), dtype=self.dtype, name=f"to_rgb_{side}")
             images.append(to_rgb(h))
         if len(images) == 1:
@@ -142,10 +150,10 @@ class Generator(Module):
 
 
 class _Block(Module):
-    """A block to `[B, side, side, features]`, from half the side or, the first, from `[B, N]`."""
+    """A block that doubles the size or, the first, goes from `[B, N]` to the coarsest shape."""
 
     features: int
-    side: int
+    coarsest: tuple[int, int]
     dtype: Any
 
     @nn.compact
@@ -153,9 +161,10 @@ class _Block(Module):
         conv = partial(EqualizedConv, self.features, gain=_HE, dtype=self.dtype)
         if h.ndim == 2:
             # The paper's 4x4 convolution of a single pixel, whose gain is a quarter of He's.
-            area = self.side**2
-            h = EqualizedDense(area * self.features, gain=_HE / 4, dtype=self.dtype)(h)
-            h = h.reshape(-1, self.side, self.side, self.features)
+            height, width = self.coarsest
+            units = height * width * self.features
+            h = EqualizedDense(units, gain=_HE / 4, dtype=self.dtype)(h)
+            h = h.reshape(-1, height, width, self.features)
         else:
             h = conv()(nearest_upsample(h))
         h = pixel_norm(leaky_relu(h))
@@ -163,21 +172,21 @@ class _Block(Module):
 
 
 class Discriminator(Module):
-    """The discriminator of arXiv:1710.10196: images `[B, R, R, C]` to logits `[B]`.
+    """The discriminator of arXiv:1710.10196: images `[B, R, W, C]` to logits `[B]`.
 
     Its last block sees the variation within groups of 4 images (`minibatch_stddev`).
 
     Attributes:
-        image_size: height and width when fully grown: 28, 56, 112 or 32, 64, 128.
+        image_size: side when fully grown, or height and width; see `jaxgan.models.sizes`.
         width: channels of the finest resolution; see this module.
-        resolution: R, the current side, one of `resolutions(image_size)`; None is the full size,
-            with which the network has to be initialized.
+        resolution: R, the current height, one of `resolutions(image_size)`; None is the full
+            size, with which the network has to be initialized.
         num_classes: number of classes; None for a discriminator without labels. With labels it has
             one logit for each class and returns that of `y` (arXiv:1801.04406).
         dtype: type of the computation; parameters and logits stay float32.
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     width: int = 16
     resolution: int | None = None
     num_classes: int | None = None
@@ -190,7 +199,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, R, R, C]`, C 1 or 3.
+            x: images `[B, R, W, C]`, C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             alpha: share of the newest block, in [0, 1].
             train: ignored; all networks take it.
@@ -202,10 +211,10 @@ class Discriminator(Module):
             ValueError: if `x` is of another size, or `y` does not fit `num_classes`.
         """
         del train
-        check_image_size(self.image_size, x.shape[-1])
+        check_channels(x.shape[-1])
         check_label(y, self.num_classes)
         sides = _sides(self.image_size, self.resolution)
-        check_side(x, sides[-1], "resolution")
+        check_side(x, _size(self.image_size, sides[-1]), "resolution")
         widths = stage_widths(self.image_size, self.width)
         conv = partial(EqualizedConv, gain=_HE, dtype=self.dtype)
 
@@ -221,7 +230,7 @@ class Discriminator(Module):
             if fine == sides[-1]:
                 h = _fade(old, h, alpha)
         h = leaky_relu(conv(widths[sides[0]], name="conv")(minibatch_stddev(h)))
-        h = h.reshape(len(h), -1)
+        h = h.reshape(h.shape[0], -1)
         h = leaky_relu(EqualizedDense(widths[sides[0]], gain=_HE, dtype=self.dtype)(h))
         dtype = at_least_float32(self.dtype)
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
@@ -232,8 +241,14 @@ def _fade(old: Array, new: Array, alpha: Array | float) -> Array:
     return ((1 - alpha) * old + alpha * new).astype(new.dtype)
 
 
-def _sides(image_size: int, resolution: int | None) -> tuple[int, ...]:
-    """Return the sides from the coarsest to `resolution`."""
+def _size(image_size: ImageSize, resolution: int) -> tuple[int, int]:
+    """Return height and width at a resolution."""
+    height, width = sides_of(image_size)
+    return resolution, width * resolution // height
+
+
+def _sides(image_size: ImageSize, resolution: int | None) -> tuple[int, ...]:
+    """Return the heights from the coarsest to `resolution`."""
     sides = resolutions(image_size)
     if resolution is None:
         return sides

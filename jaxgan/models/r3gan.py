@@ -24,7 +24,7 @@ from jax import Array
 
 from jaxgan.models.grouped import GroupedConv
 from jaxgan.models.layers import Initializer, Module, at_least_float32, check_label, leaky_relu
-from jaxgan.models.sizes import check_channels, check_side
+from jaxgan.models.sizes import ImageSize, check_channels, check_side, sides_of, written
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Block", "Discriminator", "Generator"]
@@ -70,7 +70,8 @@ class Generator(Module):
     The output is not bounded: clip the images to [-1, 1] to show them.
 
     Attributes:
-        image_size: height and width; the first stage has the side image_size / 2^(stages - 1).
+        image_size: side of the images, or height and width; the first stage has 1 / 2^(stages - 1)
+            of it.
         channels: of the images: 1 or 3.
         widths: channels of the stages, from low to high resolution.
         group_size: channels of a group in the 3x3 convolutions.
@@ -92,7 +93,7 @@ class Generator(Module):
         (8, 32, 32, 3)
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     widths: Sequence[int] = (64, 64, 64)
     group_size: int = 16
@@ -112,26 +113,27 @@ class Generator(Module):
             train: ignored; all networks take it.
 
         Returns:
-            Images `[B, image_size, image_size, channels]`.
+            Images `[B, H, W, channels]`.
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, or the settings do not fit one another.
         """
         del train
         check_label(y, self.num_classes)
-        side = _coarsest_side(self.image_size, self.channels, self.widths)
+        height, width = _coarsest(self.image_size, self.channels, self.widths)
         block_gain, dtypes = _block_gain(self), _dtypes(self)
 
         if self.num_classes is not None:
             one_hot = jax.nn.one_hot(y, self.num_classes, dtype=z.dtype)
             z = jnp.concatenate([z, _linear(self.embedding)(one_hot)], axis=-1)
-        shape = (side, side, self.widths[0])
+        shape = (height, width, self.widths[0])
         basis = self.param("basis", nn.initializers.normal(1.0), shape, jnp.float32)
         h = basis * _linear(self.widths[0])(z)[:, None, None]
-        for stage, (width, dtype) in enumerate(zip(self.widths, dtypes, strict=True)):
+        for stage, (features, dtype) in enumerate(zip(self.widths, dtypes, strict=True)):
             (h,) = promote_dtype(h, dtype=dtype)
             if stage > 0:
-                h = upsample(_linear(width, dtype=dtype)(h) if h.shape[-1] != width else h)
+                h = _linear(features, dtype=dtype)(h) if h.shape[-1] != features else h
+                h = upsample(h)
             for _ in range(self.blocks):
                 h = Block(self.group_size, block_gain, dtype)(h)
         return _linear(self.channels, dtype=dtypes[-1])(h)
@@ -144,7 +146,8 @@ class Discriminator(Module):
     image and the embedding of the label.
 
     Attributes:
-        image_size: height and width; the last stage has the side image_size / 2^(stages - 1).
+        image_size: side of the images, or height and width; the last stage has 1 / 2^(stages - 1)
+            of it.
         widths: channels of the stages, from low to high resolution, as in the generator.
         group_size: channels of a group in the 3x3 convolutions.
         blocks: residual blocks of each stage.
@@ -154,7 +157,7 @@ class Discriminator(Module):
             others use float32; None is all.
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     widths: Sequence[int] = (64, 64, 64)
     group_size: int = 16
     blocks: int = 2
@@ -167,7 +170,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, image_size, image_size, C]`, C 1 or 3.
+            x: images `[B, H, W, C]`, C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             train: ignored; all networks take it.
 
@@ -180,7 +183,7 @@ class Discriminator(Module):
         """
         del train
         check_label(y, self.num_classes)
-        side = _coarsest_side(self.image_size, x.shape[-1], self.widths)
+        sides = _coarsest(self.image_size, x.shape[-1], self.widths)
         check_side(x, self.image_size)
         block_gain, dtypes = _block_gain(self), _dtypes(self)
 
@@ -196,7 +199,7 @@ class Discriminator(Module):
 
         # A depthwise convolution with a kernel as large as the image leaves one number per channel.
         (h,) = promote_dtype(h, dtype=at_least_float32(self.dtype))
-        window = self.param("window", _normal(), (side, side, self.widths[0]), jnp.float32)
+        window = self.param("window", _normal(), (*sides, self.widths[0]), jnp.float32)
         h = jnp.einsum("bhwc,hwc->bc", h, window)
         if self.num_classes is None:
             return _linear(1)(h).squeeze(-1)
@@ -236,13 +239,13 @@ def _dtypes(network: Generator | Discriminator) -> list[Any]:
     return [at_least_float32(network.dtype)] * (stages - low) + [network.dtype] * low
 
 
-def _coarsest_side(image_size: int, channels: int, widths: Sequence[int]) -> int:
-    """Return the side of the stage of the lowest resolution."""
+def _coarsest(image_size: ImageSize, channels: int, widths: Sequence[int]) -> tuple[int, int]:
+    """Return height and width of the stage of the lowest resolution."""
     check_channels(channels)
-    doublings = len(widths) - 1
-    if doublings < 0 or image_size % 2**doublings or image_size < 1:
+    (height, width), doublings = sides_of(image_size), len(widths) - 1
+    if doublings < 0 or height % 2**doublings or width % 2**doublings:
         raise ValueError(
-            f"image_size={image_size} cannot be halved {doublings} times, as the "
+            f"image_size={written(image_size)} cannot be halved {doublings} times, as the "
             f"{len(widths)} stages of widths={tuple(widths)} require"
         )
-    return image_size // 2**doublings
+    return height // 2**doublings, width // 2**doublings

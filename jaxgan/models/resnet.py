@@ -16,10 +16,12 @@ and the discriminator ends with it (side: channels in multiples of `width`):
      64     4: 16      8: 8     16: 4     32: 2     64: 1
     112     7: 16     14: 8     28: 4     56: 2    112: 1
     128     4: 16      8: 16    16: 8     32: 4     64: 2    128: 1
+    256     4: 16      8: 16    16: 16    32: 8     64: 4    128: 2    256: 1
 
 The paper's networks are those for 32 pixels, with width 256 in G and 128 in D, and for 128 pixels,
 with width 64. D has a block for each stage. All but the last halve the image; for 32 pixels, all
-but the last two do.
+but the last two do. Of rectangles, the shorter side counts; other sizes follow the same rule, from
+the coarsest stage that `jaxgan.models.sizes` gives.
 """
 
 from functools import partial
@@ -34,7 +36,13 @@ from jaxgan._checks import check_integers
 from jaxgan.models.attention import SelfAttention, check_attention
 from jaxgan.models.conditional import Projection, normalize
 from jaxgan.models.layers import BatchNorm, Conv, Initializer, Module, check_label
-from jaxgan.models.sizes import IMAGE_SIZES, check_image_size, check_images
+from jaxgan.models.sizes import (
+    ImageSize,
+    check_channels,
+    check_images,
+    sides_of,
+    stages_of,
+)
 from jaxgan.resample import box_downsample, nearest_upsample
 
 __all__ = ["Discriminator", "DownBlock", "Generator", "UpBlock", "stage_widths"]
@@ -114,11 +122,11 @@ class Generator(Module):
     """SNGAN's generator (arXiv:1802.05957): z `[B, latent]` to images `[B, H, W, C]` in [-1, 1].
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         channels: 1 or 3.
         width: channels of the finest stage; see the table of this module.
         num_classes: number of classes; None for a generator without labels.
-        attention: side of the feature map with self-attention; 0 for none.
+        attention: height of the feature map with self-attention; 0 for none.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters stay float32.
 
@@ -133,7 +141,7 @@ class Generator(Module):
         (8, 32, 32, 3)
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     width: int = 64
     num_classes: int | None = None
@@ -151,16 +159,16 @@ class Generator(Module):
             train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Images `[B, image_size, image_size, channels]` in [-1, 1].
+            Images `[B, H, W, channels]` in [-1, 1].
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
-        check_image_size(self.image_size, self.channels)
+        check_channels(self.channels)
         check_label(y, self.num_classes)
-        side, doublings = IMAGE_SIZES[self.image_size]
-        check_attention(self.attention, [side * 2**k for k in range(1, doublings + 1)])
-        first, *widths = stage_widths(self.image_size, self.width)
+        height, width, doublings = stages_of(self.image_size)
+        check_attention(self.attention, [height * 2**k for k in range(1, doublings + 1)])
+        first, *finer = stage_widths(self.image_size, self.width)
         settings: dict[str, Any] = {
             "train": train,
             "axis_name": self.axis_name,
@@ -168,10 +176,10 @@ class Generator(Module):
         }
         condition = None if self.num_classes is None else jax.nn.one_hot(y, self.num_classes)
 
-        h = nn.Dense(side * side * first, kernel_init=_glorot, dtype=self.dtype)(z)
-        h = h.reshape(-1, side, side, first)
-        for width in widths:
-            h = UpBlock(width, **settings)(h, condition)
+        h = nn.Dense(height * width * first, kernel_init=_glorot, dtype=self.dtype)(z)
+        h = h.reshape(-1, height, width, first)
+        for features in finer:
+            h = UpBlock(features, **settings)(h, condition)
             if h.shape[1] == self.attention:
                 h = SelfAttention(dtype=self.dtype)(h)
         h = nn.relu(BatchNorm(**settings)(h))
@@ -182,15 +190,15 @@ class Discriminator(Module):
     """SNGAN's discriminator (arXiv:1802.05957): images `[B, H, W, C]` to logits `[B]`.
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         width: channels of the finest stage; see the table of this module.
         num_classes: number of classes, whose embeddings are projected on the features; None for a
             discriminator without labels.
-        attention: side of the feature map with self-attention; 0 for none.
+        attention: height of the feature map with self-attention; 0 for none.
         dtype: type of the computation; parameters and logits stay float32.
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     width: int = 64
     num_classes: int | None = None
     attention: int = 0
@@ -203,7 +211,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
+            x: images `[B, H, W, C]` in [-1, 1], C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             train: ignored; all networks take it.
 
@@ -217,9 +225,9 @@ class Discriminator(Module):
         del train
         check_images(x, self.image_size)
         check_label(y, self.num_classes)
-        _, doublings = IMAGE_SIZES[self.image_size]
-        halvings = 2 if self.image_size == 32 else doublings
-        check_attention(self.attention, [self.image_size // 2**k for k in range(1, halvings + 1)])
+        sides, doublings = sides_of(self.image_size), stages_of(self.image_size).doublings
+        halvings = 2 if min(sides) == 32 else doublings
+        check_attention(self.attention, [sides[0] // 2**k for k in range(1, halvings + 1)])
         settings: dict[str, Any] = {"kernel_init": self._kernel_init, "dtype": self.dtype}
 
         h = x
@@ -232,7 +240,7 @@ class Discriminator(Module):
         return Projection(self.num_classes, **settings)(h, y)
 
 
-def stage_widths(image_size: int, width: int) -> list[int]:
+def stage_widths(image_size: ImageSize, width: int) -> list[int]:
     """Return the channels of all stages, coarsest first; see the table of this module.
 
     Raises:
@@ -243,9 +251,8 @@ def stage_widths(image_size: int, width: int) -> list[int]:
         >>> stage_widths(32, width=256), stage_widths(128, width=64)
         ([256, 256, 256, 256], [1024, 1024, 512, 256, 128, 64])
     """
-    check_image_size(image_size)
+    doublings = stages_of(image_size).doublings
     check_integers(width=width)
-    _, doublings = IMAGE_SIZES[image_size]
-    if image_size <= 32:
+    if min(sides_of(image_size)) <= 32:
         return [width] * (doublings + 1)
     return [width * min(2**stage, 16) for stage in reversed(range(doublings + 1))]

@@ -30,7 +30,7 @@ from jaxgan.models.equalized import (
 )
 from jaxgan.models.layers import Module, at_least_float32, check_label, leaky_relu
 from jaxgan.models.progressive import resolutions, stage_widths
-from jaxgan.models.sizes import check_image_size, check_images
+from jaxgan.models.sizes import ImageSize, check_channels, check_images, stages_of
 from jaxgan.resample import downsample, upsample
 
 __all__ = ["Discriminator", "Generator", "Mapping", "ModulatedConv", "StyledConv", "Synthesis"]
@@ -47,7 +47,7 @@ class Generator(Module):
     holds the running mean of w and, for `recipes.stylegan2`, that of the path lengths.
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         channels: 1 or 3.
         width: channels of the finest resolution; see this module.
         w_dim: size of a style w.
@@ -70,7 +70,7 @@ class Generator(Module):
         (8, 32, 32, 3)
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     channels: int = 1
     width: int = 16
     w_dim: int = 64
@@ -94,12 +94,12 @@ class Generator(Module):
             train: whether to mix styles and update their running mean, or to truncate w.
 
         Returns:
-            Images `[B, image_size, image_size, channels]`.
+            Images `[B, H, W, channels]`.
 
         Raises:
             ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
-        check_image_size(self.image_size, self.channels)
+        check_channels(self.channels)
         check_label(y, self.num_classes)
         mapping = Mapping(self.w_dim, self.mapping_layers, self.num_classes, name="mapping")
         synthesis = Synthesis(
@@ -115,7 +115,7 @@ class Generator(Module):
         elif not self.is_initializing():
             batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
             mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
-        styles = jnp.broadcast_to(w[:, None], (len(w), synthesis.layers, self.w_dim))
+        styles = jnp.broadcast_to(w[:, None], (w.shape[0], synthesis.layers, self.w_dim))
         if train and self.mixing > 0:
             key, z_key = jax.random.split(self.make_rng("mixing"))
             other = mapping(jax.random.normal(z_key, z.shape, z.dtype), y)
@@ -168,13 +168,13 @@ class Synthesis(Module):
     """The synthesis network with output skips: styles `[B, layers, W]` to images `[B, H, W, C]`.
 
     Attributes:
-        image_size: height and width.
+        image_size: side of the images, or height and width.
         channels: of the image.
         width: channels of the finest resolution.
         dtype: type of the computation; parameters stay float32.
     """
 
-    image_size: int
+    image_size: ImageSize
     channels: int
     width: int
     dtype: Any = None
@@ -186,16 +186,16 @@ class Synthesis(Module):
 
     @nn.compact
     def __call__(self, styles: Array) -> Array:
-        """Map `[B, layers, W]` to `[B, image_size, image_size, channels]`."""
+        """Map `[B, layers, W]` to `[B, H, W, channels]`."""
         widths = stage_widths(self.image_size, self.width)
         layer = partial(StyledConv, dtype=self.dtype)
 
-        coarsest = min(widths)
-        shape = (coarsest, coarsest, widths[coarsest])
+        height, width, _ = stages_of(self.image_size)
+        shape = (height, width, widths[height])
         constant = self.param("constant", nn.initializers.normal(1.0), shape)
-        h = jnp.broadcast_to(constant, (len(styles), *constant.shape))
+        h = jnp.broadcast_to(constant, (styles.shape[0], *constant.shape))
         images = []
-        for k, width in enumerate(widths.values()):
+        for k, features in enumerate(widths.values()):
             # As in the authors' code, the layer to the image shares its style with the next layer.
             first, second, last = (
                 styles[:, max(0, 2 * k - 1)],
@@ -203,8 +203,8 @@ class Synthesis(Module):
                 styles[:, 2 * k + 1],
             )
             if k > 0:
-                h = layer(width)(upsample(h), first)
-            h = layer(width)(h, second)
+                h = layer(features)(upsample(h), first)
+            h = layer(features)(h, second)
             to_rgb = ModulatedConv(self.channels, (1, 1), demodulate=False, dtype=self.dtype)
             images.append(to_rgb(h, last))
         return reduce(lambda image, part: upsample(image) + part, images)
@@ -270,14 +270,14 @@ class Discriminator(Module):
     Its last block sees the variation within groups of 4 images (`equalized.minibatch_stddev`).
 
     Attributes:
-        image_size: height and width: 28, 56, 112 or 32, 64, 128.
+        image_size: side of the images, or height and width; see `jaxgan.models.sizes`.
         width: channels of the finest resolution; see this module.
         num_classes: number of classes; None for a discriminator without labels. With labels it has
             one logit for each class and returns that of `y` (arXiv:1801.04406).
         dtype: type of the computation; parameters and logits stay float32.
     """
 
-    image_size: int = 28
+    image_size: ImageSize = 28
     width: int = 16
     num_classes: int | None = None
     dtype: Any = None
@@ -287,7 +287,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, image_size, image_size, C]` in [-1, 1], C 1 or 3.
+            x: images `[B, H, W, C]` in [-1, 1], C 1 or 3.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             train: ignored; all networks take it.
 
@@ -309,7 +309,7 @@ class Discriminator(Module):
             h = _activate(conv(fine)(h))
             h = _activate(downsample(conv(coarse)(h)))
             h = (h + skip) / math.sqrt(2)
-        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(len(h), -1)
+        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(h.shape[0], -1)
         h = _activate(EqualizedDense(widths[-1], dtype=self.dtype)(h))
         dtype = at_least_float32(self.dtype)
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)

@@ -155,7 +155,7 @@ def progressive(
             """The GAN of this resolution, and what it sees of the data, at a step of G."""
             side = growth.resolutions[-1]
             check_batch(batch)
-            check_array("batch.x", batch.x, f"[B, {side}, {side}, C]")
+            check_array("batch.x", batch.x, f"[B, {side}, W, C]")
             alpha = growth.alpha(k, step)
             d_network = _faded(discriminator(resolution), alpha)
             g, d, _ = players(_stage(generator, growth, k), d_network, **settings)

@@ -12,7 +12,7 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -227,10 +227,12 @@ def check_workdir(config: Config) -> None:
     workdir = Path(config.run.workdir)
     if (workdir / "flags.txt").exists():
         difference = load(workdir).difference(config)
-        if difference:
+        only_rates = difference.keys() <= {*RATES}
+        if difference and not (only_rates and config.run.accept_rates):
+            or_else = ", or add --accept_rates to change them from here on" if only_rates else ""
             raise ConfigError(
-                f"--workdir={workdir}: it holds another run: {', '.join(difference)}; "
-                f"choose another --workdir, or the same settings to resume"
+                f"--workdir={workdir}: it holds another run: {', '.join(difference.values())}; "
+                f"choose another --workdir, or the same settings to resume{or_else}"
             )
     elif workdir.exists() and {path.name for path in workdir.iterdir()} - _OF_A_START:
         raise ConfigError(
@@ -257,11 +259,16 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
     except ConfigError as error:
         raise ConfigError(f"--recipe={config.recipe}, --dataset={name}: {error}") from error
     if dataset.x.ndim == 4:
+        if config.data.jitter and _differ(dataset):
+            raise ConfigError(
+                f"--jitter: expected pairs of one size, and those of --dataset={name} differ"
+            )
         return
     on = {
         "augment": config.objective.augment != "none",
         "consistency": config.objective.consistency,
         "flip": config.data.flip,
+        "jitter": config.data.jitter,
     }
     for flag, is_on in on.items():
         if is_on:
@@ -271,6 +278,12 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
             f"--eval_every: --dataset={name} has neither pictures nor points, and nothing else is "
             f"compared as a distribution; leave it out and measure the run with evaluate"
         )
+
+
+def _differ(dataset: Dataset) -> bool:
+    """Whether the pictures of a pair have different sizes."""
+    y = dataset.y if dataset.has_pictures and dataset.paired else None
+    return y is not None and y.shape[1:3] != dataset.x.shape[1:3]
 
 
 def _check_y(config: Config, needs: str, dataset: Dataset) -> None:

@@ -77,14 +77,14 @@ class Config:
         }
         return dataclasses.replace(self, **groups)
 
-    def difference(self, other: "Config") -> list[str]:
-        """List the settings that make `other` a different run, as `--name=this (now other)`."""
+    def difference(self, other: "Config") -> dict[str, str]:
+        """Return the settings that make `other` a different run, as `--name=this (now other)`."""
         ours, theirs = self._identity(), other._identity()
-        return [
-            f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
+        return {
+            name: f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
             for name in ours | theirs
             if ours.get(name) != theirs.get(name)
-        ]
+        }
 
     def to_flags(self, *, of_workdir: bool = False) -> str:
         """Return a flag file with every setting that the run uses.
@@ -126,7 +126,7 @@ class Config:
 
 
 _PLACES = (*GROUPS, "own", "own_of_model")
-_ONLY_NOW = ("workdir", "accept_data")  # what a start is told, and not the next one
+_ONLY_NOW = ("workdir", "accept_data", "accept_rates")  # what a start is told, and not the next one
 _FOLDER = re.compile("folder:([^,]+)")
 
 

@@ -1,5 +1,6 @@
 """The data of a run: loading, facts about them, and batches."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -11,15 +12,18 @@ import numpy as np
 import jaxgan
 from jaxgan import Batch, data
 from jaxgan.data import Dataset
+from jaxgan.data.domains import domains_of
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
 from jaxgan.runs.feed import Feed, Share, feed
+from jaxgan.runs.jitter import jittered
 from jaxgan.runs.memory import check_run
 from jaxgan.runs.networks import Facts
-from jaxgan.runs.settings import ConfigError, Data
+from jaxgan.runs.settings import ConfigError, Data, sides
 from jaxgan.runs.variants import VARIANTS
 
 _FINGERPRINT_BYTES = 2**28
+_HELD_OUT = ("test", "validation", "val", "valid")  # splits that are not trained on
 
 
 def load(config: Config) -> Dataset:
@@ -53,7 +57,7 @@ def load_whole(settings: Data) -> Dataset:
     """
     arguments = {
         "split": settings.split,
-        "image_size": settings.image_size or None,
+        "image_size": sides(settings.image_size),
         "data_dir": settings.data_dir or None,
         "manual_dir": settings.manual_dir or None,
         "cache_dir": settings.cache_dir or None,
@@ -69,16 +73,15 @@ def load_whole(settings: Data) -> Dataset:
 def held_out(settings: Data) -> Dataset | None:
     """Load data that a run was not trained on, with pairs restored; None if there are none.
 
-    For `train[:9000]` this is the rest, for `train` the split `test`.
+    For `train[:9000]` this is the rest, for `train` the split `test`, or else that of validation.
     """
     part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", settings.split)
     if part is None and settings.split != "train":
         return None
-    other = f"{part[1]}[{part[2]}:]" if part else "test"
-    try:
-        return load_whole(dataclasses.replace(_paired(settings), split=other))
-    except data.DataError:
-        return None
+    for other in (f"{part[1]}[{part[2]}:]",) if part else _HELD_OUT:
+        with contextlib.suppress(data.DataError):
+            return load_whole(dataclasses.replace(_paired(settings), split=other))
+    return None
 
 
 def unseen(settings: Data) -> Dataset:
@@ -89,7 +92,7 @@ def unseen(settings: Data) -> Dataset:
 
 def _paired(settings: Data) -> Data:
     name = settings.dataset.removeprefix("unpaired:")
-    return settings if "," in name else dataclasses.replace(settings, dataset=name)
+    return settings if len(domains_of(name)) > 1 else dataclasses.replace(settings, dataset=name)
 
 
 def facts(dataset: Dataset) -> Facts:
@@ -135,14 +138,18 @@ def example(facts: Facts) -> Batch:
 
 def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
     """Return the batches that the settings ask for; `share` are the devices of this process."""
-    return feed(
+    examples = config.optimization.d_steps * config.optimization.batch_size
+    batches = feed(
         dataset,
-        config.optimization.d_steps * config.optimization.batch_size,
+        examples,
         flip=config.data.flip,
         device_gb=config.data.device_data_gb,
         share=share,
         shard=config.run.shard_data and share.of > 1,
     )
+    if not config.data.jitter:
+        return batches
+    return jittered(batches, config.data.jitter, examples, share, pictures=dataset.has_pictures)
 
 
 def initial_state(

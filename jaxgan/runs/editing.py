@@ -60,7 +60,7 @@ def _targets(source: Path, target: Path) -> dict[Path, Path]:
     if not source.is_dir():
         found = {source: target}
     else:
-        images = image_files(source)
+        images = image_files(source, readable=True)
         if images.remark:
             logging.warning("--input=%s: %s", source, images.remark)
         found = {source / one: target / Path(one).with_suffix(".png") for one in images.files}

@@ -5,6 +5,7 @@ refused cannot be trained on this machine.
 """
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -128,12 +129,8 @@ def _most_responsible(config: Config, names: Any) -> tuple[str, Any]:
 
 
 def _number(value: Any) -> int:
-    """Return a size, or the largest of several that are separated by commas."""
-    return (
-        value
-        if isinstance(value, int)
-        else max(map(int, filter(None, value.split(","))), default=0)
-    )
+    """Return a size, or the largest of several in a text such as 48,24,8 or 48x32."""
+    return value if isinstance(value, int) else max(map(int, re.findall(r"\d+", value)), default=0)
 
 
 def _too_large(name: str, value: Any, what: str, need: int, whose: str, room: int) -> ConfigError:

@@ -100,19 +100,23 @@ class Maker(NamedTuple):
         classes = len(self.facts.class_names) if self.conditional else None
         return {"num_classes": classes, "dtype": self.dtype, **more}
 
-    def side_and_channels(self) -> tuple[int, int]:
-        """Return the side and the channels of square images.
+    def size_and_channels(self) -> tuple[tuple[int, int], int]:
+        """Return height and width, and the channels, of images.
 
         Raises:
-            ValueError: the data are not square images, or of a size that no network supports.
+            ValueError: the data are no images, or of a size that no network supports.
         """
         shape = self.facts.shape
-        if len(shape) != 3 or shape[0] != shape[1]:
-            raise ValueError(
-                f"--model={self.shared.model} makes square images, and the data are {shape}"
-            )
-        sizes.check_image_size(shape[0], shape[2])
-        return shape[0], shape[2]
+        if len(shape) != 3:
+            raise ValueError(f"--model={self.shared.model} makes images, and the data are {shape}")
+        height, width, channels = shape
+        try:
+            sizes.check_image_size((height, width), channels)
+        except ValueError as error:
+            first, *_ = sizes.nearest_sizes((height, width))
+            advice = f"; give --image_size={sizes.written(first)}"
+            raise ValueError(f"{error}{advice if 'image_size' in str(error) else ''}") from error
+        return (height, width), channels
 
     def pair(self) -> Pair:
         """Make the modules of G and D, for a GAN that draws from noise."""
@@ -139,7 +143,7 @@ class Maker(NamedTuple):
     def whole(self, classes: int | None = None) -> nn.Module:
         """Make a discriminator of whole pictures, which may also classify them."""
         return dcgan.Discriminator(
-            image_size=self.facts.shape[0],
+            image_size=self.size_and_channels()[0],
             width=self.shared.width,
             normalization=self.shared.d_norm,
             axis_name=self.axis_name,
@@ -209,7 +213,7 @@ class _DCGAN:
 
 
 def _dcgan(maker: Maker) -> Pair:
-    size, channels = maker.side_and_channels()
+    size, channels = maker.size_and_channels()
     shared = maker.common(image_size=size, width=maker.shared.width, axis_name=maker.axis_name)
     return (
         dcgan.Generator(channels=channels, upsample=maker.own.upsample, **shared),
@@ -220,7 +224,7 @@ def _dcgan(maker: Maker) -> Pair:
 def _dcgan_encoder(maker: Maker, features: int) -> nn.Module:
     return dcgan.Encoder(
         features,
-        image_size=maker.facts.shape[0],
+        image_size=maker.size_and_channels()[0],
         normalization=maker.shared.d_norm,
         width=maker.shared.width,
         axis_name=maker.axis_name,
@@ -235,7 +239,7 @@ class _ResNet:
 
 def _residual(module: Any) -> Callable[[Maker], Pair]:
     def pair(maker: Maker) -> Pair:
-        size, channels = maker.side_and_channels()
+        size, channels = maker.size_and_channels()
         shared = maker.common(
             image_size=size, width=maker.shared.width, attention=maker.own.attention
         )

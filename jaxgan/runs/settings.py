@@ -6,6 +6,7 @@ Settings of a single GAN or network are declared next to that GAN or network (`v
 
 import dataclasses
 import math
+import re
 import unicodedata
 from typing import Any
 
@@ -24,6 +25,29 @@ _MOST_OF: dict[str, float] = {
 
 class ConfigError(ValueError):
     """Settings that cannot be run; the message is one line that names the flag."""
+
+
+Size = int | str
+"""The side of squares, or HEIGHTxWIDTH; 0 is the size that the data have."""
+
+
+def size_of(text: str) -> Size:
+    """Read a size as it is written in flags; squares are one number however they are written.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text.strip())
+    if found is None or (found[2] is not None and not (int(found[1]) and int(found[2]))):
+        raise ValueError("expected a side such as 64, or HEIGHTxWIDTH such as 48x32")
+    height, width = int(found[1]), int(found[2] or found[1])
+    return height if height == width else f"{height}x{width}"
+
+
+def sides(size: Size) -> tuple[int, int] | None:
+    """Return height and width, or None for the size that the data have."""
+    height, _, width = str(size).partition("x")
+    return (int(height), int(width or height)) if int(height) else None
 
 
 def setting(
@@ -84,6 +108,11 @@ def check(field: dataclasses.Field, value: Any) -> None:
             check_text(value)
         except ValueError as error:
             raise ConfigError(f"--{name}={value!r}: {error}") from error
+    if field.type == Size and isinstance(value, str):
+        try:
+            size_of(value)
+        except ValueError as error:
+            raise ConfigError(f"--{name}={value}: {error}") from error
     if isinstance(value, bool | str) or value is None:
         return
     if isinstance(value, float) and not math.isfinite(value):
@@ -136,6 +165,8 @@ METRICS = (
     "classifier_score",
     "modes",
 )
+RATES = ("g_lr", "d_lr")
+"""What may be changed on the way of a run, if that is said."""
 FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
 
 
@@ -242,10 +273,22 @@ class Data:
         "or pairs made from them, such as outlines:digits",
     )
     split: str = setting("train", "split of the data set")
-    image_size: int = setting(
-        0, "resize images to this side; 0 to keep their own size", low=0, sizes=True
+    image_size: int | str = setting(
+        0,
+        "resize images to this side, or to HEIGHTxWIDTH; 0 to keep their own size. Most networks "
+        "need sides such as 28, 32, 48, 64, 96, 128, 192, 256 or 512: multiples of one power of "
+        "two, the shorter one 3 to 7 times that, as 48x32",
+        low=0,
+        sizes=True,
     )
     flip: bool = setting(False, "also train on every image mirrored")
+    jitter: int = setting(
+        0,
+        "enlarge every image by this many pixels and train on a random part of its old size: the "
+        "random jitter of image-to-image translation",
+        low=0,
+        high=1024,
+    )
     data_dir: str = setting(
         "",
         "directory of prepared TFDS data sets; TFDS's default if empty",
@@ -317,6 +360,11 @@ class Run:
     )
     accept_data: bool = setting(
         False, "resume although the data are not those that the run was begun with", identity=False
+    )
+    accept_rates: bool = setting(
+        False,
+        "resume although --g_lr or --d_lr are not those of the run so far; changes.jsonl notes it",
+        identity=False,
     )
 
 

@@ -11,7 +11,7 @@ from jaxgan.data.photos import patches
 
 def test_patches_do_not_overlap_and_come_row_by_row():
     image = np.arange(5 * 7 * 3).reshape(5, 7, 3)
-    cut = patches(image, 2)
+    cut = patches(image, 2, 2)
     assert cut.shape == (6, 2, 2, 3)
     np.testing.assert_array_equal(cut[4], image[2:4, 2:4])
     assert len(np.unique(cut)) == cut.size

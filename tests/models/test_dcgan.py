@@ -169,9 +169,11 @@ def test_synchronized_statistics_need_their_axis():
     np.testing.assert_allclose(got.reshape(want.shape), want, atol=1e-5)
 
 
-@pytest.mark.parametrize(("size", "channels"), [(27, 1), (256, 3), (28, 4)])
+@pytest.mark.parametrize(("size", "channels"), [(27, 1), (100, 3), (28, 4)])
 def test_impossible_images(size, channels):
-    named = r"28, 32, 56, 64, 112, 128.*not \d+" if channels < 4 else "1 or 3 channels, not 4"
+    named = (
+        r"image_size is \d+; expected .* such as \d+" if channels < 4 else "1 or 3 channels, not 4"
+    )
     with pytest.raises(ValueError, match=named):
         sizes.check_image_size(size, channels)
     with pytest.raises(ValueError, match=named):

@@ -64,7 +64,10 @@ TABLE = {
         "images is float32": lambda: images.resize(PICTURES, 4),
         "size is 0": lambda: images.resize(BYTES, 0),
     },
-    "data.images.square": {"size is -1": lambda: images.square(GRAY, -1)},
+    "data.images.fitted": {
+        "size is -1": lambda: images.fitted(GRAY, -1),
+        "size is 0": lambda: images.fitted(GRAY, (8, 0)),
+    },
     "data.images.to_array": {
         "channels is 2": lambda: images.to_array(GRAY, 2),
         "image is a ndarray": lambda: images.to_array(BYTES, 1),

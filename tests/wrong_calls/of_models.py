@@ -103,7 +103,18 @@ TABLE = {
         "width is -1": lambda: resnet.stage_widths(32, -1),
     },
     "models.sizes.check_channels": {"channels, not 2": lambda: sizes.check_channels(2)},
-    "models.sizes.check_image_size": {"not 30": lambda: sizes.check_image_size(30)},
+    "models.sizes.check_image_size": {
+        "is 30; .* such as 32 or 28": lambda: sizes.check_image_size(30),
+        "is 48x30": lambda: sizes.check_image_size((48, 30)),
+    },
+    "models.sizes.sides_of": {
+        "is '48x32'": lambda: sizes.sides_of("48x32"),
+        "is a tuple": lambda: sizes.sides_of((1, 2, 3)),
+        "is 0": lambda: sizes.sides_of((32, 0)),
+    },
+    "models.sizes.stages_of": {"is 8": lambda: sizes.stages_of(8)},
+    "models.sizes.nearest_sizes": {"is -1": lambda: sizes.nearest_sizes(-1)},
+    "models.sizes.written": {"is 1.5": lambda: sizes.written(1.5)},
     "models.sizes.check_images": {
         "x has shape (4, 2)": lambda: sizes.check_images(POINTS, 28),
         "x is uint8": lambda: sizes.check_images(BYTES, 28),

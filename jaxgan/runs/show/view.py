@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import Dataset
+from jaxgan.data import Dataset, to_unit
 from jaxgan.runs.config import Config
 from jaxgan.runs.show.classes import COLUMNS, by_class
 from jaxgan.runs.show.samples import as_uint8, show, stacked_rows
@@ -61,6 +61,39 @@ def view(config: Config, dataset: Dataset, images: int) -> View:
         return show(samples, COLUMNS) if y is None else by_class(samples, y, dataset.class_names)
 
     return View(count, y, draw)
+
+
+def real_examples(config: Config, dataset: Dataset, images: int) -> np.ndarray | None:
+    """Draw real examples as `view` draws samples, to hold these against.
+
+    Args:
+        config: the settings.
+        dataset: the training data.
+        images: number of pictures on a page.
+
+    Returns:
+        uint8 `[H, W, 3]`; None if the pictures of samples show real examples already.
+    """
+    if dataset.x.ndim == 2 or not VARIANTS[config.recipe].draws_from_noise:
+        return None
+    samples, y, draw = view(config, dataset, images)
+    if y is None:
+        # Evenly from all of them, as they may be sorted.
+        rows = np.linspace(0, len(dataset.x) - 1, min(samples, len(dataset.x))).round().astype(int)
+        if dataset.has_pictures:  # of the other domain, which samples are pairs with
+            return draw((dataset.x[rows], dataset.y[rows % len(dataset.y)]))
+        return draw(_as_samples(dataset.x[rows]))
+    shown = np.zeros((len(y), *dataset.x.shape[1:]), dataset.x.dtype)
+    for label in np.unique(y):
+        found, places = np.flatnonzero(dataset.y == label), np.flatnonzero(y == label)
+        if len(found):  # a class without examples stays black
+            shown[places] = dataset.x[np.resize(found, len(places))]
+    return draw(_as_samples(shown))
+
+
+def _as_samples(x: np.ndarray) -> np.ndarray:
+    """Solids are shown as floats, which generators make."""
+    return to_unit(x) if x.ndim == 5 else x
 
 
 def _labels(classes: int, count: int) -> np.ndarray:

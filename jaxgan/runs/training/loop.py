@@ -20,7 +20,7 @@ from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_steps, mode_and_devices, one_copy, share_of
 from jaxgan.runs.feed import ahead, blocks, order_seed
 from jaxgan.runs.show import films, plots
-from jaxgan.runs.show.view import view
+from jaxgan.runs.show.view import real_examples, view
 from jaxgan.runs.training.evaluator import Evaluator
 from jaxgan.runs.training.prepare import prepare
 from jaxgan.runs.training.record import NullRecorder, Recorder
@@ -88,6 +88,7 @@ def run(config: Config) -> Result:
         _sampler(config, compiled, dataset),
         Watch(config),
         evaluator,
+        real_examples(config, dataset, _SAMPLES),
     )
     return go(config, task, notes_of(dataset))
 
@@ -196,6 +197,7 @@ def _finish(directory: Path) -> Path | None:
 def _train(session: Session, step: int, state: jaxgan.TrainState, turn: int, stop: hosts.Stop):
     """Run the compiled steps, and do what is due between two calls."""
     task, run, evaluation = session.task, session.config.run, session.config.evaluation
+    session.show_real()
     if step == 0:
         session.picture(0, state)
     stopped_by = None

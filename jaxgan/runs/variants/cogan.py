@@ -38,7 +38,7 @@ def _build(setup: Setup) -> Experiment:
         g_module = cogan.DenseGenerator(shape=facts.shape, widths=widths)
         d_module = cogan.DenseDiscriminator(widths=widths[::-1])
     else:
-        settings: dict[str, Any] = {"image_size": facts.shape[0], "width": width}
+        settings: dict[str, Any] = {"image_size": maker.size_and_channels()[0], "width": width}
         g_module = cogan.Generator(channels=facts.shape[-1], axis_name=maker.axis_name, **settings)
         d_module = cogan.Discriminator(**settings)
     g = maker.g(g_module)

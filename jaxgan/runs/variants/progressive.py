@@ -19,7 +19,7 @@ class Settings:
 
 
 def _pair(maker: Maker) -> Pair:
-    size, channels = maker.side_and_channels()
+    size, channels = maker.size_and_channels()
     shared = maker.common(image_size=size, width=maker.shared.width)
     return progressive.Generator(channels=channels, **shared), progressive.Discriminator(**shared)
 

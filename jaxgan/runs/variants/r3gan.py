@@ -27,8 +27,8 @@ def _check(own: _ResNet) -> None:
 
 
 def _pair(maker: Maker) -> Pair:
-    size, channels = maker.side_and_channels()
-    _, doublings = sizes.IMAGE_SIZES[size]
+    size, channels = maker.size_and_channels()
+    doublings = sizes.stages_of(size).doublings
     own = maker.own
     widths = tuple(map(int, own.widths.split(","))) if own.widths else ()
     shared: dict[str, Any] = maker.common(

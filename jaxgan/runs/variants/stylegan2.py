@@ -24,7 +24,7 @@ class _Styles:
 
 
 def _pair(maker: Maker, truncation: float = 1.0) -> Pair:
-    size, channels = maker.side_and_channels()
+    size, channels = maker.size_and_channels()
     shared = maker.common(image_size=size, width=maker.shared.width)
     styles = {"w_dim": maker.shared.latent_dim, "mixing": maker.own.mixing}
     return (

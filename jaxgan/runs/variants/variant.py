@@ -170,6 +170,11 @@ class Variant(NamedTuple):
     measures: "tuple[Callable[[Question], list[Row]], ...]" = ()
     is_distribution: bool = True
 
+    @property
+    def draws_from_noise(self) -> bool:
+        """Whether its samples are made from latents, not from pictures."""
+        return self.pictures is None or self.pictures.condition is None
+
 
 def output(network: Network, which: int) -> Network:
     """Select one of the outputs of a network that has several."""
