@@ -28,12 +28,14 @@ _NARROW = 8  # channels
 
 
 def on_each_platform(cpu, default):
-    """A function of arrays by `cpu` on CPU, unless it runs alone; by `default` elsewhere."""
+    """A function of arrays: by `cpu` on CPU, by `default` elsewhere and where it runs alone."""
 
     def run(*arrays):
+        arrays = _vary_alike(*arrays)
         if alone.value:
-            return default(*arrays)
-        y = lax.platform_dependent(*_vary_alike(*arrays), cpu=cpu, default=default)
+            y = default(*arrays)
+        else:
+            y = lax.platform_dependent(*arrays, cpu=cpu, default=default)
         return checkpoint_name(y, OUTPUT)
 
     return run

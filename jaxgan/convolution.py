@@ -17,7 +17,6 @@ from jax import Array, lax
 
 from jaxgan._checks import check_array, check_integers
 from jaxgan._convolution_on_cpu import (
-    OUTPUT,
     conv_on_cpu,
     conv_transpose_on_cpu,
     depth_to_space,

@@ -14,6 +14,7 @@ from jax import lax
 
 from jaxgan import convolution
 from jaxgan._checks import check_callable, check_integers, told
+from jaxgan._convolution_on_cpu import OUTPUT
 from jaxgan._handed import check_networks
 from jaxgan.types import Network
 
@@ -395,7 +396,7 @@ def remat(network: Network) -> Network:
     check_networks(network=network)
     policies = jax.checkpoint_policies
     keep = policies.save_from_both_policies(
-        policies.dots_saveable, policies.save_only_these_names(convolution.OUTPUT)
+        policies.dots_saveable, policies.save_only_these_names(OUTPUT)
     )
 
     def apply(params, state, key, *inputs, train):

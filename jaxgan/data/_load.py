@@ -26,6 +26,8 @@ def load(
     *,
     split: str = "train",
     image_size: int | tuple[int, int] | None = None,
+    crop: str = "center",
+    background: str = "white",
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -43,7 +45,8 @@ def load(
                                if it is installed; see `jaxgan.data.emoji`
         photos                 542 patches of the photographs in scikit-image, if it is installed;
                                see `jaxgan.data.photos`
-        folder:DIRECTORY       the image files below a directory; see `jaxgan.data.folder`
+        folder:DIRECTORY       the image files below a directory, or in a zip file; its subfolders
+                               are classes, or splits with classes; see `jaxgan.data.folder`
         ring, grid             2-D mixtures of 8 and 25 Gaussians; see `jaxgan.data.toys`
         notes                  4000 sounds of eight pitches; see `jaxgan.data.notes`
         solids                 4000 solids of five kinds; see `jaxgan.data.solids`
@@ -63,6 +66,10 @@ def load(
         image_size: side of the images, or height and width: they are resized (Lanczos) until they
             cover it, and the center is cropped. None keeps their size, which must then be the same
             for all.
+        crop: how the images of a folder come to that size: `center` as above, `fit` squeezes them
+            into it, `pad` adds margins.
+        background: color of transparent areas and margins of the images of a folder: a name, or a
+            code such as `#ff8000`.
         data_dir: folder of the data sets that tensorflow-datasets has prepared; None is its
             default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
         manual_dir: folder with the published files of a data set, if they cannot be downloaded;
@@ -93,15 +100,26 @@ def load(
     for argument, folder in folders.items():
         if not isinstance(folder, str | os.PathLike | None):
             raise DataError(f"{argument} is {told(folder)}: expected the name of a folder")
-    size = _size(image_size)
+    size = size_of(image_size)
     data = None if data_dir is None else expanded(data_dir, "data_dir=")
     manual = None if manual_dir is None else _existing(expanded(manual_dir, "manual_dir="))
     cache = None if cache_dir is None else expanded(cache_dir, "cache_dir=")
     found = _Folders(data, manual, cache)
-    return _load(name, split=split, image_size=size, folders=found)
+    return _load(name, split=split, image_size=size, folders=found, look=_look(crop, background))
 
 
-def _size(image_size: Any) -> ImageSize | None:
+def _look(crop: str, background: str) -> dict[str, str]:
+    """Return those of the settings that only folders have that are not as usual, checked."""
+    look = {"crop": crop, "background": background}
+    look = {name: value for name, value in look.items() if value != _USUAL[name]}
+    if look:
+        from jaxgan.data.images import check_look  # imports Pillow
+
+        check_look(crop, background)
+    return look
+
+
+def size_of(image_size: Any) -> ImageSize | None:
     """Check a size, and return one number for a square, however it is given."""
     pair = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     if image_size is None:
@@ -114,6 +132,7 @@ def _size(image_size: Any) -> ImageSize | None:
     return pair[0] if pair[0] == pair[1] else pair
 
 
+_USUAL = {"crop": "center", "background": "white"}
 _WITHOUT_SIZE = {
     "ring": "points, not images",
     "grid": "points, not images",
@@ -136,11 +155,13 @@ def _load(
     split: str,
     image_size: ImageSize | None,
     folders: _Folders,
+    look: dict[str, str],
     side_by_side: bool = False,
 ) -> Dataset:
     prefix, colon, _ = name.partition(":")
     if colon and prefix in PREFIXES:
-        return load_derived(name, image_size, partial(_load, split=split, folders=folders))
+        load_named = partial(_load, split=split, folders=folders, look=look)
+        return load_derived(name, image_size, load_named)
     if prefix == "folder" and len(name) > len("folder:"):
         from jaxgan.data.folder import load_folder  # imports Pillow
 
@@ -150,7 +171,11 @@ def _load(
             folders.cache,
             split=split,
             side_by_side=side_by_side,
+            **look,
         )
+    if look:
+        setting = ", ".join(f"{setting}={value}" for setting, value in look.items())
+        raise DataError(f"{setting} goes with folder:DIRECTORY: leave it out for {name}")
     load_whole = _packaged(name, image_size, folders)
     if load_whole is not None:
         return _load_slice(load_whole, name, split)
@@ -195,7 +220,7 @@ def _packaged(
 
     def load_stack() -> Dataset:
         digits = name.removeprefix("stacked_")
-        single = partial(_load, digits, split="train", image_size=None, folders=folders)
+        single = partial(_load, digits, split="train", image_size=None, folders=folders, look={})
         return load_stacked(name, image_size, single)
 
     return {

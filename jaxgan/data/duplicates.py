@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
+from jaxgan.data.images import from_array
+
 SEARCHED = 100_000  # pictures that are compared with each other; twice as many take four times
 
 _BITS = 8  # hashes of 64 bits that differ in at most so many may be of one picture,
@@ -34,7 +36,7 @@ class Duplicates:
         same.append(name)
         if len(same) > 1 or len(self._searched) == SEARCHED:
             return
-        gray = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).convert("L")
+        gray = from_array(picture).convert("L")
         large = np.asarray(gray.resize((32, 32), Image.Resampling.LANCZOS), np.float32)
         if large.std() < _FLAT:
             return

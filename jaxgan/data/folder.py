@@ -1,13 +1,14 @@
 """Data sets of image files in a directory or a zip file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
-from PIL import UnidentifiedImageError
+from PIL import Image
 
 from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
@@ -16,16 +17,23 @@ from jaxgan.data.dataset import Dataset
 from jaxgan.data.depth import Depth
 from jaxgan.data.errors import DataError
 from jaxgan.data.image_files import DAMAGED, SUFFIXES, Found, named
-from jaxgan.data.images import check_side_by_side, halves, is_gray, opened, to_array, upright
-from jaxgan.data.layout import Layout, arrange, counts_of, split_counts
+from jaxgan.data.images import (
+    check_side_by_side,
+    color_of,
+    halves,
+    has_frames,
+    is_gray,
+    opened,
+    to_array,
+    upright,
+    why_unreadable,
+)
+from jaxgan.data.layout import Layout, arrange, counts_of, of_classes, split_counts
 from jaxgan.data.places import Place, place_at
 from jaxgan.data.slices import Part, evenly, part_of
 from jaxgan.data.stack import Example, stack
 
 __all__ = ["load_folder"]
-
-# Other files of several frames hold previews.
-_SEVERAL = ("AVIF", "GIF", "PNG", "TIFF", "WEBP")
 
 
 def load_folder(
@@ -34,6 +42,8 @@ def load_folder(
     cache_root: Path | None,
     *,
     split: str = "train",
+    crop: str = "center",
+    background: str = "white",
     side_by_side: bool = False,
 ) -> Dataset:
     """Load all images below a directory or in a zip file, folder by folder, sorted by name.
@@ -47,10 +57,10 @@ def load_folder(
     `[:90%]` and `[90%:]` have no example in common.
 
     The images become gray if all files are gray (by mode or palette, not by their pixels), and
-    color otherwise. They are rotated as EXIF says, transparent areas become white, and of several
-    frames the first counts. Files that cannot be read or have more than `images.PIXELS` pixels are
-    left out, and so are classes without any other; `image_files` describes what else is. One line
-    says what was taken, by class, and what was left out and why, at every load.
+    color otherwise. They are rotated as EXIF says, and of several frames the first counts. Files
+    that cannot be read or have more than `images.PIXELS` pixels are left out, and so are classes
+    without any other; `image_files` describes what else is. One line says what was taken, by class,
+    and what was left out and why, at every load.
 
     Args:
         path: the directory, or a symbolic link to it; links below it are followed if they stay
@@ -59,6 +69,8 @@ def load_folder(
         cache_root: folder of the cache; None is the user's.
         split: a split or a slice of one, such as `test` or `train[:90%]`; without folders that are
             splits, all is `train`.
+        crop: how images come to that size; see `jaxgan.data.images.framed`.
+        background: color of transparent areas, and of margins.
         side_by_side: whether every file holds two pictures, left and right, as the archives of
             pix2pix do (https://arxiv.org/abs/1611.07004). They are resized separately and stay
             side by side.
@@ -73,8 +85,7 @@ def load_folder(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from PIL import UnidentifiedImageError
-        >>> from jaxgan.data.folder import load_folder
+        >>>         >>> from jaxgan.data.folder import load_folder
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     for kind in "cat", "dog":
         ...         (Path(directory) / kind).mkdir()
@@ -101,8 +112,10 @@ def load_folder(
             "image_size": image_size,
             "files": place.fingerprint(files),
             "classes": layout.class_names(part.split, files),
-        } | ({"side_by_side": True} if side_by_side else {})
-        reading = _Reading(name, place, files, layout, part.split, image_size, side_by_side)
+            "look": [crop, color_of(background), side_by_side],
+        }
+        convert = partial(to_array, image_size=image_size, crop=crop, background=background)
+        reading = _Reading(name, place, files, layout, part.split, convert, side_by_side)
         whole = recalled(cache_root, name, key, reading.decode)
     taken = _slice(whole.dataset, part, cache_root, key)
     logging.warning("%s", _line(part, found, layout, whole, taken))
@@ -145,12 +158,11 @@ def _line(part: Part, found: Found, layout: Layout, whole: Decoded, taken: Datas
     text = f"{taken.name}: " + f"split {part.split}: " * (layout.said and count == size) + what
     remarks = list(layout.remarks)
     if taken.y is not None:
-        text += f" of {len(taken.class_names)} classes" * (len(taken.class_names) > 12)
-        text += f": {counts_of(taken.y, taken.class_names)}"
-        missing = set(range(len(taken.class_names))) - set(taken.y.tolist())
-        if missing:
-            names = named(taken.class_names[label] for label in sorted(missing))
-            remarks.append(f"no picture of {names}")
+        numbers = np.bincount(taken.y, minlength=len(taken.class_names)).tolist()
+        counts = dict(zip(taken.class_names, numbers, strict=True))
+        text += f"{of_classes(counts)}: {counts_of(counts)}"
+        missing = [name for name, number in counts.items() if not number]
+        remarks += [f"no picture of {named(missing)}"] if missing else []
     damaged, *others = whole.remarks or [""]
     left_out = ", ".join([*found.kinds, *filter(None, [damaged])])
     there = split_counts(layout, part.split)
@@ -180,7 +192,7 @@ class _Reading(NamedTuple):
     files: list[str]
     layout: Layout
     split: str
-    image_size: ImageSize | None
+    convert: Callable[[Image.Image, int], np.ndarray]
     side_by_side: bool
 
     def decode(self, directory: Path | None) -> Decoded:
@@ -198,7 +210,7 @@ class _Reading(NamedTuple):
                 except DataError:
                     raise
                 except Exception as error:  # decoders raise errors of any kind on damaged files
-                    unreadable[file] = _reason(error)
+                    unreadable[file] = why_unreadable(error)
                     continue
                 yield image, labels[self.layout.class_of(file)] if classes else None
 
@@ -225,10 +237,9 @@ class _Reading(NamedTuple):
             try:
                 with opened(self.place.open(file)) as image:
                     gray = is_gray(image) and gray
-                    if image.format in _SEVERAL and getattr(image, "is_animated", False):
-                        several.append(file)
+                    several += [file] if has_frames(image) else []
             except Exception as error:  # see `decode`
-                unreadable[file] = _reason(error)
+                unreadable[file] = why_unreadable(error)
         return _Headers(gray, several, unreadable)
 
     def _read(self, file: str, channels: int, depth: Depth) -> np.ndarray:
@@ -238,7 +249,7 @@ class _Reading(NamedTuple):
             if self.side_by_side:
                 check_side_by_side(turned.height, turned.width, file)
             parts = halves(turned) if self.side_by_side else [turned]
-            arrays = [to_array(part, channels, self.image_size) for part in parts]
+            arrays = [self.convert(part, channels) for part in parts]
         return np.concatenate(arrays, axis=1)
 
 
@@ -253,12 +264,6 @@ def _on_labels(reading: _Reading) -> str:
     if "" not in classes or len(classes) == 1:
         return ""
     return "no labels, as there are pictures beside the folders"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "cannot identify image file"  # without the path, which is said already
-    return str(error).split("\n", maxsplit=1)[0] or type(error).__name__
 
 
 def _on_damaged(unreadable: dict[str, str]) -> str:

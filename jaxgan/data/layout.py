@@ -1,11 +1,9 @@
 """What the folders around image files mean: splits, classes, or nothing."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
-
-import numpy as np
 
 from jaxgan.data.image_files import named
 
@@ -94,15 +92,19 @@ def _on_depth(layout: Layout, files: Sequence[str]) -> str:
     return f"the folders in the classes ({named(deeper)}) are no classes of their own"
 
 
-def counts_of(y: np.ndarray, class_names: tuple[str, ...]) -> str:
-    """Count the examples of each class: `cats 10, dogs 10`; of many, the first and the extremes."""
-    counts = np.bincount(y, minlength=len(class_names)).tolist()
-    each = [f"{name} {count}" for name, count in zip(class_names, counts, strict=True)]
+def counts_of(counts: Mapping[str, int]) -> str:
+    """Say how many each class has: `cats 10, dogs 10`; of many, the first and the extremes."""
+    each = [f"{name} {count}" for name, count in counts.items()]
     if len(each) <= _LISTED:
         return ", ".join(each)
-    rest = counts[_SHORTENED:]
+    rest = list(counts.values())[_SHORTENED:]
     spread = f"{min(rest)} to {max(rest)}" if min(rest) < max(rest) else f"{min(rest)}"
     return f"{', '.join(each[:_SHORTENED])} and {len(rest)} more, {spread} each"
+
+
+def of_classes(counts: Mapping[str, int]) -> str:
+    """Say how many classes there are, where not all of them are said."""
+    return f" of {len(counts)} classes" if len(counts) > _LISTED else ""
 
 
 def split_counts(layout: Layout, but: str = "") -> str:

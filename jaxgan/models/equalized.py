@@ -61,13 +61,15 @@ class EqualizedDense(Module):
 
 
 class EqualizedConv(Module):
-    """A convolution with an equalized learning rate: `[B, H, W, C]` to `[B, H, W, features]`.
+    """A convolution with an equalized learning rate: `[B, H, W, C]` to `[B, H', W', features]`.
 
     Attributes:
         features: channels of the output.
         kernel_size: size of the kernel along each spatial axis.
         gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
         use_bias: whether to add a bias per channel.
+        stride: stride along both axes.
+        padding: `"SAME"` or `"VALID"`.
         dtype: type of the computation; parameters stay float32.
 
     Example:
@@ -85,17 +87,19 @@ class EqualizedConv(Module):
     kernel_size: tuple[int, int] = (3, 3)
     gain: float = 1.0
     use_bias: bool = True
+    stride: int = 1
+    padding: str = "SAME"
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Map `[B, H, W, C]` to `[B, H, W, features]`."""
+        """Map `[B, H, W, C]` to `[B, H', W', features]`."""
         kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features), self.gain)
         bias = None
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = convolution.conv(x, kernel)
+        y = convolution.conv(x, kernel, stride=self.stride, padding=self.padding)
         return y if bias is None else y + bias
 
 

@@ -73,7 +73,10 @@ class Generator(Module):
             inner = nn.relu(normalize(block()(_reflect(h, 1))))
             h += normalize(block()(_reflect(inner, 1)))
         for factor in (2, 1):
-            transposed = ConvTranspose(factor * self.width, (3, 3), stride=2, **settings)
+            # The mirror of the strided ones: pixel 2i is painted by pixel i, which was seen there.
+            transposed = ConvTranspose(
+                factor * self.width, (3, 3), stride=2, padding=((1, 2), (1, 2)), **settings
+            )
             h = nn.relu(normalize(transposed(h)))
         return jnp.tanh(conv(self.channels, (7, 7), padding="VALID")(_reflect(h, 3)))
 

@@ -91,7 +91,8 @@ class Generator(Module):
                 h = nn.Dropout(self.dropout, deterministic=False)(h)
             h = nn.relu(h)
             if self.skips:
-                h = jnp.concatenate([h, seen.pop()], axis=-1)
+                # ReLU also for what is skipped, as in the authors' code: it follows the joining.
+                h = jnp.concatenate([h, nn.relu(seen.pop())], axis=-1)
         return jnp.tanh(up(self.channels)(h))
 
     def _check(self, y: Array) -> None:

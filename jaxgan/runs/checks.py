@@ -16,6 +16,9 @@ from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
+_SAID_BEFORE = ("--split=train[:9000] (now train[:90%])", "--attention=14 (now 1/2)")
+"""How presets said the same of the 10,000 digits of 28x28: their runs go on under the new words."""
+
 LOCK = ".lock"
 """The file in a workdir that a run keeps locked."""
 
@@ -227,6 +230,8 @@ def check_workdir(config: Config) -> None:
     workdir = Path(config.run.workdir)
     if (workdir / "flags.txt").exists():
         difference = load(workdir).difference(config)
+        if _is_of_digits(config):
+            difference = {k: one for k, one in difference.items() if one not in _SAID_BEFORE}
         only_rates = difference.keys() <= {*RATES}
         if difference and not (only_rates and config.run.accept_rates):
             or_else = ", or add --accept_rates to change them from here on" if only_rates else ""
@@ -238,6 +243,11 @@ def check_workdir(config: Config) -> None:
         raise ConfigError(
             f"--workdir={workdir}: it is not empty and holds no run; choose another --workdir"
         )
+
+
+def _is_of_digits(config: Config) -> bool:
+    _, _, name = config.data.dataset.rpartition(":")
+    return name == "digits" and not config.data.image_size
 
 
 def check_against_data(config: Config, dataset: Dataset) -> None:
@@ -291,10 +301,16 @@ def _check_y(config: Config, needs: str, dataset: Dataset) -> None:
     named = f"--recipe={config.recipe}, --dataset={config.data.dataset}"
     if config.objective.conditional:
         needs = "labels"
+    asks = "--conditional" if config.objective.conditional else f"--recipe={config.recipe}"
     if needs == "labels" and (dataset.y is None or dataset.has_pictures):
-        asks = "--conditional" if config.objective.conditional else f"--recipe={config.recipe}"
         has = "pairs of pictures, no labels" if dataset.has_pictures else "no labels"
         raise ConfigError(f"{asks}: --dataset={config.data.dataset} has {has}")
+    if needs == "labels" and len(dataset.class_names) == 1:
+        raise ConfigError(
+            f"{asks}: --dataset={config.data.dataset} has one class, "
+            f"{dataset.class_names[0]!r}, and a label is to tell classes apart; "
+            f"{'leave it out' if asks == '--conditional' else 'expected two or more'}"
+        )
     if needs in ("pairs", "domains") and not dataset.has_pictures:
         raise ConfigError(
             f"{named}: it has no second pictures; expected pairs or two domains, such as "

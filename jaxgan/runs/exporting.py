@@ -90,7 +90,9 @@ def _source(trained: Trained) -> tuple[int, ...] | None:
     pictures = VARIANTS[trained.config.recipe].pictures
     if pictures is None or pictures.condition is None:
         return None
-    x, y = (np.zeros((1, *shape), np.uint8) for shape in (trained.facts.shape, trained.facts.source))
+    x, y = (
+        np.zeros((1, *shape), np.uint8) for shape in (trained.facts.shape, trained.facts.source)
+    )
     dataset = Dataset(x, y if trained.facts.source else None, "")
     return pictures.condition(trained.own, dataset, np.arange(1)).shape[1:]
 

@@ -183,18 +183,23 @@ def _with_defaults(group: type) -> type:
     return dataclasses.make_dataclass(group.__name__, map(described, dataclasses.fields(group)))
 
 
+def given(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+    """Return the settings that are given as flags, by name."""
+    found = {}
+    for name in ("recipe", *catalog()):
+        value = getattr(flag_values, name)
+        if value is not None:
+            found[name] = ",".join(filter(None, value)) if isinstance(value, list) else value
+    return found
+
+
 def from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     """Return the settings that the flags give.
 
     Raises:
         ConfigError: they are not valid.
     """
-    given = {}
-    for name in ("recipe", *catalog()):
-        value = getattr(flag_values, name)
-        if value is not None:
-            given[name] = ",".join(filter(None, value)) if isinstance(value, list) else value
-    return make(**given)
+    return make(**given(flag_values))
 
 
 def load(workdir: str | Path) -> Config:

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from jaxgan.models import (
     voxels,
     wavegan,
 )
-from jaxgan.runs.settings import Networks, setting
+from jaxgan.runs.settings import ConfigError, Networks, setting
 
 Pair = tuple[nn.Module, nn.Module]
 """A generator and a discriminator."""
@@ -234,15 +235,38 @@ def _dcgan_encoder(maker: Maker, features: int) -> nn.Module:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _ResNet:
-    attention: int = setting(0, "side of the feature maps with self-attention; 0 for none", low=0)
+    attention: str = setting(
+        "0",
+        "height of the feature maps with self-attention, in pixels or as a share of the image's, "
+        "such as 1/2; 0 for none",
+    )
+
+
+def _check_attention(own: _ResNet) -> None:
+    if not re.fullmatch(r"\d{1,9}|1/[1-9]\d{0,8}", own.attention):
+        raise ConfigError(
+            f"--attention={own.attention}: expected a height in pixels, or a share such as 1/2"
+        )
+
+
+def _attention(maker: "Maker", height: int) -> int:
+    """Return the height of the feature maps with self-attention, or 0."""
+    pixels, is_share, part = maker.own.attention.partition("/")
+    if not is_share:
+        return int(pixels)
+    if height % int(part):
+        raise ValueError(
+            f"attention={maker.own.attention} is no whole number of the {height} pixels; expected "
+            f"a share such as 1/2"
+        )
+    return height // int(part)
 
 
 def _residual(module: Any) -> Callable[[Maker], Pair]:
     def pair(maker: Maker) -> Pair:
         size, channels = maker.size_and_channels()
-        shared = maker.common(
-            image_size=size, width=maker.shared.width, attention=maker.own.attention
-        )
+        attention = _attention(maker, size[0])
+        shared = maker.common(image_size=size, width=maker.shared.width, attention=attention)
         return (
             module.Generator(channels=channels, axis_name=maker.axis_name, **shared),
             module.Discriminator(**shared),
@@ -303,8 +327,8 @@ def _translator(maker: Maker, channels: int) -> nn.Module:
 MODELS: dict[str, Model] = {
     "dcgan": Model(_DCGAN, _dcgan, encoder=_dcgan_encoder),
     "mlp": Model(_Dense, _dense, encoder=_dense_encoder),
-    "resnet": Model(_ResNet, _residual(resnet)),
-    "biggan": Model(_ResNet, _residual(biggan)),
+    "resnet": Model(_ResNet, _residual(resnet), check=_check_attention),
+    "biggan": Model(_ResNet, _residual(biggan), check=_check_attention),
     "unet": Model(_UNet, translator=_unet, multiple=lambda own: 2**own.stages),
     "translator": Model(_Translator, translator=_translator, multiple=lambda own: 4),
     "wavegan": Model(_WaveGAN, _wavegan, streams=("phase",)),

@@ -110,9 +110,11 @@ def check(field: dataclasses.Field, value: Any) -> None:
             raise ConfigError(f"--{name}={value!r}: {error}") from error
     if field.type == Size and isinstance(value, str):
         try:
-            size_of(value)
+            same = size_of(value)
         except ValueError as error:
             raise ConfigError(f"--{name}={value}: {error}") from error
+        if same != value:  # two ways to write it would be two runs
+            raise ConfigError(f"--{name}={value!r}: expected it as {same!r}")
     if isinstance(value, bool | str) or value is None:
         return
     if isinstance(value, float) and not math.isfinite(value):

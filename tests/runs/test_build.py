@@ -131,7 +131,7 @@ MISTAKES = {
     },
     "--widths=8,x: expected": {"model": "r3gan", "widths": "8,x"},
     "--widths=8: .* it goes with --model=r3gan": {"widths": "8"},
-    "--attention=14: .* it goes with --model=resnet or --model=biggan": {"attention": 14},
+    "--attention=14: .* it goes with --model=resnet or --model=biggan": {"attention": "14"},
     "--lr_end=0.5: it has no effect": {"lr_end": 0.5},
     "--augment_policy=colors": {"augment": "diffaugment", "augment_policy": "colors"},
     "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},

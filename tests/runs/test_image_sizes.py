@@ -17,7 +17,7 @@ from jaxgan.runs.settings import sides, size_of
 
 FAMILIES = {
     "dcgan": {"augment": "diffaugment"},
-    "resnet": {"spectral_norm": True, "loss": "hinge", "attention": 12},
+    "resnet": {"spectral_norm": True, "loss": "hinge", "attention": "1/4"},
     "r3gan": {"recipe": "r3gan", "width": 8, "augment": "ada", "loss": "hinge"},
     "stylegan2": {"recipe": "stylegan2", "path_every": 1, "penalty_every": 1},
     "progressive": {"recipe": "progressive"},
@@ -62,7 +62,7 @@ def test_a_step_on_rectangles(model):
 @pytest.mark.parametrize("side", [256, 512])
 @pytest.mark.parametrize("model", FAMILIES)
 def test_a_step_on_large_images(model, side):
-    metrics = stepped(model, side, side, **({"attention": 32} if model == "resnet" else {}))
+    metrics = stepped(model, side, side, **({"attention": "32"} if model == "resnet" else {}))
     assert np.all(np.isfinite(list(metrics.values())))
 
 
@@ -74,6 +74,8 @@ def test_a_size_as_it_is_written():
             size_of(text)
     with pytest.raises(ConfigError, match="--image_size=48x: expected a side"):
         make(image_size="48x")
+    with pytest.raises(ConfigError, match="--image_size='64': expected it as 64"):
+        make(image_size="64")
 
 
 def test_rectangles_are_read_kept_and_found_again(tmp_path):

@@ -15,7 +15,7 @@ from jaxgan.runs.settings import ConfigError
 
 # The flags whose names differ from the arguments of the library that they set.
 _FLAG_OF = {"name": "dataset", "weights": "inception_weights"}
-_ARGUMENTS = "name|split|image_size|data_dir|manual_dir|cache_dir|weights|features"
+_ARGUMENTS = "name|split|image_size|crop|background|data_dir|manual_dir|cache_dir|weights|features"
 _HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort", "-?"}
 _STATUSES = """exit status:
   0    done

@@ -1,11 +1,15 @@
-"""Train a GAN: jaxgan-train --preset=dcgan_digits.
+"""Train a GAN: jaxgan-train --preset=dcgan_digits, or --dataset=folder:MINE alone.
 
-A preset is a file of flags; flags after it take precedence. The same command resumes the run in its
+A preset is a file of flags; flags after it take precedence. Without --preset, --recipe and --model,
+settings for a folder of pictures are chosen from how many there are, their sizes and the device;
+they are told with reasons, and flags that are given take precedence. --dry_run tells them, the
+parameters and the memory, and trains nothing. The same command resumes the run in its
 --workdir from the newest checkpoint. Several processes that train together are started with the
 same command and find each other through --coordinator.
 """
 
 from functools import partial
+from pathlib import Path
 
 from absl import flags
 
@@ -15,8 +19,11 @@ from jaxgan.runs.commands.entry import (
     given,
     start,
 )
+from jaxgan.runs.config import Config
 from jaxgan.runs.flags import define, define_settings, from_flags
 from jaxgan.runs.invocation import command
+from jaxgan.runs.paths import check_output
+from jaxgan.runs.settings import ConfigError
 
 _OUT = "--out=more.png"
 
@@ -25,6 +32,15 @@ def define_flags() -> None:
     """Define the flags of this command."""
     define_preset()
     define_settings()
+    define(
+        "auto",
+        bool,
+        "choose from the data what no flag says (default: for --dataset=folder:... without "
+        "--recipe and --model); --noauto for the general defaults",
+    )
+    define("dry_run", bool, "tell what the run would be, and train nothing", default=False)
+    text = "with --dry_run: a picture to write, of the data and below it what D would see"
+    define("out", str, text, default="")
     define_hosts()
 
 
@@ -55,15 +71,24 @@ def run(argv: list[str]) -> int:
     del argv
     config = from_flags()
 
-    from jaxgan.runs import hosts
+    from jaxgan.runs import automatic, hosts
     from jaxgan.runs.devices import check_platform
     from jaxgan.runs.members import is_population
     from jaxgan.runs.training import loop, sweep
     from jaxgan.runs.variants import VARIANTS
 
+    is_automatic = automatic.is_wanted(flags.FLAGS)
+    check_out()
     several = is_population(config)
     hosts.start(hosts.Others(**given(hosts.Others._fields)))
     check_platform()
+    if is_automatic:
+        config, text = automatic.settle(flags.FLAGS)
+        if hosts.writes():
+            print(text, flush=True)
+    if flags.FLAGS.dry_run:
+        tell(config)
+        return 0
     with hosts.nobody_waits(*expected()):
         result = sweep.run(config) if several else loop.run(config)
     workdir = config.run.workdir
@@ -84,6 +109,35 @@ def run(argv: list[str]) -> int:
         print(f"to evaluate them:          {command('evaluate')} --workdir={workdir}")
     print(f"to train longer:           {command('train')} --flagfile={workdir}/flags.txt --steps=N")
     return 0
+
+
+def check_out() -> None:
+    """Refuse a preview that could not be written, or that goes with a training.
+
+    Raises:
+        ConfigError: one line that names the flag.
+    """
+    out = flags.FLAGS.out
+    if out and not flags.FLAGS.dry_run:
+        raise ConfigError(f"--out={out}: it goes with --dry_run; a run writes to its --workdir")
+    if out:
+        check_output("out", out, (".png",))
+
+
+def tell(config: Config) -> None:
+    """Print what a run would be, and draw what its D would see if --out is given."""
+    from jaxgan.runs import dry_run
+    from jaxgan.runs.checks import check
+    from jaxgan.runs.data import load
+    from jaxgan.runs.show import pictures
+
+    check(config)
+    dataset = load(config)
+    print(dry_run.describe(config, dataset))
+    out = flags.FLAGS.out
+    if out:
+        pictures.save(dry_run.preview(config, dataset), Path(out))
+        print(f"{'preview:':<12} {out}")
 
 
 def main() -> None:

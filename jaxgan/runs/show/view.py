@@ -80,7 +80,7 @@ def real_examples(config: Config, dataset: Dataset, images: int) -> np.ndarray |
     if y is None:
         # Evenly from all of them, as they may be sorted.
         rows = np.linspace(0, len(dataset.x) - 1, min(samples, len(dataset.x))).round().astype(int)
-        if dataset.has_pictures:  # of the other domain, which samples are pairs with
+        if dataset.y is not None and dataset.has_pictures:  # the other halves of what is drawn
             return draw((dataset.x[rows], dataset.y[rows % len(dataset.y)]))
         return draw(_as_samples(dataset.x[rows]))
     shown = np.zeros((len(y), *dataset.x.shape[1:]), dataset.x.dtype)
