@@ -43,7 +43,7 @@ class Latent(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # samplers are static arguments: told by identity
 class _Told:
     """A sampler that can say what it is."""
 
