@@ -2,8 +2,8 @@
 
 `two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
 `shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
-JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`, `export`)
-are imported when they are first used. `load_run` and `load_generator` read what runs have made.
+JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`, `export`,
+`weights`) are imported when they are first used. `load_run` and `load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 
@@ -23,6 +23,7 @@ from jaxgan import (
     augment,
     convolution,
     distortions,
+    freezing,
     latents,
     losses,
     masks,
@@ -42,12 +43,12 @@ from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, data, export, metrics, models
+    from jaxgan import checkpoint, data, export, metrics, models, weights
     from jaxgan.runs.loading import load_generator, load_run
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models")
+_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models", "weights")
 _OF_RUNS = ("load_generator", "load_run")
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "data",
     "distortions",
     "export",
+    "freezing",
     "jit",
     "latents",
     "load_generator",
@@ -86,6 +88,7 @@ __all__ = [
     "shard_map",
     "two_player",
     "types",
+    "weights",
 ]
 
 

@@ -94,9 +94,7 @@ def uniform(dim: int) -> Latent:
     """
     check_integers(dim=dim)
     about = {"distribution": "uniform", "dim": dim}
-    return _Told(
-        lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0), about
-    )
+    return _Told(lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0), about)
 
 
 def truncated(dim: int, threshold: float) -> Latent:

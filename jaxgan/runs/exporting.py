@@ -16,9 +16,8 @@ from jaxgan import Variables, export
 from jaxgan.data import Dataset
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config, catalog, make
-from jaxgan.runs.data import example
 from jaxgan.runs.files import write_whole
-from jaxgan.runs.networks import Facts
+from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.restore import averaged
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
@@ -90,7 +89,9 @@ def _source(trained: Trained) -> tuple[int, ...] | None:
     pictures = VARIANTS[trained.config.recipe].pictures
     if pictures is None or pictures.condition is None:
         return None
-    x, y = (np.zeros((1, *shape), np.uint8) for shape in (trained.facts.shape, trained.facts.source))
+    x, y = (
+        np.zeros((1, *shape), np.uint8) for shape in (trained.facts.shape, trained.facts.source)
+    )
     dataset = Dataset(x, y if trained.facts.source else None, "")
     return pictures.condition(trained.own, dataset, np.arange(1)).shape[1:]
 

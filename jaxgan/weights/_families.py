@@ -258,18 +258,15 @@ def _r3gan_discriminator(tensors: Tensors) -> Leaves:
     dense = (f"params.Dense_{i}.kernel" for i in itertools.count())
     blocks = (f"params.Block_{i}" for i in itertools.count())
     leaves = {next(dense): tensors.pixelwise(f"{prefix}ExtractionLayer.Layer.weight")}
-    for stage, (*layers, transition) in enumerate(stages):
-        is_last = stage == len(stages) - 1
-        # A stage without a layer that changes the channels ends in a block.
-        if f"{transition}.LinearLayer1.Layer.weight" in tensors:
-            layers, transition = [*layers, transition], ""
+    for layers in stages:
         for layer in layers:
-            _r3gan_block(leaves, next(blocks), tensors, layer)
-        if is_last:
-            leaves["params.window"] = tensors.conv(f"{transition}.Basis.weight")[:, :, 0]
-            head = tensors.dense(f"{transition}.LinearLayer.weight")
-        elif f"{transition}.LinearLayer.Layer.weight" in tensors:
-            leaves[next(dense)] = tensors.pixelwise(f"{transition}.LinearLayer.Layer.weight")
+            if f"{layer}.LinearLayer1.Layer.weight" in tensors:
+                _r3gan_block(leaves, next(blocks), tensors, layer)
+            elif f"{layer}.LinearLayer.Layer.weight" in tensors:
+                leaves[next(dense)] = tensors.pixelwise(f"{layer}.LinearLayer.Layer.weight")
+    last = stages[-1][-1]
+    leaves["params.window"] = tensors.conv(f"{last}.Basis.weight")[:, :, 0]
+    head = tensors.dense(f"{last}.LinearLayer.weight")
     if f"{prefix}EmbeddingLayer.weight" in tensors:
         leaves[next(dense)] = tensors.dense(f"{prefix}EmbeddingLayer.weight")
     leaves[next(dense)] = head
@@ -290,7 +287,10 @@ def _unet_generator(tensors: Tensors) -> Leaves:
         leaves[f"params.Conv_{i}.kernel"] = tensors.conv(f"{theirs}.weight")
         leaves[f"params.Conv_{i}.bias"] = tensors.take(f"{theirs}.bias")
     for i, theirs in enumerate(reversed(up)):
-        layer, kernel = f"params.Upsample_{i}.ConvTranspose_0", tensors.transposed(f"{theirs}.weight")
+        layer, kernel = (
+            f"params.Upsample_{i}.ConvTranspose_0",
+            tensors.transposed(f"{theirs}.weight"),
+        )
         if i > 0:  # theirs see the skipped features first and then those from below
             kernel = np.roll(kernel, kernel.shape[2] // 2, axis=2)
         leaves[f"{layer}.kernel"], leaves[f"{layer}.bias"] = kernel, tensors.take(f"{theirs}.bias")
@@ -328,7 +328,9 @@ def _has(*names: str) -> Callable[[Tensors], bool]:
 
 
 FAMILIES = (
-    Family("StyleGAN2", "g", _has("mapping.fc0.weight", "synthesis.b4.const"), _stylegan2_generator),
+    Family(
+        "StyleGAN2", "g", _has("mapping.fc0.weight", "synthesis.b4.const"), _stylegan2_generator
+    ),
     Family("StyleGAN2", "d", _has("b4.conv.weight", "b4.out.weight"), _stylegan2_discriminator),
     Family("BigGAN", "g", _has("shared.weight", "blocks.0.0.conv1.weight"), _biggan_generator),
     Family("BigGAN", "d", _has("linear.weight", "blocks.0.0.conv1.weight"), _biggan_discriminator),
