@@ -3,7 +3,8 @@
 `two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
 `shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
 JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`, `export`,
-`weights`) are imported when they are first used. `load_run` and `load_generator` read what runs have made.
+`onnx`, `weights`) are imported when they are first used. `load_run` and `load_generator` read what
+runs have made.
 
 Examples in docstrings assume these imports:
 
@@ -43,12 +44,12 @@ from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, data, export, metrics, models, weights
+    from jaxgan import checkpoint, data, export, metrics, models, onnx, weights
     from jaxgan.runs.loading import load_generator, load_run
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models", "weights")
+_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models", "onnx", "weights")
 _OF_RUNS = ("load_generator", "load_run")
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "models",
     "monitor",
     "nets",
+    "onnx",
     "parallel",
     "penalties",
     "pmap",

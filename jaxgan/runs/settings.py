@@ -320,8 +320,8 @@ class Run:
     )
     init_from: str = setting(
         "",
-        "begin with the weights of another run (its workdir) or of a file: what jaxgan-export wrote "
-        "as safetensors, or a PyTorch state dict; give the flag several times for G and D, and "
+        "begin with the weights of another run (its workdir) or of a file (safetensors of "
+        "jaxgan-export, or a PyTorch state dict); give the flag several times for G and D, and "
         "PART=FILE for one of several networks, such as to_x",
         identity=False,
         path=True,

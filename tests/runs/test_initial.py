@@ -146,7 +146,13 @@ def distance(workdir: Path, step: int, folder: Path) -> float:
 def test_who_begins_with_a_trained_run_is_nearer_to_other_digits_at_once(tmp_path):
     halves(tmp_path)
     shared = {"model": "dcgan", "width": 8, "keep": 9, "checkpoint_every": 40, "log_every": 40}
-    shared |= {"ema_decay": 0.9, "d_lr": 2e-4, "g_lr": 1e-3, "parallel": "jit", "cache_dir": str(tmp_path / "cache")}
+    shared |= {
+        "ema_decay": 0.9,
+        "d_lr": 2e-4,
+        "g_lr": 1e-3,
+        "parallel": "jit",
+        "cache_dir": str(tmp_path / "cache"),
+    }
 
     def train(name, folder, steps, **more):
         workdir = tmp_path / name

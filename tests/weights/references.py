@@ -115,9 +115,7 @@ def r3gan_generator(t, z, y, widths=(8, 8, 4), classes=3, prefix="Model."):
             x = basis * x[:, :, None, None]
         else:
             if x.shape[1] != width:
-                x = conv(
-                    x, t.tensor(f"{name}.0.LinearLayer.Layer.weight", width, x.shape[1], 1, 1)
-                )
+                x = conv(x, t.tensor(f"{name}.0.LinearLayer.Layer.weight", width, x.shape[1], 1, 1))
             t[f"{name}.0.Resampler.Kernel"] = LOWPASS.astype(np.float32)
             x = _alone(conv_transpose, x, 4 * LOWPASS[None, None], 2, 1)
         for i in (1, 2):

@@ -43,9 +43,7 @@ def fitted(network, tensors, *inputs):
 def output(module, tensors, *inputs, rngs=()):
     network = nets.from_linen(module, rngs=rngs)
     variables = fitted(network, tensors, *inputs)
-    return np.asarray(
-        jax.jit(lambda v: network.apply(*v, KEY, *inputs, train=False)[0])(variables)
-    )
+    return np.asarray(jax.jit(lambda v: network.apply(*v, KEY, *inputs, train=False)[0])(variables))
 
 
 def assert_near(found, wanted, at_most=2e-5):
@@ -211,7 +209,9 @@ def test_other_shapes_are_named_with_both(tmp_path):
     references.dcgan_generator(tensors, RNG.normal(size=(1, 5)))
     np.savez(tmp_path / "g.npz", **tensors)
     like = variables_like(nets.from_linen(dcgan.Generator(64, 1, 2)), jnp.zeros((1, 5)))
-    words = r"2 leaves do not fit: params\.Upsample_3\.ConvTranspose_0\.bias is \[3\] there and \[1\]"
+    words = (
+        r"2 leaves do not fit: params\.Upsample_3\.ConvTranspose_0\.bias is \[3\] there and \[1\]"
+    )
     with pytest.raises(WeightsError, match=words):
         weights.load(tmp_path / "g.npz", like)
     found = weights.load(tmp_path / "g.npz", like, partial=True)
@@ -247,7 +247,7 @@ def test_a_unet_with_batch_normalization_is_told_so():
 
 def test_labels_of_stylegan2_are_refused_by_name():
     tensors = {name: np.zeros(1) for name in ("mapping.fc0.weight", "synthesis.b4.const")}
-    with pytest.raises(WeightsError, match="mapping.embed.weight: the authors normalize"):
+    with pytest.raises(WeightsError, match=r"mapping\.embed\.weight: the authors normalize"):
         weights.convert({**tensors, "mapping.embed.weight": np.zeros((2, 3))})
 
 
