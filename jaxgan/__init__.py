@@ -3,8 +3,8 @@
 `two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `fit` trains one
 on data. `jit`, `pmap`, `shard_map` and `scan` say how to run steps in a loop of one's own, and
 `population` trains many in one program. These need JAX and optax only; what needs more (`models`,
-`data`, `metrics`, `checkpoint`, `export`) is imported when it is first used. `load_run` and
-`load_generator` read what runs have made.
+`data`, `metrics`, `checkpoint`, `export`, `onnx`, `weights`) is imported when it is first used.
+`load_run` and `load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 
@@ -24,6 +24,7 @@ from jaxgan import (
     augment,
     convolution,
     distortions,
+    freezing,
     latents,
     losses,
     masks,
@@ -44,12 +45,12 @@ from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, data, export, metrics, models
+    from jaxgan import checkpoint, data, export, metrics, models, onnx, weights
     from jaxgan.runs.loading import load_generator, load_run
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models")
+_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models", "onnx", "weights")
 _OF_RUNS = ("load_generator", "load_run")
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "distortions",
     "export",
     "fit",
+    "freezing",
     "jit",
     "latents",
     "load_generator",
@@ -78,6 +80,7 @@ __all__ = [
     "models",
     "monitor",
     "nets",
+    "onnx",
     "parallel",
     "penalties",
     "pmap",
@@ -90,6 +93,7 @@ __all__ = [
     "shard_map",
     "two_player",
     "types",
+    "weights",
 ]
 
 

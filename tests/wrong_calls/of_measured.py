@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+from networks import mlp
 from wrong_calls.parts import (
     BYTES,
     FEATURES,
@@ -10,16 +11,16 @@ from wrong_calls.parts import (
     LOGITS,
     MOMENTS,
     NAN,
+    NOISE,
     PICTURES,
     POINTS,
+    VARIABLES,
     WITH_NAN,
     critic,
 )
 
-from jaxgan import (
-    data,
-    metrics,
-)
+import jaxgan
+from jaxgan import data, export, latents, metrics, onnx, weights
 from jaxgan.data import domains, folder, images, preparation, toys
 from jaxgan.metrics import classifiers, inception, pairs, pictures, solids, sound, torch_file
 
@@ -200,4 +201,41 @@ TABLE = {
         "within is nan": lambda: sound.pitch_class(PICTURES[..., 0, 0], 4000, [440], within=NAN),
     },
     "metrics.torch_file.parse": {"not a": lambda: torch_file.parse(b"")},
+    # What leaves a run, and what enters one.
+    "jaxgan.load_generator": {
+        "path is 3": lambda: jaxgan.load_generator(3),
+        "step, best and member are of runs": lambda: jaxgan.load_generator("x.zip", step=3),
+        "x.onnx: run it with onnxruntime": lambda: jaxgan.load_generator("x.onnx"),
+    },
+    "jaxgan.load_run": {
+        "workdir is None": lambda: jaxgan.load_run(None),
+        "workdir=nowhere: there is no run here": lambda: jaxgan.load_run("nowhere"),
+    },
+    "export.load": {"path is 3": lambda: export.load(3)},
+    "export.of_network": {
+        "generator is None": lambda: export.of_network(None, VARIABLES, latent=NOISE),
+        "latent and source are None": lambda: export.of_network(mlp(2), VARIABLES),
+        "classes and source are given": lambda: export.of_network(
+            mlp(2), VARIABLES, classes=["a"], source=(4, 4, 1)
+        ),
+        "latent is the function latents.normal itself": lambda: export.of_network(
+            mlp(2), VARIABLES, latent=latents.normal
+        ),
+    },
+    "export.save": {
+        "platforms=['abacus']": lambda: export.save(
+            "x.zip", mlp(2), VARIABLES, latent=NOISE, platforms=["abacus"]
+        ),
+        "latent and source are None": lambda: export.save("x.zip", mlp(2), VARIABLES),
+    },
+    "onnx.save": {
+        "seed is -1": lambda: onnx.save("x.onnx", mlp(2), VARIABLES, latent=NOISE, seed=-1),
+    },
+    "weights.convert": {
+        "tensors is None": lambda: weights.convert(None),
+        "tensors are of no network": lambda: weights.convert({"a": POINTS}),
+    },
+    "weights.fit": {"leaves is None": lambda: weights.fit(VARIABLES, None)},
+    "weights.load": {"path is 3": lambda: weights.load(3, VARIABLES)},
+    "weights.read": {"path is 3": lambda: weights.read(3)},
 }

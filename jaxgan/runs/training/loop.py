@@ -20,6 +20,7 @@ from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_steps, mode_and_devices, one_copy, share_of
+from jaxgan.runs.initial import begin
 from jaxgan.runs.show import films, plots
 from jaxgan.runs.show.view import real_examples, view
 from jaxgan.runs.training.evaluator import Evaluator
@@ -85,7 +86,7 @@ def run(config: Config) -> Result:
         compiled,
         read,
         not batches.on_device,
-        initial_state(config, compiled, jax.random.key(config.run.seed), dataset),
+        begin(config, initial_state(config, compiled, jax.random.key(config.run.seed), dataset)),
         _sampler(config, compiled, dataset),
         Watch(config),
         evaluator,
