@@ -98,7 +98,7 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHEN_USED})
+    return sorted({*globals(), *_WHEN_USED, *_OF_RUNS})
 
 
 def __getattr__(name: str):
