@@ -309,7 +309,7 @@ def _as_like(array: Any, like: Any) -> Any:
     elif _is_key(like):
         array = jax.jit(jax.random.wrap_key_data, out_shardings=sharding)(array)
     elif sharding is None:
-        array = jnp.asarray(array)
+        array = jax.device_put(array)  # `jnp.asarray` would compile a program for every shape
     else:
         array = jax.make_array_from_process_local_data(sharding, array)
     if array.shape != like.shape or array.dtype != like.dtype:

@@ -5,39 +5,37 @@ two weak places there. A convolution is fast only if its operands lie in one par
 axes; others are put into that order, but not inside a while loop, which is what `lax.scan` becomes,
 and the convolutions that autodiff makes have others: they run 4 to 100 times slower there. And the
 weight gradient of a transposed convolution, as autodiff states it, has a window as large as the
-image. On CPU both operations are therefore made of three linear maps, each in its fast form:
-
-    gather(x, kernel)            a strided convolution
-    paint(y, kernel)             its adjoint in x: a transposed convolution
-    kernel_gradient(x, y)        its adjoint in the kernel
-
-Gather's two reverse derivatives are the other two; paint's are gather and, with the arguments
-exchanged, kernel_gradient. All are made of ordinary JAX operations, so derivatives of every order
-and in both directions exist, `vmap` works, and those of second order are matrix products again.
+image. On CPU both operations are therefore made of three linear maps, each in its fast form
+(`_convolution_on_cpu`), and `fast` gives these forms to the convolutions of any function.
 """
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
 from jaxgan._checks import check_array, check_integers
+from jaxgan._convolution_on_cpu import (
+    OUTPUT,
+    conv_on_cpu,
+    conv_transpose_on_cpu,
+    depth_to_space,
+    layout,
+    on_each_platform,
+    space_to_depth,
+)
+from jaxgan._fast import fast
 
-__all__ = ["conv", "conv_transpose", "depth_to_space", "space_to_depth"]
+__all__ = ["conv", "conv_transpose", "depth_to_space", "fast", "space_to_depth"]
 
 Padding = str | Sequence[tuple[int, int]]
 
-OUTPUT = "convolution"
-"""What `jax.checkpoint_policies` know the results by."""
 
-_NARROW = 8  # channels
-
-
-def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME") -> Array:
+def conv(
+    x: Array, kernel: Array, *, strides: int | Sequence[int] = 1, padding: Padding = "SAME"
+) -> Array:
     """Convolution over any number of spatial axes; on images `[B, H, W, C]` with `[h, w, C, F]`.
 
     Equal to `lax.conv_general_dilated` without dilation. Low-precision inputs are accumulated in
@@ -46,52 +44,50 @@ def conv(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME")
     Args:
         x: inputs `[B, *space, C]`.
         kernel: weights `[*window, C, F]`, of the type of `x`.
-        stride: step of the window, the same on all axes.
+        strides: step of the window, on all axes or on each; fast on CPU where all are equal.
         padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis.
 
     Returns:
         Outputs `[B, *space', F]`.
 
     Raises:
-        ValueError: if `padding` is another word, x and the kernel do not fit together, or `stride`
-            is below 1.
+        ValueError: if `padding` is another word, x and the kernel do not fit together, or one of
+            the `strides` is below 1.
 
     Example:
         >>> from jaxgan.convolution import conv
         >>> images, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((4, 4, 3, 16))
-        >>> conv(images, kernel, stride=2).shape
+        >>> conv(images, kernel, strides=2).shape
         (2, 4, 4, 16)
     """
-    _check(x, kernel, stride, padding)
+    steps = _check(x, kernel, strides, padding)
     window = kernel.shape[:-2]
-    strides = (stride,) * len(window)
     if isinstance(padding, str):
-        padding = lax.padtype_to_pads(x.shape[1:-1], window, strides, padding)
-    x, kernel = _vary_alike(x, kernel)
-    y = lax.platform_dependent(
-        x,
-        kernel,
-        cpu=partial(_conv_on_cpu, stride=stride, padding=tuple(padding)),
-        default=partial(
-            lax.conv_general_dilated,
-            window_strides=strides,
-            padding=padding,
-            dimension_numbers=_layout(len(window)),
-        ),
+        padding = lax.padtype_to_pads(x.shape[1:-1], window, steps, padding)
+    plain = partial(
+        lax.conv_general_dilated,
+        window_strides=steps,
+        padding=padding,
+        dimension_numbers=layout(len(window)),
     )
-    return checkpoint_name(y, OUTPUT)
+    if len(set(steps)) > 1:
+        return checkpoint_name(plain(x, kernel), OUTPUT)
+    on_cpu = partial(conv_on_cpu, stride=steps[0], padding=tuple(padding))
+    return on_each_platform(on_cpu, plain)(x, kernel)
 
 
-def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding = "SAME") -> Array:
+def conv_transpose(
+    x: Array, kernel: Array, *, strides: int | Sequence[int] = 1, padding: Padding = "SAME"
+) -> Array:
     """Transposed, or fractionally strided, convolution; the adjoint of one that strides.
 
     Equal to `lax.conv_transpose` with `transpose_kernel=False`: a convolution of `x` with
-    `stride - 1` zeros set between its values. `"SAME"` multiplies height and width by `stride`.
+    `strides - 1` zeros set between its values. `"SAME"` multiplies height and width by `strides`.
 
     Args:
         x: inputs `[B, *space, C]`; images are `[B, H, W, C]`.
         kernel: weights `[*window, C, F]`, of the type of `x`.
-        stride: factor by which the space grows, the same on all axes.
+        strides: factor by which the space grows, on all axes or on each; as in `conv`.
         padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis, which pads `x`
             with the zeros set in.
 
@@ -104,261 +100,32 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: Padding
     Example:
         >>> from jaxgan.convolution import conv_transpose
         >>> images, kernel = jnp.ones((2, 4, 4, 16)), jnp.ones((4, 4, 16, 3))
-        >>> conv_transpose(images, kernel, stride=2).shape
+        >>> conv_transpose(images, kernel, strides=2).shape
         (2, 8, 8, 3)
     """
-    _check(x, kernel, stride, padding)
+    steps = _check(x, kernel, strides, padding)
     window = kernel.shape[:-2]
     if isinstance(padding, str):
-        padding = [_transposed_padding(k, stride, padding) for k in window]
-    x, kernel = _vary_alike(x, kernel)
-    y = lax.platform_dependent(
-        x,
-        kernel,
-        cpu=partial(_conv_transpose_on_cpu, stride=stride, padding=tuple(padding)),
-        default=partial(
-            lax.conv_transpose,
-            strides=(stride,) * len(window),
-            padding=padding,
-            dimension_numbers=_layout(len(window)),
-        ),
+        padding = [
+            _transposed_padding(k, step, padding) for k, step in zip(window, steps, strict=True)
+        ]
+    plain = partial(
+        lax.conv_transpose,
+        strides=steps,
+        padding=padding,
+        dimension_numbers=layout(len(window)),
     )
-    return checkpoint_name(y, OUTPUT)
+    if len(set(steps)) > 1:
+        return checkpoint_name(plain(x, kernel), OUTPUT)
+    on_cpu = partial(conv_transpose_on_cpu, stride=steps[0], padding=tuple(padding))
+    return on_each_platform(on_cpu, plain)(x, kernel)
 
 
-def space_to_depth(x: Array, block: int) -> Array:
-    """Move blocks of space into channels: `[B, *n block, C]` to `[B, *n, block^d C]`.
+def _check(x, kernel, strides, padding):
+    """Return the step on each axis.
 
-    Raises:
-        ValueError: if an axis of the space is not a multiple of `block`.
-
-    Example:
-        >>> from jaxgan.convolution import space_to_depth
-        >>> space_to_depth(jnp.arange(4).reshape(1, 2, 2, 1), 2).tolist()
-        [[[[0, 1, 2, 3]]]]
+    Operands that do not fit together are refused: XLA says so in many lines, or not at all.
     """
-    check_array("x", x, "[B, ...]", "numbers")
-    check_integers(block=block)
-    batch, *space, channels = x.shape
-    if any(size % block for size in space):
-        raise ValueError(f"x has shape {x.shape}; expected a space of multiples of block={block}")
-    axes = range(1, 2 * len(space), 2)
-    split = [size for n in space for size in (n // block, block)]
-    x = x.reshape(batch, *split, channels)
-    x = x.transpose(0, *axes, *(axis + 1 for axis in axes), x.ndim - 1)
-    return x.reshape(batch, *(n // block for n in space), -1)
-
-
-def depth_to_space(x: Array, block: int) -> Array:
-    """Undo `space_to_depth`: `[B, *n, block^d C]` to `[B, *n block, C]`.
-
-    Raises:
-        ValueError: if the channels are not a multiple of `block^d`.
-
-    Example:
-        >>> from jaxgan.convolution import depth_to_space
-        >>> depth_to_space(jnp.arange(4).reshape(1, 1, 1, 4), 2)[0, ..., 0].tolist()
-        [[0, 1], [2, 3]]
-    """
-    check_array("x", x, "[B, ...]", "numbers")
-    check_integers(block=block)
-    batch, *space, channels = x.shape
-    d = len(space)
-    if channels % block**d:
-        raise ValueError(
-            f"x has {channels} channels; expected a multiple of {block**d} for block={block}"
-        )
-    x = x.reshape(batch, *space, *(block,) * d, channels // block**d)
-    pairs = [axis for i in range(1, d + 1) for axis in (i, i + d)]
-    x = x.transpose(0, *pairs, x.ndim - 1)
-    return x.reshape(batch, *(n * block for n in space), -1)
-
-
-def _vary_alike(x, kernel):
-    """Gives both operands the type of what varies over the same axes of a `jax.shard_map`.
-
-    JAX's own operations do so themselves; derivatives that are stated by hand have to be told.
-    """
-    x_axes, kernel_axes = (jax.typeof(a).manual_axis_type.varying for a in (x, kernel))
-    x = lax.pcast(x, tuple(kernel_axes - x_axes), to="varying")
-    return x, lax.pcast(kernel, tuple(x_axes - kernel_axes), to="varying")
-
-
-def _conv_on_cpu(x, kernel, *, stride, padding):
-    if _is_narrow(kernel):
-        return _gather_by_products(x, kernel, stride, padding)
-    return _gather(x, kernel, stride, padding)
-
-
-def _conv_transpose_on_cpu(x, kernel, *, stride, padding):
-    """The adjoint of the strided convolution with the same kernel, turned around."""
-    turned = jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
-    sizes = zip(x.shape[1:-1], kernel.shape[:-2], padding, strict=True)
-    space = tuple(max(0, (n - 1) * stride + sum(pads) - k + 2) for n, k, pads in sizes)
-    pads = tuple(
-        (k - 1 - before, k - 1 - after)
-        for k, (before, after) in zip(kernel.shape[:-2], padding, strict=True)
-    )
-    paint = _paint_by_products if _is_narrow(kernel) else _paint
-    return paint(x, turned, stride, pads, space)
-
-
-def _is_narrow(kernel):
-    """Whether one side is an image, or nearly so: then matrix products alone are the fastest."""
-    return min(kernel.shape[-2:]) < _NARROW
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _gather(x, kernel, stride, padding):
-    return _gather_by_convolution(x, kernel, stride, padding)
-
-
-@_gather.defjvp
-def _gather_jvp(stride, padding, primals, tangents):
-    (x, kernel), (dx, dkernel) = primals, tangents
-    y = _gather(x, kernel, stride, padding)
-    space, window = x.shape[1:-1], kernel.shape[:-2]
-    from_x = _adjoint(lambda y: _paint_by_products(y, kernel, stride, padding, space), y)
-    from_kernel = _adjoint(lambda y: _kernel_gradient(x, y, stride, padding, window), y)
-    return y, from_x(dx) + from_kernel(dkernel)
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
-def _paint(y, kernel, stride, padding, space):
-    return _paint_by_products(y, kernel, stride, padding, space)
-
-
-@_paint.defjvp
-def _paint_jvp(stride, padding, space, primals, tangents):
-    (y, kernel), (dy, dkernel) = primals, tangents
-    x = _paint(y, kernel, stride, padding, space)
-    window = kernel.shape[:-2]
-    from_y = _adjoint(lambda x: _gather_by_convolution(x, kernel, stride, padding), x)
-    from_kernel = _adjoint(lambda x: _kernel_gradient(x, y, stride, padding, window), x)
-    return x, from_y(dy) + from_kernel(dkernel)
-
-
-def _adjoint(linear, like):
-    """The adjoint of `linear`, an operation on arrays like `like`.
-
-    A derivative stated in this way is `linear` itself when autodiff transposes it.
-    """
-    transposed = jax.linear_transpose(linear, like)
-    return lambda a: transposed(a)[0]
-
-
-def _gather_by_convolution(x, kernel, stride, padding):
-    return _convolve(x, kernel, window_strides=(stride,) * len(padding), padding=padding)
-
-
-def _kernel_gradient(x, y, stride, padding, window):
-    """The gradient of `sum(gather(x, kernel) * y)`: x is seen through a window the size of y.
-
-    The channels of x take the place of the examples, and the examples that of the channels.
-    """
-    sizes = zip(x.shape[1:-1], y.shape[1:-1], window, padding, strict=True)
-    pads = [(before, k + (m - 1) * stride - n - before) for n, m, k, (before, _) in sizes]
-    gradient = _convolve(
-        x.swapaxes(0, -1),
-        jnp.moveaxis(y, 0, -2),
-        window_strides=(1,) * len(window),
-        padding=pads,
-        rhs_dilation=(stride,) * len(window),
-    )
-    return jnp.moveaxis(gradient, 0, -2)
-
-
-def _convolve(x, kernel, **settings):
-    """The one order of axes that is fast on CPU. Its low-precision convolutions are slow."""
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    layout = _layout(kernel.ndim - 2)
-    y = lax.conv_general_dilated(
-        x.astype(wide), kernel.astype(wide), dimension_numbers=layout, **settings
-    )
-    return y.astype(x.dtype)
-
-
-def _gather_by_products(x, kernel, stride, padding):
-    """A strided convolution is one of stride 1 between blocks of `stride` pixels a side."""
-    taps = _blocks(kernel, stride)
-    pads = []
-    for n, k, t, (before, after) in zip(
-        x.shape[1:-1], kernel.shape[:-2], taps.shape[:-2], padding, strict=True
-    ):
-        size = max(0, (n + before + after - k) // stride + 1)
-        # Exactly the blocks that the outputs see, which may also crop the end.
-        pads.append((before, (size + t - 1) * stride - n - before))
-    return _correlate(space_to_depth(_pad(x, pads), stride), taps)
-
-
-def _paint_by_products(y, kernel, stride, padding, space):
-    """Every value of y paints one window, block by block; the paintings are added."""
-    taps = _blocks(kernel, stride)
-    window = taps.shape[:-2]
-    products = _product(y, jnp.moveaxis(taps, -1, 0).reshape(y.shape[-1], -1))
-    offsets = list(np.ndindex(*window))
-    parts = lax.split(products, [taps.shape[-2]] * len(offsets), axis=products.ndim - 1)
-    blocks = reduce(
-        jnp.add,
-        (
-            _pad(part, [(i, t - 1 - i) for i, t in zip(offset, window, strict=True)])
-            for part, offset in zip(parts, offsets, strict=True)
-        ),
-    )
-    image = depth_to_space(blocks, stride)
-    crops = [
-        (-before, before + n - painted)
-        for n, painted, (before, _) in zip(space, image.shape[1:-1], padding, strict=True)
-    ]
-    return _pad(image, crops).astype(y.dtype)
-
-
-def _correlate(x, taps):
-    """Sums `x[p + i] @ taps[i]` over `i` for `x` `[B, *n, C]` and `taps` `[*t, C, F]`.
-
-    This is one matrix product. The shifts are of `x`, unless `x` has at least four times as many
-    channels as the result, as where a layer ends in an image: then they are of the products. Of the
-    forms that were timed, layer by layer and with their gradients, these two won nearly everywhere.
-    """
-    *window, channels, features = taps.shape
-    offsets = list(np.ndindex(*window))
-    size = [n - t + 1 for n, t in zip(x.shape[1:-1], window, strict=True)]
-
-    def shifted(a, offset):
-        stop = [i + m for i, m in zip(offset, size, strict=True)]
-        return lax.slice(a, (0, *offset, 0), (a.shape[0], *stop, a.shape[-1]))
-
-    taps = taps.reshape(len(offsets), channels, features)
-    if channels < 4 * features:
-        patches = jnp.concatenate([shifted(x, offset) for offset in offsets], axis=-1)
-        y = _product(patches, taps.reshape(-1, features))
-    else:
-        products = _product(x, taps.swapaxes(0, 1).reshape(channels, -1))
-        parts = lax.split(products, [features] * len(offsets), axis=products.ndim - 1)
-        y = reduce(jnp.add, map(shifted, parts, offsets))
-    return y.astype(x.dtype)
-
-
-def _product(x, matrix):
-    return jnp.dot(x, matrix, preferred_element_type=jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _blocks(kernel, block):
-    """Moves the pixels of a window into its input channels: `[*t, block^d C, F]`."""
-    kernel = jnp.moveaxis(kernel, -1, 0)
-    kernel = _pad(kernel, [(0, -k % block) for k in kernel.shape[1:-1]])
-    return jnp.moveaxis(space_to_depth(kernel, block), 0, -1)
-
-
-def _pad(x, pads):
-    """Pads the space of `[B, *n, C]` with zeros, or crops it where a pad is negative."""
-    zero = jnp.zeros((), x.dtype)
-    return lax.pad(x, zero, [(0, 0, 0), *((lo, hi, 0) for lo, hi in pads), (0, 0, 0)])
-
-
-def _check(x, kernel, stride, padding):
-    """Refuse operands that do not fit together: XLA says so in many lines, or not at all."""
-    check_integers(stride=stride)
     check_array("kernel", kernel, "[h, C, ...]", "numbers")
     check_array("x", x, "[B, ...]", "numbers")
     if x.ndim != kernel.ndim or x.shape[-1] != kernel.shape[-2]:
@@ -366,11 +133,17 @@ def _check(x, kernel, stride, padding):
             f"x has shape {x.shape}, the kernel {kernel.shape}; expected [B, *space, C] and "
             f"[*window, C, F]"
         )
+    steps = tuple(strides) if isinstance(strides, Sequence) else (strides,) * (x.ndim - 2)
+    for step in steps:
+        check_integers(strides=step)
+    if len(steps) != x.ndim - 2:
+        raise ValueError(f"strides is {strides}; expected an integer, or {x.ndim - 2} of them")
     if isinstance(padding, str):
         if padding not in ("SAME", "VALID"):
             raise ValueError(f'padding is "SAME", "VALID" or explicit pairs, not {padding!r}')
     elif np.shape(padding) != (x.ndim - 2, 2):
         raise ValueError(f"padding is {padding}; expected {x.ndim - 2} pairs (before, after)")
+    return steps
 
 
 def _transposed_padding(window, stride, word):
@@ -380,9 +153,3 @@ def _transposed_padding(window, stride, word):
     total = window + stride - 2
     before = window - 1 if stride > window - 1 else -(-total // 2)
     return before, total - before
-
-
-def _layout(dimensions):
-    """Channels-last names of the axes, as lax.conv wants them."""
-    space = "DHW"[-dimensions:]
-    return f"N{space}C", f"{space}IO", f"N{space}C"

@@ -3,16 +3,28 @@
 A sampler is a `Latent`: `(key, n) -> z` with z of shape `[n, dim]`, float32.
 """
 
-from typing import Protocol
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan._checks import check_array, check_integers, check_numbers
+from jaxgan._checks import check_array, check_integers, check_numbers, told
 from jaxgan._handed import refuse_factories
 
-__all__ = ["Latent", "categorical", "concatenate", "normal", "slerp", "truncated", "uniform"]
+__all__ = [
+    "Latent",
+    "categorical",
+    "concatenate",
+    "describe",
+    "described",
+    "normal",
+    "slerp",
+    "truncated",
+    "uniform",
+]
 
 
 class Latent(Protocol):
@@ -29,6 +41,17 @@ class Latent(Protocol):
             `[n, dim]`, float32.
         """
         ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)  # samplers are static arguments: told by identity
+class _Told:
+    """A sampler that can say what it is."""
+
+    draw: Callable[[jax.Array, int], jax.Array]
+    about: dict[str, Any]
+
+    def __call__(self, key: jax.Array, n: int, /) -> jax.Array:
+        return self.draw(key, n)
 
 
 def normal(dim: int) -> Latent:
@@ -48,7 +71,8 @@ def normal(dim: int) -> Latent:
         (3, 16)
     """
     check_integers(dim=dim)
-    return lambda key, n: jax.random.normal(key, (n, dim))
+    about = {"distribution": "normal", "dim": dim}
+    return _Told(lambda key, n: jax.random.normal(key, (n, dim)), about)
 
 
 def uniform(dim: int) -> Latent:
@@ -69,7 +93,8 @@ def uniform(dim: int) -> Latent:
         True
     """
     check_integers(dim=dim)
-    return lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0)
+    about = {"distribution": "uniform", "dim": dim}
+    return _Told(lambda key, n: jax.random.uniform(key, (n, dim), minval=-1.0, maxval=1.0), about)
 
 
 def truncated(dim: int, threshold: float) -> Latent:
@@ -95,7 +120,10 @@ def truncated(dim: int, threshold: float) -> Latent:
     """
     check_integers(dim=dim)
     check_numbers("(0, inf)", threshold=threshold)
-    return lambda key, n: jax.random.truncated_normal(key, -threshold, threshold, (n, dim))
+    about = {"distribution": "truncated", "dim": dim, "threshold": threshold}
+    return _Told(
+        lambda key, n: jax.random.truncated_normal(key, -threshold, threshold, (n, dim)), about
+    )
 
 
 def categorical(categories: int) -> Latent:
@@ -115,7 +143,11 @@ def categorical(categories: int) -> Latent:
         [1.0, 1.0]
     """
     check_integers(categories=categories)
-    return lambda key, n: jax.nn.one_hot(jax.random.randint(key, (n,), 0, categories), categories)
+    about = {"distribution": "categorical", "categories": categories}
+    return _Told(
+        lambda key, n: jax.nn.one_hot(jax.random.randint(key, (n,), 0, categories), categories),
+        about,
+    )
 
 
 def concatenate(*latents: Latent) -> Latent:
@@ -145,7 +177,64 @@ def concatenate(*latents: Latent) -> Latent:
         keys = jax.random.split(key, len(latents))
         return jnp.concatenate([latent(k, n) for latent, k in zip(latents, keys, strict=True)], -1)
 
-    return sample
+    if not all(isinstance(latent, _Told) for latent in latents):
+        return sample
+    return _Told(sample, {"distribution": "concatenate", "parts": list(map(describe, latents))})
+
+
+def describe(latent: Latent) -> dict[str, Any]:
+    """Say what a sampler of this module is, in JSON values, for `described`.
+
+    Args:
+        latent: of this module.
+
+    Returns:
+        Its distribution and its settings.
+
+    Raises:
+        TypeError: it is a function of your own, or a factory such as `normal` itself.
+
+    Example:
+        >>> latents.describe(latents.truncated(16, threshold=0.5))
+        {'distribution': 'truncated', 'dim': 16, 'threshold': 0.5}
+    """
+    refuse_factories(latent=latent)
+    if not isinstance(latent, _Told):
+        raise TypeError(
+            f"latent is {told(latent)}; expected a sampler of jaxgan.latents, which says what it is"
+        )
+    return latent.about
+
+
+def described(about: dict[str, Any]) -> Latent:
+    """Make the sampler that a description is of.
+
+    Args:
+        about: what `describe` returned.
+
+    Returns:
+        `(key, n) -> [n, dim]`.
+
+    Raises:
+        ValueError: it describes no sampler of this module.
+
+    Example:
+        >>> latents.described({"distribution": "normal", "dim": 16})(jax.random.key(0), 3).shape
+        (3, 16)
+    """
+    match about:
+        case {"distribution": "concatenate", "parts": list(parts)}:
+            return concatenate(*map(described, parts))
+        case {"distribution": "categorical", "categories": int(categories)}:
+            return categorical(categories)
+        case {"distribution": "truncated", "dim": int(dim), "threshold": float(threshold)}:
+            return truncated(dim, threshold)
+        case {"distribution": "normal" | "uniform" as name, "dim": int(dim)}:
+            return normal(dim) if name == "normal" else uniform(dim)
+    raise ValueError(
+        f"about is {about!r:.200}; expected what latents.describe returned, such as "
+        f"{{'distribution': 'normal', 'dim': 100}}"
+    )
 
 
 def slerp(start: jax.Array, end: jax.Array, t: jax.Array | float) -> jax.Array:

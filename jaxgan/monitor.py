@@ -38,7 +38,12 @@ _SIGNALS = (
     "d_update_ratio",
 )
 _SOME = 0.1  # of a logit: what moves a probability by 2 %
+_SLOWER_G, _FASTER_G = "a smaller learning rate for G", "a larger learning rate for G"
+_SLOWER_D, _FASTER_D = "a smaller learning rate for D", "a larger learning rate for D"
+_SMOOTHING = "label_smoothing=0.1"
 _R1 = "the R1 penalty with layer normalization in D"
+_OPPOSITES = {_SLOWER_G: _FASTER_G, _SLOWER_D: _FASTER_D}
+_OPPOSITES |= {slower: faster for faster, slower in _OPPOSITES.items()}
 _SWINGS = 8  # the lines that it takes to tell an oscillation from a trend
 
 
@@ -205,12 +210,15 @@ class Monitor:
             The messages that are due now; usually none.
         """
         self._heard.append((step, values))
-        words = []
-        for state, (holds, what, advice) in self._states().items():
+        words, states, advised = [], self._states(), set()
+        for state, (holds, what, advice) in states.items():
+            if holds:  # two states that hold together do not ask for opposite things
+                advice = [one for one in advice if _OPPOSITES.get(one) not in advised]  # noqa: PLW2901
+                advised |= set(advice)
             text = self._follow(state, holds, step)
             if text is not None:
                 level = "good" if not holds or state == "near_equilibrium" else "warning"
-                text = f"{what} {text}; {advice}" if holds else text
+                text = f"{what} {text}; {_sentence(advice)}" if holds else text
                 words.append(Word(step, state, level, f"{state.replace('_', ' ')}: {text}"))
         self._heard = self._newest(max(_SWINGS, self.lines), 2 * self.steps) or self._heard
         return words
@@ -244,8 +252,8 @@ class Monitor:
                 return self._heard[i:]
         return []
 
-    def _states(self) -> dict[str, tuple[bool, str, str]]:
-        """For each state: whether it holds, what is wrong, what to try."""
+    def _states(self) -> dict[str, tuple[bool, str, list[str]]]:
+        """For each state: whether it holds, what is wrong, what to try; the surest ones first."""
         window = [values for _, values in self._newest(self.lines, self.steps)]
         real, fake, flat, diverse, g_update, d_update = (_mean(window, name) for name in _SIGNALS)
         if self.critic:
@@ -255,47 +263,41 @@ class Monitor:
         right = f"D is right on {real:.0%} of real and {fake:.0%} of fake examples"
         diversity_is = f"the diversity of G's samples is {diverse:.0%} of the data's"
         stands = "its updates are {:.1g} of its parameters"
+        wins = real >= self.certain and fake >= self.certain
+        saturated = self.sigmoid and not self.critic and flat >= self.flat
         return {
-            "discriminator_wins": (
-                real >= self.certain and fake >= self.certain,
-                right,
-                f"try a smaller learning rate for D, label_smoothing=0.1, or {_R1}",
+            "generator_stalled": (
+                g_update < self.still,
+                stands.format(g_update),
+                [_FASTER_G, *[_SLOWER_D] * (wins and d_update >= self.still)],
             ),
-            "generator_wins": (
-                fake <= self.fooled,
-                right,
-                "try a smaller learning rate for G, a larger one for D, or d_steps=2",
-            ),
-            "collapse": (
-                diverse < self.collapsed and window[-1]["g_diversity"] < 1.1 * diverse,
-                diversity_is,
-                f"try a smaller learning rate for G, {_R1}, or another seed",
+            "discriminator_stalled": (
+                d_update < self.still,
+                stands.format(d_update),
+                [_FASTER_D, *[_SMOOTHING] * saturated],
             ),
             "oscillating": (
                 # Where D is undecided about everything, its bias may oscillate on its own.
                 not self.critic and bias_moves >= self.swing and gap_moves >= _SOME,
                 f"D's bias to real or to fake moves by {bias_moves:.2f} from line to line",
-                f"try smaller learning rates, Adam with b1=0, or {_R1}",
+                [_SLOWER_G, _SLOWER_D, "Adam with b1=0", _R1],
+            ),
+            "discriminator_wins": (wins, right, [_SLOWER_D, _SMOOTHING, _R1]),
+            "generator_wins": (fake <= self.fooled, right, [_SLOWER_G, _FASTER_D, "d_steps=2"]),
+            "collapse": (
+                diverse < self.collapsed and window[-1]["g_diversity"] < 1.1 * diverse,
+                diversity_is,
+                [_SLOWER_G, _R1, "another seed"],
             ),
             "saturated": (
-                self.sigmoid and not self.critic and flat >= self.flat,
+                saturated,
                 f"{flat:.0%} of D's logits are beyond {SATURATED:.0f} in size",
-                f"try label_smoothing=0.1, {_R1}, or the hinge loss",
-            ),
-            "generator_stalled": (
-                g_update < self.still,
-                stands.format(g_update),
-                "try a larger learning rate for G; if D wins too, a smaller one for D",
-            ),
-            "discriminator_stalled": (
-                d_update < self.still,
-                stands.format(d_update),
-                "try a larger learning rate for D; if logits are saturated, label_smoothing=0.1",
+                [_SMOOTHING, _R1, "the hinge loss"],
             ),
             "near_equilibrium": (
                 not self.critic and self._is_fair(),
                 f"{right}, {diversity_is}",
-                "if the samples please, more steps will change little",
+                [],
             ),
         }
 
@@ -307,6 +309,15 @@ class Monitor:
             for line in lines
             for name, value in wanted.items()
         )
+
+
+def _sentence(advice: list[str]) -> str:
+    if not advice:
+        return "if the samples please, more steps will change little"
+    *others, last = advice
+    return (
+        f"try {', '.join(others)}, or {last}" if len(others) > 1 else f"try {' or '.join(advice)}"
+    )
 
 
 def _mean(lines: list[Mapping[str, float]], name: str) -> float:

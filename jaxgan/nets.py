@@ -14,6 +14,7 @@ from jax import lax
 
 from jaxgan import convolution
 from jaxgan._checks import check_callable, check_integers, told
+from jaxgan._convolution_on_cpu import OUTPUT
 from jaxgan._handed import check_networks
 from jaxgan.types import Network
 
@@ -30,12 +31,15 @@ __all__ = [
 ]
 
 
-def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
+def stateless(
+    init: Callable[..., Any], apply: Callable[..., Any], *, fast_convolutions: bool = True
+) -> Network:
     """Make a network of two plain functions.
 
     Args:
         init: `(key, *inputs) -> params`.
         apply: `(params, *inputs) -> outputs`.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: one of them is no function.
@@ -49,13 +53,16 @@ def stateless(init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
     """
     check_callable("a function (key, *inputs) -> params", init=init)
     check_callable("a function (params, *inputs) -> outputs", apply=apply)
-    return Network(
+    return _network(
         lambda key, *inputs: (init(key, *inputs), ()),
         lambda params, state, key, *inputs, train: (apply(params, *inputs), state),
+        fast_convolutions,
     )
 
 
-def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
+def from_linen(
+    module: Any, *, rngs: Sequence[str] = ("dropout",), fast_convolutions: bool = True
+) -> Network:
     """Make a network of a `flax.linen` module.
 
     Its collection "params" is what is learned; all other collections, such as "batch_stats", are
@@ -64,6 +71,7 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
     Args:
         module: called as `module(*inputs, train=...)`, or without `train` if it takes none.
         rngs: names of the random streams that the module draws from when it is applied.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `module` is no flax.linen module, such as its class.
@@ -96,10 +104,10 @@ def from_linen(module: Any, *, rngs: Sequence[str] = ("dropout",)) -> Network:
             return module.apply(variables, *inputs, rngs=keys(key, *rngs), **extra), state
         return module.apply(variables, *inputs, rngs=keys(key, *rngs), mutable=list(state), **extra)
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
-def from_nnx(make: Callable[..., Any]) -> Network:
+def from_nnx(make: Callable[..., Any], *, fast_convolutions: bool = True) -> Network:
     """Make a network of a `flax.nnx` module.
 
     `nnx.Param` variables are what is learned, all others (`nnx.BatchStat`, ...) are the state.
@@ -108,6 +116,7 @@ def from_nnx(make: Callable[..., Any]) -> Network:
 
     Args:
         make: `(nnx.Rngs) -> nnx.Module`; the module is called as `module(*inputs)`.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `make` is no function, such as a module that is made already.
@@ -147,14 +156,15 @@ def from_nnx(make: Callable[..., Any]) -> Network:
             state = nnx.to_pure_dict(new_state)
         return outputs, state
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
-def from_haiku(transformed: Any) -> Network:
+def from_haiku(transformed: Any, *, fast_convolutions: bool = True) -> Network:
     """Make a network of `hk.transform(f)` or `hk.transform_with_state(f)`.
 
     Args:
         transformed: of a function `f(*inputs, train)`.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `transformed` is another thing, such as the function itself.
@@ -180,10 +190,10 @@ def from_haiku(transformed: Any) -> Network:
         outputs, new_state = transformed.apply(params, state, key, *inputs, train=train)
         return outputs, new_state if train else state
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
-def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
+def from_equinox(make: Callable[[jax.Array], Any], *, fast_convolutions: bool = True) -> Network:
     """Make a network of an Equinox module.
 
     Equinox modules see one example; this network maps them over the batch, under the axis name
@@ -194,6 +204,7 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
         make: `(key) -> module`, or `(key) -> (module, eqx.nn.State)` as from
             `eqx.nn.make_with_state(Module)`. The module is called with one example of each input,
             then the state if there is one, and with `key=` if its `__call__` takes one.
+        fast_convolutions: whether to make its convolutions fast on CPU (`convolution.fast`).
 
     Raises:
         TypeError: `make` is no function, such as a module that is made already.
@@ -245,7 +256,7 @@ def from_equinox(make: Callable[[jax.Array], Any]) -> Network:
         )(state, keys, *inputs)
         return outputs, (buffers, new_state if train else state)
 
-    return Network(init, apply)
+    return _network(init, apply, fast_convolutions)
 
 
 def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -> Network:
@@ -385,7 +396,7 @@ def remat(network: Network) -> Network:
     check_networks(network=network)
     policies = jax.checkpoint_policies
     keep = policies.save_from_both_policies(
-        policies.dots_saveable, policies.save_only_these_names(convolution.OUTPUT)
+        policies.dots_saveable, policies.save_only_these_names(OUTPUT)
     )
 
     def apply(params, state, key, *inputs, train):
@@ -461,6 +472,10 @@ def _vary_with(key: jax.Array, tree: Any) -> Any:
         ),
         tree,
     )
+
+
+def _network(init: Callable, apply: Callable, fast_convolutions: bool) -> Network:
+    return Network(init, convolution.fast(apply) if fast_convolutions else apply)
 
 
 def _unit(vector: jax.Array) -> jax.Array:

@@ -26,7 +26,7 @@ def mlp(*shape, width=8, classes=3):
             jax.nn.one_hot(leaf, classes) if jnp.issubdtype(leaf.dtype, jnp.integer) else leaf
             for leaf in inputs
         ]
-        return jnp.concatenate([part.reshape(len(part), -1) for part in parts], axis=-1)
+        return jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=-1)
 
     def init(key, *inputs):
         x = features(inputs)
@@ -43,7 +43,7 @@ def mlp(*shape, width=8, classes=3):
     def apply(params, *inputs):
         x = features(inputs)
         hidden = jnp.tanh(x @ params["in"] + params["bias"])
-        return (hidden @ params["out"]).reshape(len(x), *shape)
+        return (hidden @ params["out"]).reshape(x.shape[0], *shape)
 
     return stateless(init, apply)
 

@@ -239,6 +239,21 @@ def test_a_state_that_goes_on_is_told_ever_more_rarely_and_its_end_once(state):
     assert "over after " in words[3].text
 
 
+@pytest.mark.parametrize("pair", [*itertools.combinations(BAD, 2)], ids="+".join)
+def test_two_states_that_hold_together_do_not_ask_for_opposite_things(pair):
+    words = told([BAD[pair[0]] | BAD[pair[1]]] * 6)
+    assert {word.state for word in words} >= {*pair} - {"discriminator_wins", "generator_wins"}
+    advice = [word.text.partition("; try ")[2] for word in words]
+    assert all(advice)
+    for player in "GD":
+        asked = {
+            size
+            for size, text in itertools.product(("smaller", "larger"), advice)
+            if f"a {size} learning rate for {player}" in text
+        }
+        assert len(asked) < 2, advice
+
+
 def test_diversity_that_is_small_but_grows_is_no_collapse():
     assert told([{"g_diversity": 0.1 * 1.1**i} for i in range(25)]) == []
 

@@ -1,7 +1,6 @@
 """A function that loads any data set by its name."""
 
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from jaxgan.data.digits import load_digits
 from jaxgan.data.domains import PREFIXES, load_derived
 from jaxgan.data.errors import DataError
 from jaxgan.data.notes import load_notes
+from jaxgan.data.slices import part_of
 from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked
 from jaxgan.data.toys import load_toy
@@ -26,6 +26,8 @@ def load(
     *,
     split: str = "train",
     image_size: int | tuple[int, int] | None = None,
+    crop: str = "center",
+    background: str = "white",
     data_dir: str | os.PathLike[str] | None = None,
     manual_dir: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -43,7 +45,8 @@ def load(
                                if it is installed; see `jaxgan.data.emoji`
         photos                 542 patches of the photographs in scikit-image, if it is installed;
                                see `jaxgan.data.photos`
-        folder:DIRECTORY       the image files below a directory; see `jaxgan.data.folder`
+        folder:DIRECTORY       the image files below a directory, or in a zip file; its subfolders
+                               are classes, or splits with classes; see `jaxgan.data.folder`
         ring, grid             2-D mixtures of 8 and 25 Gaussians; see `jaxgan.data.toys`
         notes                  4000 sounds of eight pitches; see `jaxgan.data.notes`
         solids                 4000 solids of five kinds; see `jaxgan.data.solids`
@@ -63,6 +66,10 @@ def load(
         image_size: side of the images, or height and width: they are resized (Lanczos) until they
             cover it, and the center is cropped. None keeps their size, which must then be the same
             for all.
+        crop: how the images of a folder come to that size: `center` as above, `fit` squeezes them
+            into it, `pad` adds margins.
+        background: color of transparent areas and margins of the images of a folder: a name, or a
+            code such as `#ff8000`.
         data_dir: folder of the data sets that tensorflow-datasets has prepared; None is its
             default, `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
         manual_dir: folder with the published files of a data set, if they cannot be downloaded;
@@ -93,15 +100,26 @@ def load(
     for argument, folder in folders.items():
         if not isinstance(folder, str | os.PathLike | None):
             raise DataError(f"{argument} is {told(folder)}: expected the name of a folder")
-    size = _size(image_size)
+    size = size_of(image_size)
     data = None if data_dir is None else expanded(data_dir, "data_dir=")
     manual = None if manual_dir is None else _existing(expanded(manual_dir, "manual_dir="))
     cache = None if cache_dir is None else expanded(cache_dir, "cache_dir=")
     found = _Folders(data, manual, cache)
-    return _load(name, split=split, image_size=size, folders=found)
+    return _load(name, split=split, image_size=size, folders=found, look=_look(crop, background))
 
 
-def _size(image_size: Any) -> ImageSize | None:
+def _look(crop: str, background: str) -> dict[str, str]:
+    """Return those of the settings that only folders have that are not as usual, checked."""
+    look = {"crop": crop, "background": background}
+    look = {name: value for name, value in look.items() if value != _USUAL[name]}
+    if look:
+        from jaxgan.data.images import check_look  # imports Pillow
+
+        check_look(crop, background)
+    return look
+
+
+def size_of(image_size: Any) -> ImageSize | None:
     """Check a size, and return one number for a square, however it is given."""
     pair = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     if image_size is None:
@@ -114,6 +132,7 @@ def _size(image_size: Any) -> ImageSize | None:
     return pair[0] if pair[0] == pair[1] else pair
 
 
+_USUAL = {"crop": "center", "background": "white"}
 _WITHOUT_SIZE = {
     "ring": "points, not images",
     "grid": "points, not images",
@@ -136,12 +155,28 @@ def _load(
     split: str,
     image_size: ImageSize | None,
     folders: _Folders,
+    look: dict[str, str],
     side_by_side: bool = False,
 ) -> Dataset:
     prefix, colon, _ = name.partition(":")
     if colon and prefix in PREFIXES:
-        return load_derived(name, image_size, partial(_load, split=split, folders=folders))
-    load_whole = _packaged(name, image_size, folders, side_by_side)
+        load_named = partial(_load, split=split, folders=folders, look=look)
+        return load_derived(name, image_size, load_named)
+    if prefix == "folder" and len(name) > len("folder:"):
+        from jaxgan.data.folder import load_folder  # imports Pillow
+
+        return load_folder(
+            name.removeprefix("folder:"),
+            image_size,
+            folders.cache,
+            split=split,
+            side_by_side=side_by_side,
+            **look,
+        )
+    if look:
+        setting = ", ".join(f"{setting}={value}" for setting, value in look.items())
+        raise DataError(f"{setting} goes with folder:DIRECTORY: leave it out for {name}")
+    load_whole = _packaged(name, image_size, folders)
     if load_whole is not None:
         return _load_slice(load_whole, name, split)
 
@@ -158,14 +193,9 @@ def _load(
 
 
 def _packaged(
-    name: str, image_size: ImageSize | None, folders: _Folders, side_by_side: bool
+    name: str, image_size: ImageSize | None, folders: _Folders
 ) -> Callable[[], Dataset] | None:
     """Return the loader of a set that this package reads itself; None for other sets."""
-    kind, _, path = name.partition(":")
-    if kind == "folder" and path:
-        from jaxgan.data.folder import load_folder  # imports Pillow
-
-        return partial(load_folder, path, image_size, folders.cache, side_by_side=side_by_side)
     if name in _WITHOUT_SIZE:
         if image_size is not None:
             raise DataError(
@@ -190,7 +220,7 @@ def _packaged(
 
     def load_stack() -> Dataset:
         digits = name.removeprefix("stacked_")
-        single = partial(_load, digits, split="train", image_size=None, folders=folders)
+        single = partial(_load, digits, split="train", image_size=None, folders=folders, look={})
         return load_stacked(name, image_size, single)
 
     return {
@@ -204,34 +234,19 @@ def _packaged(
 
 def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
     """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
-    bound = r"(-?[0-9]{1,18}%?)?"
-    parts = re.fullmatch(rf"train(?:\[{bound}:{bound}\])?", split)
-    if parts is None:
+    part = part_of(split)
+    if part is None or part.split != "train":
         hint = "; name=mnist has a test split" if name == "digits" else ""
         raise DataError(
             f"{name} has no split {split!r}: expected split=train, or a slice of it such as "
             f"split=train[:90%] or split=train[100:200]{hint}"
         )
     dataset = load_whole()
-    size = len(dataset.x)
-    start = _position(parts[1] or "0", size)
-    stop = _position(parts[2] or "100%", size)
-    if not 0 <= start < stop <= size:
-        raise DataError(
-            f"split={split} is not part of the {size} examples of {name}: expected a slice "
-            f"between 0 and {size}, such as split=train[:{max(1, size // 2)}]"
-        )
-    if stop - start == size:
+    start, stop = part.rows(len(dataset.x), name)
+    if stop - start == len(dataset.x):
         return dataset
     y = None if dataset.y is None else dataset.y[start:stop]
     return dataset._replace(x=dataset.x[start:stop], y=y)
-
-
-def _position(bound: str, size: int) -> int:
-    """Return the index that a bound stands for; negative bounds count from the end."""
-    percent = bound.endswith("%")
-    position = round(int(bound[:-1]) * size / 100) if percent else int(bound)
-    return position + size if bound.startswith("-") else position
 
 
 def _existing(manual_dir: Path) -> Path:

@@ -21,7 +21,7 @@ from absl import logging
 from jaxgan.data._homes import user_cache
 from jaxgan.data.dataset import Dataset
 
-FORMAT = 2  # increment it when the same key would yield different arrays than before
+FORMAT = 3  # increment it when the same key would yield different arrays than before
 
 
 class Decoded(NamedTuple):
@@ -30,11 +30,11 @@ class Decoded(NamedTuple):
     Attributes:
         dataset: the data set; its images are in `x.npy` of the folder that was given, or in
             memory.
-        remark: one line to show to the user at every load; empty if there is none.
+        remarks: what the user is told at every load.
     """
 
     dataset: Dataset
-    remark: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def default_root() -> Path:
@@ -46,10 +46,16 @@ def default_root() -> Path:
     return user_cache("data")
 
 
-def cached(
-    root: Path | None, name: str, key: Mapping[str, Any], build: Callable[[Path | None], Decoded]
-) -> Dataset:
-    """Return a data set from the cache, or build it and cache it.
+Build = Callable[[Path | None], Decoded]
+
+
+def cached(root: Path | None, name: str, key: Mapping[str, Any], build: Build) -> Dataset:
+    """Return a data set from the cache, or build it and cache it; see `recalled`."""
+    return recalled(root, name, key, build).dataset
+
+
+def recalled(root: Path | None, name: str, key: Mapping[str, Any], build: Build) -> Decoded:
+    """Return a data set and the remarks on it from the cache, or build it and cache it.
 
     A damaged entry is rebuilt. If the folder is not writable, the data set is decoded in every run.
     Both are logged, and neither is an error.
@@ -59,9 +65,6 @@ def cached(
         name: name of the data set.
         key: everything that the arrays depend on, as JSON values.
         build: decodes the data set, given a folder to write `x.npy` to, or None.
-
-    Returns:
-        The data set.
     """
     key = {"format": FORMAT, "name": name, **key}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
@@ -76,11 +79,7 @@ def cached(
         logging.warning(
             "cannot cache %s (%s): give a folder that is writable, cache_dir=DIRECTORY", name, error
         )
-    if decoded is None:
-        decoded = _build(build, new, entry)
-    if decoded.remark:
-        logging.warning("%s", decoded.remark)
-    return decoded.dataset
+    return _build(build, new, entry) if decoded is None else decoded
 
 
 def _scratch(root: Path) -> Path:
@@ -91,7 +90,7 @@ def _scratch(root: Path) -> Path:
     return new
 
 
-def _build(build: Callable[[Path | None], Decoded], new: Path | None, entry: str) -> Decoded:
+def _build(build: Build, new: Path | None, entry: str) -> Decoded:
     if new is None:
         return build(None)
     try:
@@ -108,17 +107,17 @@ def _read(entry: Path, name: str) -> Decoded | None:
         content = json.loads((entry / "entry.json").read_text())
         x = _open(entry / "x.npy", content["x"])
         y = None if content["y"] is None else np.array(_open(entry / "y.npy", content["y"]))
-        names, remark = tuple(content["class_names"]), content["remark"]
-        _check(y, len(x), names, remark)
-        return Decoded(Dataset(x, y, name, names), remark)
+        names, remarks = tuple(content["class_names"]), tuple(content["remarks"])
+        _check(y, len(x), names, remarks)
+        return Decoded(Dataset(x, y, name, names), remarks)
     except Exception as error:  # NumPy and JSON raise errors of many kinds on damaged files
         logging.warning("cached data %s is damaged (%s): decoding it again", entry, error)
         return None
 
 
-def _check(y: np.ndarray | None, count: int, names: tuple, remark: Any) -> None:
+def _check(y: np.ndarray | None, count: int, names: tuple, remarks: tuple) -> None:
     """Check what `entry.json` cannot describe: that labels are those of classes."""
-    if not all(isinstance(text, str) for text in (*names, remark)):
+    if not all(isinstance(text, str) for text in (*names, *remarks)):
         raise ValueError("entry.json names classes by other things than text")
     if y is None:
         return
@@ -137,7 +136,7 @@ def _publish(decoded: Decoded, new: Path, entry: Path) -> Decoded:
         "x": _describe(x),
         "y": None if y is None else _describe(y),
         "class_names": class_names,
-        "remark": decoded.remark,
+        "remarks": decoded.remarks,
     }
     try:
         if isinstance(x, np.memmap):

@@ -5,6 +5,7 @@ and its y is what to generate it from: `outlines:digits` holds the digits and th
 becomes pictures, the labels are dropped. Derived pictures are computed at each load, in memory.
 """
 
+import re
 from collections.abc import Callable
 from functools import reduce
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from jaxgan._checks import ImageSize, check_array, check_integers
+from jaxgan.data._homes import expanded
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.errors import DataError
 
@@ -58,17 +60,47 @@ def load_derived(name: str, image_size: ImageSize | None, load_named: LoadNamed)
         DataError: if the underlying set cannot be loaded, or does not suit the prefix.
     """
     prefix, _, rest = name.partition(":")
-    names = rest.split(",") if prefix == "unpaired" else [rest]
+    names = domains_of(rest) if prefix == "unpaired" else [rest]
     if not all(names):
         raise DataError(f"{name!r} names no data set: expected a name such as name={prefix}:digits")
     if len(names) > 2:
-        raise DataError(f"{name!r} has {len(names)} domains: expected two, name=unpaired:ONE,TWO")
+        raise DataError(
+            f"{name!r} has {len(names)} domains: expected two, name=unpaired:ONE,TWO; a comma in "
+            "the name of a folder counts as part of it if there is such a folder"
+        )
     if prefix == "sides":
         return _sides(name, rest, image_size, load_named)
     sets = [_pictures(load_named(each, image_size=image_size)) for each in names]
     if len(sets) == 2:
         return _two_domains(name, *sets)
     return _DERIVED[prefix](sets[0])._replace(name=name)
+
+
+def domains_of(names: str) -> list[str]:
+    """Split `ONE,TWO` at its comma, and not at those in the names of folders that exist.
+
+    Args:
+        names: what follows `unpaired:`.
+
+    Returns:
+        One name or two; more if there is no way to read them as two.
+
+    Example:
+        >>> from jaxgan.data.domains import domains_of
+        >>> domains_of("digits,folder:horses")
+        ['digits', 'folder:horses']
+    """
+    pieces = names.split(",")
+    if len(pieces) < 2 or _folder_exists(names):
+        return [names]
+    cuts = [(",".join(pieces[:i]), ",".join(pieces[i:])) for i in range(1, len(pieces))]
+    likely = [cut for cut in cuts if all("," not in one or _folder_exists(one) for one in cut)]
+    return list(likely[0]) if len(likely) == 1 else pieces
+
+
+def _folder_exists(name: str) -> bool:
+    path = re.fullmatch(r"(?:\w+:)*folder:(.+)", name)
+    return path is not None and expanded(path[1], "name=folder:").exists()
 
 
 def _pictures(dataset: Dataset) -> Dataset:

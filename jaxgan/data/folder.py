@@ -1,25 +1,39 @@
-"""Data sets of image files in a directory."""
+"""Data sets of image files in a directory or a zip file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
+from PIL import Image
 
 from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
-from jaxgan.data.cache import Decoded, cached
+from jaxgan.data.cache import Decoded, cached, recalled
 from jaxgan.data.dataset import Dataset
+from jaxgan.data.depth import Depth
 from jaxgan.data.errors import DataError
-from jaxgan.data.image_files import SUFFIXES, image_files, named
-from jaxgan.data.images import check_side_by_side, halves, is_gray, opened, to_array, upright
+from jaxgan.data.image_files import DAMAGED, SUFFIXES, Found, named
+from jaxgan.data.images import (
+    check_side_by_side,
+    color_of,
+    halves,
+    has_frames,
+    is_gray,
+    opened,
+    to_array,
+    upright,
+    why_unreadable,
+)
+from jaxgan.data.layout import Layout, arrange, counts_of, of_classes, split_counts
+from jaxgan.data.places import Place, place_at
+from jaxgan.data.slices import Part, evenly, part_of
 from jaxgan.data.stack import Example, stack
 
 __all__ = ["load_folder"]
-
-_ANIMATED = ("GIF", "PNG", "WEBP")  # other files of several frames hold previews and pages
 
 
 def load_folder(
@@ -27,23 +41,36 @@ def load_folder(
     image_size: ImageSize | None,
     cache_root: Path | None,
     *,
+    split: str = "train",
+    crop: str = "center",
+    background: str = "white",
     side_by_side: bool = False,
 ) -> Dataset:
-    """Load all images below a directory, folder by folder, sorted by name within each.
+    """Load all images below a directory or in a zip file, folder by folder, sorted by name.
 
     If all images are in subfolders, the names of the top-level subfolders are the classes; if some
-    are in the directory itself, there are no labels. The images become gray if all files are gray
-    (by mode or palette, not by their pixels), and color otherwise. They are rotated as EXIF says,
-    transparent areas become white, and animations are reduced to their first frame. Files that
-    cannot be read or have more than `images.PIXELS` pixels are skipped, and so are classes without
-    any other; `image_files` describes what else is left out. All are named in a warning at every
-    load.
+    are in the directory itself, there are no labels. Subfolders that are all named train, val,
+    valid, validation or test are splits, with the classes in them; a label means the same in each.
+    A folder around all others does not count.
+
+    A slice has examples of every class in their proportions, in the order of the whole. The slices
+    `[:90%]` and `[90%:]` have no example in common.
+
+    The images become gray if all files are gray (by mode or palette, not by their pixels), and
+    color otherwise. They are rotated as EXIF says, and of several frames the first counts. Files
+    that cannot be read or have more than `images.PIXELS` pixels are left out, and so are classes
+    without any other; `image_files` describes what else is. One line says what was taken, by class,
+    and what was left out and why, at every load.
 
     Args:
         path: the directory, or a symbolic link to it; links below it are followed if they stay
-            below it.
+            below it. Or the zip file.
         image_size: the side to resize to; None for images that are all of one size.
         cache_root: folder of the cache; None is the user's.
+        split: a split or a slice of one, such as `test` or `train[:90%]`; without folders that are
+            splits, all is `train`.
+        crop: how images come to that size; see `jaxgan.data.images.framed`.
+        background: color of transparent areas, and of margins.
         side_by_side: whether every file holds two pictures, left and right, as the archives of
             pix2pix do (https://arxiv.org/abs/1611.07004). They are resized separately and stay
             side by side.
@@ -52,8 +79,8 @@ def load_folder(
         uint8 images `[N, H, W, C]`, C being 1 or 3.
 
     Raises:
-        DataError: if there is no readable image, if images differ in size and `image_size` is
-            None, or if an image cannot be two pictures and `side_by_side` is set.
+        DataError: if there is no such split or no readable image, if images differ in size and
+            `image_size` is None, or if an image cannot be two pictures and `side_by_side` is set.
 
     Example:
         >>> import tempfile
@@ -70,133 +97,179 @@ def load_folder(
     """
     if not isinstance(path, str | os.PathLike):
         raise DataError(f"path is {told(path)}: expected the name of a directory")
-    root = expanded(path, "name=folder:").absolute()
-    if not root.is_dir():
-        raise DataError(f"no directory {str(root)!r}: give an existing one, name=folder:DIRECTORY")
-    files, _ = found = image_files(root)
-    if not files:
-        left_out = f" ({found.remark})" if found.remark else ""
-        raise DataError(
-            f"no image below {str(root)!r}{left_out}: expected {', '.join(SUFFIXES)} files"
-        )
-    if found.remark:
-        logging.warning("%r: %s", str(root), found.remark)
-    key = {"image_size": image_size, "files": [_fingerprint(root, file) for file in files]}
-    if side_by_side:
-        key["side_by_side"] = True
-    name = f"folder:{path}"
-    return cached(
-        cache_root,
-        name,
-        {"root": os.fspath(root), **key},
-        lambda directory: _decode(name, root, files, image_size, directory, side_by_side),
-    )
-
-
-def _fingerprint(root: Path, file: str) -> list[Any]:
-    try:
-        status = (root / file).stat()
-    except OSError:  # such as a broken link, which will be reported as unreadable
-        return [file]
-    return [file, status.st_size, status.st_mtime_ns]
-
-
-def _decode(
-    name: str,
-    root: Path,
-    files: list[str],
-    image_size: ImageSize | None,
-    directory: Path | None,
-    side_by_side: bool,
-) -> Decoded:
-    headers = _headers(root, files)
-    unreadable = headers.unreadable
-    readable = [file for file in files if file not in unreadable]
-    classes = _classes(readable)
-
-    def examples() -> Iterator[Example]:
-        for file in readable:
-            try:
-                with opened(root / file) as image:
-                    turned = upright(image)
-                    if side_by_side:
-                        check_side_by_side(turned.height, turned.width, str(root / file))
-                    parts = halves(turned) if side_by_side else [turned]
-                    arrays = [
-                        to_array(part, 1 if headers.gray else 3, image_size) for part in parts
-                    ]
-            except DataError:
-                raise
-            except Exception as error:  # decoders raise errors of any kind on damaged files
-                unreadable[file] = _reason(error)
-                continue
-            yield (
-                np.concatenate(arrays, axis=1),
-                classes.index(Path(file).parts[0]) if classes else None,
+    root, name = expanded(path, "name=folder:").absolute(), f"folder:{path}"
+    with place_at(root) as place:
+        found = place.found()
+        if not found.files:
+            left_out = f" ({found.remark})" if found.remark else ""
+            raise DataError(
+                f"no image below {str(root)!r}{left_out}: expected {', '.join(SUFFIXES)} files"
             )
+        layout = arrange(found.files)
+        part = _part(split, layout, name)
+        files = layout.splits[part.split]
+        key = {
+            "root": os.fspath(root),
+            "image_size": image_size,
+            "files": place.fingerprint(files),
+            "classes": layout.class_names(part.split, files),
+            "look": [crop, color_of(background), side_by_side],
+        }
+        convert = partial(to_array, image_size=image_size, crop=crop, background=background)
+        reading = _Reading(name, place, files, layout, part.split, convert, side_by_side)
+        whole = recalled(cache_root, name, key, reading.decode)
+    taken = _slice(whole.dataset, part, cache_root, key)
+    logging.warning("%s", _line(part, found, layout, whole, taken))
+    return taken
 
-    x, y = stack(examples(), len(readable), directory)
-    skipped = _on_unreadable(root, unreadable, len(files))
-    if not len(x):
-        raise DataError(f"{skipped}: expected at least one that can")
-    if y is not None:  # a class may have had damaged images only
-        present, y = np.unique(y, return_inverse=True)
-        classes, y = tuple(classes[i] for i in present), y.astype(np.int32)
-    remarks = [skipped, _on_classes(files, classes), _on_labels(root, readable), headers.remark]
-    return Decoded(Dataset(x, y, name, classes), "; ".join(filter(None, remarks)))
+
+def _part(split: str, layout: Layout, name: str) -> Part:
+    part = part_of(split)
+    if part is None or part.split not in layout.splits:
+        there = [f"split={one}" for one in sorted(layout.splits, key=lambda one: one != "train")]
+        raise DataError(
+            f"{name} has no split {(part or Part(split)).split!r}: expected {', '.join(there)}, "
+            f"or a slice of it such as {there[0]}[:90%] or {there[0]}[100:200]"
+        )
+    return part
+
+
+def _slice(dataset: Dataset, part: Part, cache_root: Path | None, key: dict[str, Any]) -> Dataset:
+    """Take a slice of a split; one of sorted classes is evenly spread, so it is a copy."""
+    start, stop = part.rows(len(dataset.x), dataset.name)
+    if stop - start == len(dataset.x):
+        return dataset
+    y = dataset.y
+    if y is None:
+        return dataset._replace(x=dataset.x[start:stop])
+    rows = np.sort(evenly(y)[start:stop])
+
+    def copy(directory: Path | None) -> Decoded:
+        x, labels = stack(((dataset.x[row], int(y[row])) for row in rows), len(rows), directory)
+        return Decoded(dataset._replace(x=x, y=labels))
+
+    return cached(cache_root, dataset.name, key | {"slice": [start, stop]}, copy)
+
+
+def _line(part: Part, found: Found, layout: Layout, whole: Decoded, taken: Dataset) -> str:
+    """Say what was taken, by class, what was left out and why, and what is unusual."""
+    count, size = len(taken.x), len(whole.dataset.x)
+    what = f"{count} picture{'s' * (size > 1)}"
+    what = what if count == size else f"{part}: {count} of {size} pictures"
+    text = f"{taken.name}: " + f"split {part.split}: " * (layout.said and count == size) + what
+    remarks = list(layout.remarks)
+    if taken.y is not None:
+        numbers = np.bincount(taken.y, minlength=len(taken.class_names)).tolist()
+        counts = dict(zip(taken.class_names, numbers, strict=True))
+        text += f"{of_classes(counts)}: {counts_of(counts)}"
+        missing = [name for name, number in counts.items() if not number]
+        remarks += [f"no picture of {named(missing)}"] if missing else []
+    damaged, *others = whole.remarks or [""]
+    left_out = ", ".join([*found.kinds, *filter(None, [damaged])])
+    there = split_counts(layout, part.split)
+    parts = [
+        text,
+        f"other splits: {there}" if there else "",
+        f"left out: {left_out}" if left_out else "",
+        *remarks,
+        *others,
+    ]
+    return "; ".join(filter(None, parts))
 
 
 class _Headers(NamedTuple):
     """What the headers of all files say; files without a readable one, with the reasons."""
 
     gray: bool
-    animated: int
+    several: list[str]
     unreadable: dict[str, str]
 
-    @property
-    def remark(self) -> str:
-        return f"of {self.animated} animated images, the first frame is used" * bool(self.animated)
+
+class _Reading(NamedTuple):
+    """The files of a split, and how they are decoded."""
+
+    name: str
+    place: Place
+    files: list[str]
+    layout: Layout
+    split: str
+    convert: Callable[[Image.Image, int], np.ndarray]
+    side_by_side: bool
+
+    def decode(self, directory: Path | None) -> Decoded:
+        """Decode all files, given a folder for the array."""
+        headers = self._headers()
+        unreadable, depth = headers.unreadable, Depth()
+        readable = [file for file in self.files if file not in unreadable]
+        classes = self.layout.class_names(self.split, readable)
+        labels = {each: i for i, each in enumerate(classes)}
+
+        def examples() -> Iterator[Example]:
+            for file in readable:
+                try:
+                    image = self._read(file, 1 if headers.gray else 3, depth)
+                except DataError:
+                    raise
+                except Exception as error:  # decoders raise errors of any kind on damaged files
+                    unreadable[file] = why_unreadable(error)
+                    continue
+                yield image, labels[self.layout.class_of(file)] if classes else None
+
+        x, y = stack(examples(), len(readable), directory)
+        damaged = _on_damaged(unreadable)
+        if not len(x):
+            raise DataError(
+                f"{self.name}: none of {len(self.files)} can be read: {damaged}: expected at least "
+                "one picture"
+            )
+        if y is not None and self.split == "train":  # a class may have had damaged images only
+            present, y = np.unique(y, return_inverse=True)
+            classes, y = tuple(classes[i] for i in present), y.astype(np.int32)
+        several = ""
+        if headers.several:
+            count = len(headers.several)
+            several = f"of {count} with several frames ({named(headers.several)}) the first is used"
+        remarks = (_on_classes(self, classes), _on_labels(self), several, *depth.remarks)
+        return Decoded(Dataset(x, y, self.name, classes), (damaged, *filter(None, remarks)))
+
+    def _headers(self) -> _Headers:
+        gray, several, unreadable = True, [], {}
+        for file in self.files:
+            try:
+                with opened(self.place.open(file)) as image:
+                    gray = is_gray(image) and gray
+                    several += [file] if has_frames(image) else []
+            except Exception as error:  # see `decode`
+                unreadable[file] = why_unreadable(error)
+        return _Headers(gray, several, unreadable)
+
+    def _read(self, file: str, channels: int, depth: Depth) -> np.ndarray:
+        with opened(self.place.open(file)) as image:
+            turned = upright(image)
+            depth.see(turned)
+            if self.side_by_side:
+                check_side_by_side(turned.height, turned.width, file)
+            parts = halves(turned) if self.side_by_side else [turned]
+            arrays = [self.convert(part, channels) for part in parts]
+        return np.concatenate(arrays, axis=1)
 
 
-def _headers(root: Path, files: list[str]) -> _Headers:
-    gray, animated, unreadable = True, 0, {}
-    for file in files:
-        try:
-            with opened(root / file) as image:
-                gray = is_gray(image) and gray
-                animated += image.format in _ANIMATED and getattr(image, "is_animated", False)
-        except Exception as error:  # see `_decode`
-            unreadable[file] = _reason(error)
-    return _Headers(gray, animated, unreadable)
+def _on_classes(reading: _Reading, classes: tuple[str, ...]) -> str:
+    """Say which classes have no picture that can be read."""
+    lost = sorted(set(reading.layout.class_names(reading.split, reading.files)) - set(classes))
+    return f"no class {named(lost)}, whose pictures are all damaged" if lost and classes else ""
 
 
-def _classes(files: list[str]) -> tuple[str, ...]:
-    parts = [Path(file).parts for file in files]
-    if any(len(names) == 1 for names in parts):
-        return ()
-    return tuple(sorted({names[0] for names in parts}))
-
-
-def _on_classes(files: list[str], classes: tuple[str, ...]) -> str:
-    lost = sorted({Path(file).parts[0] for file in files} - set(classes)) if classes else []
-    return f"no class without a readable image: left out {named(lost)}" if lost else ""
-
-
-def _on_labels(root: Path, files: list[str]) -> str:
-    depths = {len(Path(file).parts) > 1 for file in files}
-    if depths != {True, False}:
+def _on_labels(reading: _Reading) -> str:
+    classes = {reading.layout.class_of(file) for file in reading.files}
+    if "" not in classes or len(classes) == 1:
         return ""
-    return f"there are images both in {str(root)!r} and in its subfolders, so they have no labels"
+    return "no labels, as there are pictures beside the folders"
 
 
-def _reason(error: Exception) -> str:
-    return str(error).split("\n", maxsplit=1)[0] or type(error).__name__
-
-
-def _on_unreadable(root: Path, unreadable: dict[str, str], total: int) -> str:
+def _on_damaged(unreadable: dict[str, str]) -> str:
     if not unreadable:
         return ""
-    reasons = [f"{file!r} ({reason})" for file, reason in sorted(unreadable.items())]
-    more = [f"and {len(reasons) - 10} more"] if len(reasons) > 10 else []
-    count = f"skipped {len(reasons)} of {total} image files below {str(root)!r}"
-    return f"{count} that cannot be read: {', '.join(reasons[:10] + more)}"
+    first = [f"{file!r}: {reason}" for file, reason in sorted(unreadable.items())[:3]]
+    more = f" and {len(unreadable) - 3} more" * (len(unreadable) > 3)
+    return f"{len(unreadable)} {DAMAGED} ({', '.join(first)}{more})"

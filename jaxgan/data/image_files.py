@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +11,24 @@ from absl import logging
 
 __all__ = ["SUFFIXES", "Found", "image_files"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+    *(".ico", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""Ends of names that say that a file is a picture. Others are known by their content."""
 
-_HIDDEN = "hidden or of the system"
+HIDDEN = "hidden"
+DAMAGED = "damaged"
+UNREAD = "of kinds that are not read"
 _OUTSIDE = "links to places outside, whose targets have to be copied here to be used"
+_AROUND = "links to folders around them"
+_AGAIN = "folders that were read before"
 _SPECIAL = "neither a file nor a folder"
 # What macOS, Windows and Synology leave in archives and on disks; copies of pictures are in them.
-_OF_SYSTEMS = ("__MACOSX", "$RECYCLE.BIN", "@eaDir")
+_OF_SYSTEMS = ("__MACOSX", "$RECYCLE.BIN", "@eaDir", "Thumbs.db", "desktop.ini", "Icon\r")
+# The raw photographs of cameras are TIFF files of a small preview.
+_RAW = (".dng", ".nef", ".cr2", ".arw", ".pef", ".orf", ".rw2", ".srw", ".3fr", ".nrw")
+_NAMED = 3  # of the names of a kind, so many are said
 
 
 class Found(NamedTuple):
@@ -31,19 +43,31 @@ class Found(NamedTuple):
     left_out: dict[str, list[str]]
 
     @property
+    def kinds(self) -> list[str]:
+        """What was left out, a reason each: `12 hidden ('.DS_Store', ...)`."""
+        return [
+            f"{len(some)} {why} ({_suffixes(some) if why == UNREAD else named(some)})"
+            for why, some in self.left_out.items()
+        ]
+
+    @property
     def remark(self) -> str:
         """One line about what was left out; empty if nothing was."""
-        kinds = [f"{len(some)} {why} ({named(some)})" for why, some in self.left_out.items()]
-        return f"left out: {'; '.join(kinds)}" if kinds else ""
+        return f"left out: {', '.join(self.kinds)}" if self.left_out else ""
 
 
-def image_files(root: Path) -> Found:
-    """Find the image files below `root`, by the ends of their names.
+def image_files(root: Path, *, readable: bool = False) -> Found:
+    """Find the image files below `root`, by the ends of their names, or else by their content.
 
     Hidden files and folders, and what operating systems leave, are left out. So is what cannot be
     read like a file, such as a pipe. `root` may be a symbolic link. Links below it are followed
-    unless they lead outside of `root`; no folder is entered twice, so circles of links are
-    harmless.
+    unless they lead outside of `root`, or to a folder that they are in. Two links to one folder
+    are two folders, in the first two levels.
+
+    Args:
+        root: the directory.
+        readable: whether to open every file, and leave out those that are no pictures in spite of
+            their names.
 
     Example:
         >>> import tempfile
@@ -53,46 +77,87 @@ def image_files(root: Path) -> Found:
         ...     for name in "b.png", "a.JPG", "notes.txt", "._b.png":
         ...         (Path(directory) / name).touch()
         ...     found = image_files(Path(directory))
-        >>> found.files, found.remark
-        (['a.JPG', 'b.png'], "left out: 1 hidden or of the system ('._b.png')")
+        >>> found.files
+        ['a.JPG', 'b.png']
+        >>> found.remark
+        "left out: 1 hidden ('._b.png'), 1 of kinds that are not read (.txt 1)"
     """
-    top, entered = os.path.realpath(root), set()
+    from jaxgan.data.images import is_picture  # imports Pillow
+
     files: list[str] = []
     left_out: dict[str, list[str]] = {}
-
-    def chosen(folder: str, names: Iterable[str]) -> list[str]:
-        kept = []
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            reason = _reason_against(path, name, top)
-            if reason:
-                left_out.setdefault(reason, []).append(os.path.relpath(path, root))
-            else:
-                kept.append(name)
-        return kept
-
-    for folder, subfolders, names in os.walk(root, onerror=_warn, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in entered:
-            subfolders.clear()
-            continue
-        entered.add(real)
-        subfolders[:] = chosen(folder, subfolders)
-        pictures = chosen(folder, (name for name in names if name.lower().endswith(SUFFIXES)))
-        files += [os.path.relpath(os.path.join(folder, name), root) for name in pictures]
+    for name in _walk(root, left_out):
+        reason = reason_against(name, lambda name: is_picture(root / name), readable=readable)
+        (left_out.setdefault(reason, []) if reason else files).append(name)
     return Found(files, left_out)
 
 
+def reason_against(name: str, is_picture: Callable[[str], bool], *, readable: bool = False) -> str:
+    """Return why a file is left out, by its name or by its content; empty if it is not."""
+    if name.lower().endswith(SUFFIXES):
+        return DAMAGED if readable and not is_picture(name) else ""
+    return UNREAD if name.lower().endswith(_RAW) or not is_picture(name) else ""
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or a folder of this name is left out."""
+    return name.startswith(".") or name in _OF_SYSTEMS
+
+
 def named(names: Iterable[str]) -> str:
-    """List names, at most ten of them."""
+    """List names, only the first of many."""
     first = [repr(name) for name in names]
-    return ", ".join(first[:10] + [f"and {len(first) - 10} more"] * (len(first) > 10))
+    rest = len(first) - _NAMED
+    return ", ".join(first[:_NAMED]) + f" and {rest} more" * (rest > 0)
 
 
-def _reason_against(path: str, name: str, top: str) -> str:
+def _walk(root: Path, left_out: dict[str, list[str]]) -> Iterable[str]:
+    """Yield the relative paths of all files, folder by folder, and note what is left out."""
+    top = os.path.realpath(root)
+    entered: set[tuple[str, ...]] = set()
+    waiting: list[tuple[str, tuple[str, ...]]] = [("", ())]  # folders, and the real ones around
+    while waiting:
+        folder, around = waiting.pop()
+        real = os.path.realpath(root / folder)
+        # Those of the first two levels may be classes, so each is one, whatever it leads to.
+        place = (*Path(folder).parts[:2], real)
+        if real in around or place in entered:
+            left_out.setdefault(_AROUND if real in around else _AGAIN, []).append(folder)
+            continue
+        entered.add(place)
+        below = []
+        for name in _names(root / folder):
+            path = os.path.join(folder, name)
+            reason = _reason_against(root / path, name, top)
+            if reason:
+                left_out.setdefault(reason, []).append(path)
+            elif os.path.isdir(root / path):
+                below.append((path, (*around, real)))
+            else:
+                yield path
+        waiting += reversed(below)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        logging.warning("skipped a folder that cannot be read: %s", error)
+        return []
+
+
+def _suffixes(names: list[str]) -> str:
+    """Count names by their suffixes: `.txt 2, .heic 1`."""
+    counts = Counter(Path(name).suffix.lower() or "without a suffix" for name in names)
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    first = [f"{suffix} {count}" for suffix, count in ordered[: 2 * _NAMED]]
+    return ", ".join(first) + ", ..." * (len(counts) > len(first))
+
+
+def _reason_against(path: Path, name: str, top: str) -> str:
     """Return why a file or folder is left out; empty if it is not."""
-    if name.startswith(".") or name in _OF_SYSTEMS:
-        return _HIDDEN
+    if is_hidden(name):
+        return HIDDEN
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
@@ -102,7 +167,3 @@ def _reason_against(path: str, name: str, top: str) -> str:
     except OSError:  # such as a broken link, which will be reported as unreadable
         return ""
     return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else _SPECIAL
-
-
-def _warn(error: OSError) -> None:
-    logging.warning("skipped a folder that cannot be read: %s", error)

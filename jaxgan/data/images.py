@@ -1,25 +1,42 @@
 """Conversion of images of any kind to uint8 arrays."""
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageColor, ImageOps, UnidentifiedImageError
 
 from jaxgan._checks import ImageSize, check_array, check_integers, check_types
 from jaxgan.data.errors import DataError
 from jaxgan.data.memory import check_images
 
-__all__ = ["PIXELS", "decode", "fitted", "opened", "resize", "to_array", "upright"]
+__all__ = [
+    "CROPS",
+    "PIXELS",
+    "color_of",
+    "decode",
+    "fitted",
+    "framed",
+    "opened",
+    "resize",
+    "to_array",
+    "upright",
+]
+
+CROPS = ("center", "fit", "pad")
+"""The ways to bring an image to a size; see `framed`."""
 
 PIXELS = 89_478_485
 """Pixels of the largest image that is decoded: what Pillow decodes without a warning."""
 
 # Only these, as Pillow would recognize others by their content, and start Ghostscript for some.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "ICO", "JPEG2000", "PPM")
+# Other files of several frames hold previews.
+_SEVERAL = ("AVIF", "GIF", "PNG", "TIFF", "WEBP")
 GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 
 
@@ -44,11 +61,46 @@ def opened(file: str | os.PathLike[str] | BinaryIO) -> Iterator[Image.Image]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(file, formats=_formats()) as image:
             if image.width * image.height > PIXELS:
                 size = f"{image.height}x{image.width}"
                 raise ValueError(f"{size} is too large: more than {PIXELS:,} pixels")
+            # An icon may hold a larger picture than it says, which is found when it is decoded.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield image
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of the formats that this build of Pillow reads."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def is_picture(file: str | os.PathLike[str] | BinaryIO) -> bool:
+    """Return whether a file begins like a picture that can be read, whatever its name is."""
+    try:
+        with opened(file):
+            return True
+    except Exception:  # see `opened`
+        return False
+
+
+def from_array(picture: np.ndarray) -> Image.Image:
+    """Return an image of uint8 `[H, W, C]`, C being 1 or 3."""
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+
+
+def has_frames(image: Image.Image) -> bool:
+    """Return whether an image is an animation, or has several pages."""
+    return image.format in _SEVERAL and getattr(image, "is_animated", False)
+
+
+def why_unreadable(error: Exception) -> str:
+    """Return one line about an error of a decoder."""
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot identify image file"  # without its path
+    return str(error).split("\n", maxsplit=1)[0] or type(error).__name__
 
 
 def is_gray(image: Image.Image) -> bool:
@@ -79,22 +131,32 @@ def upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if turned else image
 
 
-def to_array(image: Image.Image, channels: int, image_size: ImageSize | None = None) -> np.ndarray:
+def to_array(
+    image: Image.Image,
+    channels: int,
+    image_size: ImageSize | None = None,
+    *,
+    crop: str = "center",
+    background: str = "white",
+) -> np.ndarray:
     """Convert an opened image of any mode to an array.
 
-    16-bit gray keeps its upper 8 bits, and transparent areas become white.
+    16-bit gray keeps its upper 8 bits.
 
     Args:
         image: the image.
         channels: 1 for gray, 3 for color.
-        image_size: of the result, see `fitted`; None keeps the size of the image.
+        image_size: of the result; None keeps the size of the image.
+        crop: how it comes to that size; see `framed`.
+        background: color of transparent areas; see `color_of`.
 
     Returns:
         uint8 `[H, W, C]`.
 
     Raises:
         TypeError: if `image` is no image of Pillow's.
-        ValueError: if `channels` is neither 1 nor 3, or `image_size` is below 1.
+        ValueError: if `channels` is neither 1 nor 3, `image_size` is below 1, or there is no such
+            `crop` or `background`.
 
     Example:
         >>> from PIL import Image
@@ -106,9 +168,9 @@ def to_array(image: Image.Image, channels: int, image_size: ImageSize | None = N
     check_types(Image.Image, image=image)
     if channels not in (1, 3):
         raise ValueError(f"channels is {channels}; expected 1 for gray or 3 for color")
-    image = _opaque(_eight_bits(image)).convert("L" if channels == 1 else "RGB")
+    image = _opaque(_eight_bits(image), background).convert("L" if channels == 1 else "RGB")
     if image_size is not None:
-        image = fitted(image, image_size)
+        image = framed(image, image_size, crop, background)
     return np.asarray(image).reshape(image.height, image.width, channels)
 
 
@@ -154,6 +216,75 @@ def fitted(image: Image.Image, size: ImageSize) -> Image.Image:
     return ImageOps.fit(image, (width, height), method=Image.Resampling.LANCZOS)
 
 
+def framed(
+    image: Image.Image, size: ImageSize, crop: str = "center", background: str = "white"
+) -> Image.Image:
+    """Bring an image to a size, antialiased (Lanczos).
+
+    Args:
+        image: the image, which is not transparent.
+        size: side of a square, or height and width.
+        crop: `center` resizes until the image covers the size and crops the center, as `fitted`;
+            `fit` squeezes the whole image into the size, which changes its proportions; `pad`
+            resizes until the size covers the image and adds margins.
+        background: color of the margins; see `color_of`.
+
+    Raises:
+        TypeError: if `image` is no image of Pillow's.
+        ValueError: if a side is below 1, or there is no such `crop` or `background`.
+
+    Example:
+        >>> from PIL import Image
+        >>> from jaxgan.data.images import framed
+        >>> wide = Image.new("L", (40, 20))
+        >>> for crop in "center", "fit", "pad":
+        ...     framed(wide, 4, crop).getcolors()  # numbers of pixels, and their levels
+        [(16, 0)]
+        [(16, 0)]
+        [(8, 0), (8, 255)]
+    """
+    check_types(Image.Image, image=image)
+    color, (height, width) = check_look(crop, background), sides_of(size)
+    if crop == "center" or image.size == (width, height):
+        return fitted(image, size)
+    check_images((1, height, width, len(image.getbands())))
+    if crop == "fit":
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    level = ImageColor.getcolor(_code(color), image.mode)
+    return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color=level)
+
+
+def check_look(crop: str, background: str) -> tuple[int, int, int]:
+    """Check how images are brought to a size; return red, green and blue of the background.
+
+    Raises:
+        DataError: if there is no such `crop` or `background`.
+    """
+    if crop not in CROPS:
+        raise DataError(f"crop={crop!r} is not known: expected one of {', '.join(CROPS)}")
+    return color_of(background)
+
+
+def color_of(background: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a color by its name or code.
+
+    Raises:
+        DataError: if there is none.
+
+    Example:
+        >>> from jaxgan.data.images import color_of
+        >>> color_of("white"), color_of("#ff8000")
+        ((255, 255, 255), (255, 128, 0))
+    """
+    try:
+        return ImageColor.getrgb(background)[:3]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DataError(
+            f"background={background!r} is no color: expected a name such as white, or a code "
+            "such as #ff8000"
+        ) from error
+
+
 def sides_of(size: ImageSize) -> tuple[int, int]:
     """Return height and width."""
     height, width = size if isinstance(size, tuple) else (size, size)
@@ -178,8 +309,7 @@ def resize(images: np.ndarray, size: ImageSize) -> np.ndarray:
     height, width = sides_of(size)
     channels = images.shape[-1]
     check_images((len(images), height, width, channels))
-    plain = images[..., 0] if channels == 1 else images
-    resized = [np.asarray(fitted(Image.fromarray(image), size)) for image in plain]
+    resized = [np.asarray(fitted(from_array(image), size)) for image in images]
     return np.stack(resized).reshape(len(images), height, width, channels)
 
 
@@ -212,10 +342,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(values.astype(np.uint8))
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def _code(color: tuple[int, ...]) -> str:
+    return "#" + "".join(f"{level:02x}" for level in color)
+
+
+def _opaque(image: Image.Image, background: str) -> Image.Image:
     if "transparency" not in image.info and image.mode not in ("LA", "PA", "RGBA"):
         return image
     color = image if image.mode == "RGBA" else image.convert("RGBA")
-    opaque = Image.new("RGBA", image.size, "white")
+    opaque = Image.new("RGBA", image.size, _code(color_of(background)))
     opaque = Image.alpha_composite(opaque, color)
     return opaque.convert("RGB")

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -205,12 +206,23 @@ def _unknown(name: str) -> str:
     names = [*BUILT_IN, *prefixes, *tfds.list_builders(with_community_datasets=False)]
     word, colon, _ = name.partition("/")[0].lower().partition(":")
     close = difflib.get_close_matches(word + colon, dict.fromkeys(names))
+    if _is_place(name):
+        close = [f"name=folder:{name}"]
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
     return (
         f"unknown data set {name!r}: expected {', '.join(BUILT_IN)}, folder:DIRECTORY, a name from "
         f"tensorflow-datasets, or any of these after {', '.join(prefixes[1:])} as in "
         f"name=outlines:digits{hint}"
     )
+
+
+def _is_place(name: str) -> bool:
+    """Return whether a name is that of a directory or a zip file."""
+    try:
+        path = Path(name).expanduser()
+        return path.is_dir() or (path.is_file() and zipfile.is_zipfile(path))
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _image_feature(builder: Any) -> str:

@@ -100,7 +100,7 @@ class DenseDiscriminator(Module):
         dense = partial(nn.Dense, dtype=self.dtype)
 
         def read(x):
-            return leaky_relu(dense(self.features)(x)).reshape(len(x), -1)
+            return leaky_relu(dense(self.features)(x)).reshape(x.shape[0], -1)
 
         def last(h):
             return nn.Dense(1, dtype=at_least_float32(self.dtype))(h).squeeze(-1)
@@ -196,12 +196,12 @@ class Discriminator(Module):
         doublings = stages_of(self.image_size).doublings
 
         def halve(h, width):
-            down = Conv(width, (4, 4), stride=2, kernel_init=small_normal, dtype=self.dtype)
+            down = Conv(width, (4, 4), strides=2, kernel_init=small_normal, dtype=self.dtype)
             return leaky_relu(down(h))
 
         def last(h):
             dense = nn.Dense(1, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
-            return dense(h.reshape(len(h), -1)).squeeze(-1)
+            return dense(h.reshape(h.shape[0], -1)).squeeze(-1)
 
         hidden = [partial(halve, width=self.width * 2**stage) for stage in range(doublings)]
         return _join(a, b, hidden, last, self.shared)

@@ -101,7 +101,7 @@ def normalize(
     """
     check_array("x", x, "[B, H, W, C]")
     if condition is not None:
-        check_array("condition", condition, f"[{len(x)}, N]")
+        check_array("condition", condition, f"[{x.shape[0]}, N]")
     if condition is None:
         return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
     return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)

@@ -61,13 +61,15 @@ class EqualizedDense(Module):
 
 
 class EqualizedConv(Module):
-    """A convolution with an equalized learning rate: `[B, H, W, C]` to `[B, H, W, features]`.
+    """A convolution with an equalized learning rate: `[B, H, W, C]` to `[B, H', W', features]`.
 
     Attributes:
         features: channels of the output.
         kernel_size: size of the kernel along each spatial axis.
         gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
         use_bias: whether to add a bias per channel.
+        strides: stride along both axes.
+        padding: `"SAME"` or `"VALID"`.
         dtype: type of the computation; parameters stay float32.
 
     Example:
@@ -85,17 +87,19 @@ class EqualizedConv(Module):
     kernel_size: tuple[int, int] = (3, 3)
     gain: float = 1.0
     use_bias: bool = True
+    strides: int = 1
+    padding: str = "SAME"
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Map `[B, H, W, C]` to `[B, H, W, features]`."""
+        """Map `[B, H, W, C]` to `[B, H', W', features]`."""
         kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features), self.gain)
         bias = None
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = convolution.conv(x, kernel)
+        y = convolution.conv(x, kernel, strides=self.strides, padding=self.padding)
         return y if bias is None else y + bias
 
 
@@ -234,5 +238,5 @@ def select_logit(logits: Array, y: Array | None) -> Array:
     if y is None:
         return logits.squeeze(1)
     check_labels("y", y, logits.shape[1])
-    check_lengths("y", y, len(logits), "logits")
+    check_lengths("y", y, logits.shape[0], "logits")
     return jnp.take_along_axis(logits, y[:, None], axis=1).squeeze(1)

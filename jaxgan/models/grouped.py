@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
 from jaxgan._checks import check_array, check_integers
-from jaxgan.convolution import OUTPUT
+from jaxgan._convolution_on_cpu import OUTPUT
 from jaxgan.models.layers import Initializer, Module, at_least_float32
 
 __all__ = ["GroupedConv", "grouped_conv"]

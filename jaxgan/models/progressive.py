@@ -230,7 +230,7 @@ class Discriminator(Module):
             if fine == sides[-1]:
                 h = _fade(old, h, alpha)
         h = leaky_relu(conv(widths[sides[0]], name="conv")(minibatch_stddev(h)))
-        h = h.reshape(len(h), -1)
+        h = h.reshape(h.shape[0], -1)
         h = leaky_relu(EqualizedDense(widths[sides[0]], gain=_HE, dtype=self.dtype)(h))
         dtype = at_least_float32(self.dtype)
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)

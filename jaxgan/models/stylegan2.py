@@ -115,7 +115,7 @@ class Generator(Module):
         elif not self.is_initializing():
             batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
             mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
-        styles = jnp.broadcast_to(w[:, None], (len(w), synthesis.layers, self.w_dim))
+        styles = jnp.broadcast_to(w[:, None], (w.shape[0], synthesis.layers, self.w_dim))
         if train and self.mixing > 0:
             key, z_key = jax.random.split(self.make_rng("mixing"))
             other = mapping(jax.random.normal(z_key, z.shape, z.dtype), y)
@@ -193,7 +193,7 @@ class Synthesis(Module):
         height, width, _ = stages_of(self.image_size)
         shape = (height, width, widths[height])
         constant = self.param("constant", nn.initializers.normal(1.0), shape)
-        h = jnp.broadcast_to(constant, (len(styles), *constant.shape))
+        h = jnp.broadcast_to(constant, (styles.shape[0], *constant.shape))
         images = []
         for k, features in enumerate(widths.values()):
             # As in the authors' code, the layer to the image shares its style with the next layer.
@@ -203,7 +203,7 @@ class Synthesis(Module):
                 styles[:, 2 * k + 1],
             )
             if k > 0:
-                h = layer(features)(upsample(h), first)
+                h = layer(features, padding="VALID")(_upsample_beyond(h), first)
             h = layer(features)(h, second)
             to_rgb = ModulatedConv(self.channels, (1, 1), demodulate=False, dtype=self.dtype)
             images.append(to_rgb(h, last))
@@ -215,16 +215,18 @@ class StyledConv(Module):
 
     Attributes:
         features: channels of the output.
+        padding: `"SAME"`, or `"VALID"` for an input with a margin of a pixel.
         dtype: type of the computation; parameters stay float32.
     """
 
     features: int
+    padding: str = "SAME"
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array, w: Array) -> Array:
-        """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
-        y = ModulatedConv(self.features, dtype=self.dtype)(x, w)
+        """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H', W', features]`."""
+        y = ModulatedConv(self.features, padding=self.padding, dtype=self.dtype)(x, w)
         strength = self.param("noise_strength", nn.initializers.zeros, ())
         noise = jax.random.normal(self.make_rng("noise"), (*y.shape[:3], 1))
         return _activate(y + (strength * noise).astype(y.dtype))
@@ -243,24 +245,26 @@ class ModulatedConv(Module):
         features: channels of the output.
         kernel_size: size of the kernel along each spatial axis.
         demodulate: whether to divide by the square root.
+        padding: `"SAME"` or `"VALID"`.
         dtype: type of the computation; parameters stay float32.
     """
 
     features: int
     kernel_size: tuple[int, int] = (3, 3)
     demodulate: bool = True
+    padding: str = "SAME"
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array, w: Array) -> Array:
-        """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H, W, features]`."""
+        """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H', W', features]`."""
         s = EqualizedDense(x.shape[-1], bias_init=1.0, name="style")(w)
         kernel = equalized(self, (*self.kernel_size, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         norm = jnp.square(s) @ jnp.sum(jnp.square(kernel), axis=(0, 1))
         scale = lax.rsqrt(norm + 1e-8) if self.demodulate else jnp.ones_like(norm)
         x, s, kernel, scale, bias = promote_dtype(x, s, kernel, scale, bias, dtype=self.dtype)
-        y = convolution.conv(x * s[:, None, None], kernel)
+        y = convolution.conv(x * s[:, None, None], kernel, padding=self.padding)
         return y * scale[:, None, None] + bias
 
 
@@ -307,12 +311,35 @@ class Discriminator(Module):
         for fine, coarse in pairwise(widths):
             skip = conv(coarse, (1, 1), use_bias=False)(downsample(h))
             h = _activate(conv(fine)(h))
-            h = _activate(downsample(conv(coarse)(h)))
+            h = _activate(conv(coarse, strides=2, padding="VALID")(_blur(h)))
             h = (h + skip) / math.sqrt(2)
-        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(len(h), -1)
+        h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(h.shape[0], -1)
         h = _activate(EqualizedDense(widths[-1], dtype=self.dtype)(h))
         dtype = at_least_float32(self.dtype)
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
+
+
+def _upsample_beyond(x: Array) -> Array:
+    """Double height and width with a margin of a pixel: `[B, 2H + 2, 2W + 2, C]`.
+
+    A convolution sees there what the filter spreads over the border, as in the authors' code, which
+    filters after the convolution. Zeros instead would darken the rim of every image.
+    """
+    return upsample(_padded(x, 1))[:, 1:-1, 1:-1]
+
+
+def _blur(x: Array) -> Array:
+    """Filter with (1, 3, 3, 1) before a 3x3 convolution of stride 2: `[B, H + 1, W + 1, C]`."""
+    x = _padded(x, 2)
+    for axis in (1, 2):
+        size = x.shape[axis] - 3
+        taps = zip((1, 3, 3, 1), range(4), strict=True)
+        x = sum(tap / 8 * lax.slice_in_dim(x, i, i + size, axis=axis) for tap, i in taps)
+    return x
+
+
+def _padded(x: Array, by: int) -> Array:
+    return jnp.pad(x, ((0, 0), (by, by), (by, by), (0, 0)))
 
 
 def _activate(x: Array) -> Array:

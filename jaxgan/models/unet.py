@@ -73,7 +73,7 @@ class Generator(Module):
         """
         self._check(y)
         settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
-        down = partial(Conv, kernel_size=(4, 4), stride=2, **settings)
+        down = partial(Conv, kernel_size=(4, 4), strides=2, **settings)
         up = partial(Upsample, method=self.upsample, **settings)
         normalize = InstanceNorm(dtype=self.dtype)
         widths = [self.width * min(2**stage, 8) for stage in range(self.stages)]
@@ -91,7 +91,8 @@ class Generator(Module):
                 h = nn.Dropout(self.dropout, deterministic=False)(h)
             h = nn.relu(h)
             if self.skips:
-                h = jnp.concatenate([h, seen.pop()], axis=-1)
+                # ReLU also for what is skipped, as in the authors' code: it follows the joining.
+                h = jnp.concatenate([h, nn.relu(seen.pop())], axis=-1)
         return jnp.tanh(up(self.channels)(h))
 
     def _check(self, y: Array) -> None:

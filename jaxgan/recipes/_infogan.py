@@ -39,11 +39,12 @@ class Codes(NamedTuple):
         """Outputs of a recognizer: logits, then means and log standard deviations."""
         return self.size + self.continuous
 
-    def latent(self, key: jax.Array, n: int) -> jax.Array:
-        """A sampler of c, `[n, size]`."""
+    @property
+    def latent(self) -> latents.Latent:
+        """A sampler of c, `(key, n) -> [n, size]`."""
         parts = [latents.categorical(count) for count in self.categories]
-        rest = latents.uniform(self.continuous) if self.continuous else _nothing
-        return latents.concatenate(*parts, rest)(key, n)
+        rest = [latents.uniform(self.continuous)] if self.continuous else []
+        return latents.concatenate(*parts, *rest)
 
     def place(self, z: jax.Array, categories: Any = None, continuous: Any = None) -> jax.Array:
         """Latents with a code of one's choice.
@@ -208,12 +209,6 @@ def _information(codes: Codes, z: jax.Array, found: jax.Array):
         categorical += jnp.sum(one_hot * jax.nn.log_softmax(one), axis=-1) + entropy
         right += jnp.argmax(one, axis=-1) == jnp.argmax(one_hot, axis=-1)
     return categorical, continuous, jnp.mean(right) / max(len(logits), 1)
-
-
-def _nothing(key: jax.Array, n: int) -> jax.Array:
-    """What takes the place of continuous codes where there are none."""
-    del key
-    return jnp.zeros((n, 0))
 
 
 def _rows(values: Any, n: int, columns: int) -> jax.Array:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from absl import flags
+from absl import flags, logging
 
 from jaxgan import data
 from jaxgan.data.image_files import image_files
@@ -30,6 +30,7 @@ _FEW = 10_000  # pictures below which D would learn them by heart
 _ENOUGH = 50  # pictures of a class from which it can be learned
 _MOST_CLASSES = 100
 _WEIGHT = 0.02  # of the penalty
+_WHOLE = ("recipe", "model", "init_from")  # settings that decide on networks
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, 5  # of EXIF, and the first value that exchanges the sides
 
 
@@ -191,7 +192,7 @@ def is_wanted(flag_values: flags.FlagValues) -> bool:
         ConfigError: it asks for the choice, and makes it too.
     """
     auto = flag_values["auto"].value
-    by_hand = [name for name in ("recipe", "model") if flag_values[name].value is not None]
+    by_hand = [name for name in _WHOLE if flag_values[name].value is not None]
     if auto and by_hand:
         raise ConfigError(f"--auto: it chooses --{by_hand[0]} too; leave out one of them")
     if auto is not None:
@@ -265,12 +266,16 @@ def look(config: Config) -> Seen:
 def _loaded(config: Config, image_size: Size | None) -> data.Dataset | None:
     """Load the data, or return None if their sizes differ and none is given."""
     given_size = config.data.image_size or image_size
+    said = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # what is read is said when it is loaded to train on
     try:
         return load_whole(dataclasses.replace(config.data, image_size=given_size or 0))
     except data.DataError as error:
         if given_size or "image_size=" not in str(error):
             raise
         return None
+    finally:
+        logging.set_verbosity(said)
 
 
 def _sizes_of_files(name: str) -> list[tuple[int, int]]:

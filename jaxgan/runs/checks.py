@@ -12,7 +12,8 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import SMOOTHED, UNANCHORED, ConfigError, sides
+from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.sources import check_sources
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -37,6 +38,7 @@ def check(config: Config) -> None:
     check_settings(config)
     if not _is_begun(config):
         _check_effects(config)
+        check_sources(config)
     check_workdir(config)
 
 
@@ -49,6 +51,8 @@ def check_settings(config: Config) -> None:
     _check_evaluation(config)
     check_calls(config)
     everyone = members(config)
+    if is_population(config) and config.run.init_from:
+        raise ConfigError("--init_from: it does not go with --seeds or --sweep; leave one out")
     for member in everyone:
         _check_values(member)
     batch_size = config.optimization.batch_size
@@ -181,6 +185,7 @@ def _check_effects(config: Config) -> None:
     moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
     still = optimization.lr_end == config.objective.penalty_weight_end == 1
     useless = {
+        "init_from_partial": ("no --init_from", not config.run.init_from),
         "penalty_weight": penalty,
         "penalty_weight_end": penalty,
         "penalty_every": (penalty[0], penalty[1] and not objective.consistency),
@@ -231,11 +236,13 @@ def check_workdir(config: Config) -> None:
     if (workdir / "flags.txt").exists():
         difference = load(workdir).difference(config)
         if _is_of_digits(config):
-            difference = [one for one in difference if one not in _SAID_BEFORE]
-        if difference:
+            difference = {k: one for k, one in difference.items() if one not in _SAID_BEFORE}
+        only_rates = difference.keys() <= {*RATES}
+        if difference and not (only_rates and config.run.accept_rates):
+            or_else = ", or add --accept_rates to change them from here on" if only_rates else ""
             raise ConfigError(
-                f"--workdir={workdir}: it holds another run: {', '.join(difference)}; "
-                f"choose another --workdir, or the same settings to resume"
+                f"--workdir={workdir}: it holds another run: {', '.join(difference.values())}; "
+                f"choose another --workdir, or the same settings to resume{or_else}"
             )
     elif workdir.exists() and {path.name for path in workdir.iterdir()} - _OF_A_START:
         raise ConfigError(
@@ -267,13 +274,16 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
     except ConfigError as error:
         raise ConfigError(f"--recipe={config.recipe}, --dataset={name}: {error}") from error
     if dataset.x.ndim == 4:
-        _check_random_crop(config, dataset)
+        if config.data.jitter and _differ(dataset):
+            raise ConfigError(
+                f"--jitter: expected pairs of one size, and those of --dataset={name} differ"
+            )
         return
     on = {
         "augment": config.objective.augment != "none",
         "consistency": config.objective.consistency,
         "flip": config.data.flip,
-        "random_crop": bool(config.data.random_crop),
+        "jitter": config.data.jitter,
     }
     for flag, is_on in on.items():
         if is_on:
@@ -285,17 +295,10 @@ def check_against_data(config: Config, dataset: Dataset) -> None:
         )
 
 
-def _check_random_crop(config: Config, dataset: Dataset) -> None:
-    larger, (height, width) = sides(config.data.random_crop), dataset.x.shape[1:3]
-    if larger is None:
-        return
-    flag = f"--random_crop={config.data.random_crop}"
-    if larger[0] < height or larger[1] < width:
-        raise ConfigError(
-            f"{flag}: the pictures are {height}x{width}; expected a size that they are enlarged to"
-        )
-    if dataset.y is not None and dataset.has_pictures and dataset.y.shape[1:3] != (height, width):
-        raise ConfigError(f"{flag}: the two pictures differ in size; leave it out")
+def _differ(dataset: Dataset) -> bool:
+    """Whether the pictures of a pair have different sizes."""
+    y = dataset.y if dataset.has_pictures and dataset.paired else None
+    return y is not None and y.shape[1:3] != dataset.x.shape[1:3]
 
 
 def _check_y(config: Config, needs: str, dataset: Dataset) -> None:

@@ -77,14 +77,14 @@ class Config:
         }
         return dataclasses.replace(self, **groups)
 
-    def difference(self, other: "Config") -> list[str]:
-        """List the settings that make `other` a different run, as `--name=this (now other)`."""
+    def difference(self, other: "Config") -> dict[str, str]:
+        """Return the settings that make `other` a different run, as `--name=this (now other)`."""
         ours, theirs = self._identity(), other._identity()
-        return [
-            f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
+        return {
+            name: f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
             for name in ours | theirs
             if ours.get(name) != theirs.get(name)
-        ]
+        }
 
     def to_flags(self, *, of_workdir: bool = False) -> str:
         """Return a flag file with every setting that the run uses.
@@ -126,7 +126,7 @@ class Config:
 
 
 _PLACES = (*GROUPS, "own", "own_of_model")
-_ONLY_NOW = ("workdir", "accept_data")  # what a start is told, and not the next one
+_ONLY_NOW = ("workdir", "accept_data", "accept_rates")  # what a start is told, and not the next one
 _FOLDER = re.compile("folder:([^,]+)")
 
 
@@ -134,6 +134,9 @@ def _absolute(name: str, value: Any) -> Any:
     """Make the paths in the value of a setting absolute."""
     if name == "dataset":
         return _FOLDER.sub(lambda found: f"folder:{_from_anywhere(found[1])}", value)
+    if name == "init_from":
+        pieces = [piece.rpartition("=") for piece in filter(None, value.split(","))]
+        return ",".join(f"{part}{equals}{_from_anywhere(path)}" for part, equals, path in pieces)
     (_, field), *_ = catalog().get(name, [("", None)])
     is_path = field is not None and field.metadata["path"] and value not in ("", "none")
     return _from_anywhere(value) if is_path else value

@@ -1,5 +1,6 @@
 """The data of a run: loading, facts about them, and batches."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -9,18 +10,20 @@ import jax
 import numpy as np
 
 import jaxgan
-from jaxgan import Batch, data
+from jaxgan import data
+from jaxgan._feed import Feed, Share, feed
 from jaxgan.data import Dataset
+from jaxgan.data.domains import domains_of
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
-from jaxgan.runs.crops import cropped
-from jaxgan.runs.feed import Feed, Share, feed
+from jaxgan.runs.jitter import jittered
 from jaxgan.runs.memory import check_run
-from jaxgan.runs.networks import Facts
+from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.settings import ConfigError, Data, sides
 from jaxgan.runs.variants import VARIANTS
 
 _FINGERPRINT_BYTES = 2**28
+_HELD_OUT = ("test", "validation", "val", "valid")  # splits that are not trained on
 
 
 def load(config: Config) -> Dataset:
@@ -70,16 +73,15 @@ def load_whole(settings: Data) -> Dataset:
 def held_out(settings: Data) -> Dataset | None:
     """Load data that a run was not trained on, with pairs restored; None if there are none.
 
-    For `train[:9000]` this is the rest, for `train` the split `test`.
+    For `train[:9000]` this is the rest, for `train` the split `test`, or else that of validation.
     """
     part = re.fullmatch(r"(\w+)\[:(\d+%?)\]", settings.split)
     if part is None and settings.split != "train":
         return None
-    other = f"{part[1]}[{part[2]}:]" if part else "test"
-    try:
-        return load_whole(dataclasses.replace(_paired(settings), split=other))
-    except data.DataError:
-        return None
+    for other in (f"{part[1]}[{part[2]}:]",) if part else _HELD_OUT:
+        with contextlib.suppress(data.DataError):
+            return load_whole(dataclasses.replace(_paired(settings), split=other))
+    return None
 
 
 def unseen(settings: Data) -> Dataset:
@@ -90,7 +92,7 @@ def unseen(settings: Data) -> Dataset:
 
 def _paired(settings: Data) -> Data:
     name = settings.dataset.removeprefix("unpaired:")
-    return settings if "," in name else dataclasses.replace(settings, dataset=name)
+    return settings if len(domains_of(name)) > 1 else dataclasses.replace(settings, dataset=name)
 
 
 def facts(dataset: Dataset) -> Facts:
@@ -126,14 +128,6 @@ def _fingerprint(dataset: Dataset) -> str:
     return sha.hexdigest()
 
 
-def example(facts: Facts) -> Batch:
-    """Return a batch of the data's shape, to initialize states."""
-    x = np.zeros((2, *facts.shape), np.float32)
-    if facts.source:
-        return Batch(x, np.zeros((2, *facts.source), np.float32))
-    return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
-
-
 def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008
     """Return the batches that the settings ask for; `share` are the devices of this process."""
     examples = config.optimization.d_steps * config.optimization.batch_size
@@ -145,8 +139,9 @@ def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> 
         share=share,
         shard=config.run.shard_data and share.of > 1,
     )
-    larger = sides(config.data.random_crop)
-    return cropped(batches, larger, examples, share) if larger else batches
+    if not config.data.jitter:
+        return batches
+    return jittered(batches, config.data.jitter, examples, share, pictures=dataset.has_pictures)
 
 
 def initial_state(

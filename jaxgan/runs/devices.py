@@ -14,9 +14,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
 from jaxgan import population
+from jaxgan._feed import Feed, Share
 from jaxgan.data._homes import user_cache
 from jaxgan.parallel import AXIS, PER_DEVICE
-from jaxgan.runs.feed import Feed, Share
 from jaxgan.runs.settings import ConfigError, Run
 
 
@@ -33,6 +33,16 @@ def check_platform() -> None:
         raise ConfigError(
             f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {reason}"
         ) from error
+
+
+def begin(run: Run) -> None:
+    """Initialize JAX for a command that uses a run, with the programs that were compiled before.
+
+    Raises:
+        ConfigError: the platform that JAX_PLATFORMS asks for is not available.
+    """
+    check_platform()
+    keep_compiled(run.compilation_cache)
 
 
 def mode_and_devices(run: Run) -> tuple[str, list]:

@@ -13,8 +13,9 @@ from jaxgan.data.memory import gigabytes, machine_memory
 from jaxgan.runs import objective
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
-from jaxgan.runs.data import example, facts
+from jaxgan.runs.data import facts
 from jaxgan.runs.members import count
+from jaxgan.runs.networks import example
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.show.samples import show, stacked_rows
 
@@ -36,11 +37,11 @@ def describe(config: Config, dataset: Dataset) -> str:
     members = count(config)
     shape = "x".join(map(str, known.shape))
     lines = {
-        "data": f"{len(dataset.x)} of {shape}, {gigabytes(dataset.x.nbytes)}",
+        "data": f"{len(dataset.x)} of {shape}, {_memory(dataset.x.nbytes)}",
         "G": f"{_parameters(state.g.params):,} parameters",
         "D": f"{_parameters(state.d.params):,} parameters",
-        "state": f"{gigabytes(members * _bytes(state))}: players, optimizers and the average of G",
-        "a batch": f"{gigabytes(batch)} of {config.optimization.batch_size} examples",
+        "state": f"{_memory(members * _bytes(state))}: players, optimizers and the average of G",
+        "a batch": f"{_memory(batch)} of {config.optimization.batch_size} examples",
         "activations": "not known before a step is compiled; --microbatch and --remat reduce them",
         "machine": f"{gigabytes(machine_memory())} of memory, {_devices()}",
         "training": f"{config.run.steps} steps into {config.run.workdir}, not begun by this",
@@ -55,6 +56,10 @@ def _parameters(params: Any) -> int:
 
 def _bytes(state: Any) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+
+
+def _memory(size: float) -> str:
+    return gigabytes(size) if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
 def _devices() -> str:

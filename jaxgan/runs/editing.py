@@ -1,12 +1,16 @@
 """Pictures that a run makes from others: from the user's files, or from examples of its data."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import logging
 
+from jaxgan.data.image_files import SUFFIXES, image_files, named
 from jaxgan.runs.data import unseen
+from jaxgan.runs.direction import direction
+from jaxgan.runs.paths import make_room
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.show import pictures
 from jaxgan.runs.show.samples import stacked_rows
@@ -15,10 +19,11 @@ from jaxgan.runs.variants import VARIANTS
 from jaxgan.runs.variants.variant import Pictures
 
 _COLUMNS = 10
+_PIXELS = 2**24  # of the pictures that are in memory together
 
 
-def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> int:
-    """Make a picture from every file and write it; return how many there are.
+def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> str:
+    """Make a picture from every file and write it; return what was made.
 
     Args:
         trained: the run.
@@ -29,36 +34,66 @@ def edit_files(trained: Trained, source: Path, target: Path, options: Any) -> in
     Raises:
         ConfigError: the run does not work on pictures, or these cannot be read.
     """
-    from jaxgan.data.image_files import SUFFIXES, image_files
-
     how = _pictures_of(trained)
-    if source.is_dir():
-        found = image_files(source)
-        if found.remark:
-            logging.warning("--input=%s: %s", source, found.remark)
-        targets = {source / name: target / Path(name).with_suffix(".png") for name in found.files}
-    elif source.is_file():
-        if target.suffix != ".png":
-            raise ConfigError(f"--out={target}: expected a name that ends in .png")
-        targets = {source: target}
+    targets = _targets(source, target)
+    side, channels = how.shape(trained.facts, options)
+    # All are read before one is made: a damaged one is told at once.
+    sizes = {path: _read(path, None, channels).shape[1::-1] for path in targets}
+    _tell_cut(sizes, side)
+    how.check_files(options, sizes)
+    for paths in _of_one_size(sizes, side):
+        given = np.stack([_read(path, side, channels) for path in paths])
+        try:
+            made = how.make(trained, given, options)
+        except ConfigError:
+            raise
+        except ValueError as error:  # of the networks
+            raise ConfigError(f"--input={paths[0]}: {error}") from error
+        for path, picture in zip(paths, made, strict=True):
+            make_room(targets[path])
+            pictures.save(np.broadcast_to(picture, (*picture.shape[:2], 3)), targets[path])
+    return _told(trained, len(targets), options)
+
+
+def _targets(source: Path, target: Path) -> dict[Path, Path]:
+    """Return the picture to write for each picture of `--input`."""
+    if not source.is_dir():
+        found = {source: target}
     else:
-        raise ConfigError(f"--input={source}: there is no such file or directory")
-    _check_targets(targets)
-    if not targets:
+        images = image_files(source, readable=True)
+        if images.remark:
+            logging.warning("--input=%s: %s", source, images.remark)
+        found = {source / one: target / Path(one).with_suffix(".png") for one in images.files}
+    _check_targets(found)
+    if not found:
         raise ConfigError(f"--input={source}: no pictures here; expected {', '.join(SUFFIXES)}")
-    shape = how.shape(trained.facts, options)
-    read, sizes = {}, {}
-    for path in targets:  # all are read before one is written
-        read[path], sizes[path] = _read(path, *shape)
-    how.check_files(options, trained.facts, sizes)
-    for path, picture in read.items():
-        made = how.make(trained, picture[np.newaxis], options)[0]
-        targets[path].parent.mkdir(parents=True, exist_ok=True)
-        pictures.save(np.broadcast_to(made, (*made.shape[:2], 3)), targets[path])
-    return len(targets)
+    return found
 
 
-def edit_data(trained: Trained, n: int, target: Path, options: Any) -> None:
+def _of_one_size(sizes: dict[Path, tuple[int, int]], side: int | None) -> Iterator[list[Path]]:
+    """Sort pictures by their sizes, into groups that fit in memory together."""
+    groups: dict[tuple[int, int], list[Path]] = {}
+    for path, size in sizes.items():
+        groups.setdefault(size if side is None else (side, side), []).append(path)
+    for (width, height), paths in groups.items():
+        together = max(1, _PIXELS // (width * height))
+        for start in range(0, len(paths), together):
+            yield paths[start : start + together]
+
+
+def _tell_cut(sizes: dict[Path, tuple[int, int]], side: int | None) -> None:
+    """Say what is lost where the networks take pictures of one size only."""
+    odd = [path for path, size in sizes.items() if side is not None and size != (side, side)]
+    cut = [path for path in odd if sizes[path][0] != sizes[path][1]]
+    if odd:
+        logging.warning(
+            "--input: the networks take %dx%d only: %d of %d pictures are resized, and %d of them "
+            "are not square and lose what is outside of their middle%s",
+            *(side, side, len(odd), len(sizes), len(cut), f" ({named(map(str, cut))})" * bool(cut)),
+        )
+
+
+def edit_data(trained: Trained, n: int, target: Path, options: Any) -> str:
     """Draw examples of the run's data, unseen in training if possible, above what it makes of them.
 
     Args:
@@ -72,14 +107,20 @@ def edit_data(trained: Trained, n: int, target: Path, options: Any) -> None:
     """
     how = _pictures_of(trained)
     how.shape(trained.facts, options)
-    if target.suffix != ".png":
-        raise ConfigError(f"--out={target}: expected a name that ends in .png")
     dataset = unseen(trained.config.data)
     rows = np.arange(min(n, len(dataset.x)))
     examples = how.examples(trained.own, dataset, rows, options)
     made = how.make(trained, examples.given, options)
     known = [] if examples.target is None else [examples.target]
+    make_room(target)
     pictures.save(stacked_rows([examples.shown, made, *known], _COLUMNS), target)
+    return _told(trained, len(made), options)
+
+
+def _told(trained: Trained, count: int, options: Any) -> str:
+    """Return what was made, as `3 pictures from airplane to horse`."""
+    way = direction(trained.config, options)
+    return f"{count} {'picture' if count == 1 else 'pictures'}{f' {way}' if way else ''}"
 
 
 def _pictures_of(trained: Trained) -> Pictures:
@@ -109,13 +150,13 @@ def _check_targets(targets: dict[Path, Path]) -> None:
         written[target] = source
 
 
-def _read(path: Path, side: int | None, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Read a picture with this side (its own if None) and these channels; also return its size."""
+def _read(path: Path, side: int | None, channels: int) -> np.ndarray:
+    """Read a picture with this side, or its own size if None, and these channels."""
     from jaxgan.data.images import opened, to_array, upright
 
     try:
         with opened(path) as image:
-            return to_array(upright(image), channels, side), image.size
+            return to_array(upright(image), channels, side)
     except Exception as error:  # decoders of damaged files raise errors of any kind
         raise ConfigError(
             f"--input={path}: it cannot be read ({error}); expected a picture"

@@ -5,6 +5,7 @@ A flag has no default of its own: if it is not given, `config.make` decides, whi
 
 import dataclasses
 import math
+import sys
 import typing
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,9 @@ from typing import Any
 from absl import flags, logging
 
 from jaxgan.runs.config import Config, catalog, make
+from jaxgan.runs.given_twice import FLAGFILE, check_given_once
 from jaxgan.runs.settings import GROUPS, ConfigError, Size, check_text, largest, size_of
 from jaxgan.runs.variants import MODELS, VARIANTS
-
-_FLAGFILE = "flags.txt"
 
 
 class _Text(flags.ArgumentParser):
@@ -208,16 +208,16 @@ def load(workdir: str | Path) -> Config:
     Raises:
         ConfigError: there is no run, or its settings are not valid.
     """
-    path = Path(workdir) / _FLAGFILE
+    path = Path(workdir) / FLAGFILE
     if not path.is_file():
-        raise ConfigError(f"--workdir={workdir}: there is no run here (no {_FLAGFILE})")
+        raise ConfigError(f"--workdir={workdir}: there is no run here (no {FLAGFILE})")
     values = flags.FlagValues()
     define_settings(values)
     try:
         lines = path.read_text().split("\n")
         if any(line.lstrip("-").startswith("flagfile") for line in lines):
             raise ConfigError("it names another flag file; expected settings only")
-        _, *rest = values([_FLAGFILE, *filter(None, lines), f"--workdir={workdir}"])
+        _, *rest = values([FLAGFILE, *filter(None, lines), f"--workdir={workdir}"])
         if rest:
             raise ConfigError(f"{rest[0]!r} is no setting; expected lines such as --steps=100")
         return from_flags(values)
@@ -241,7 +241,10 @@ def parse(argv: list[str]) -> list[str]:
     """
     logging.set_verbosity(logging.WARNING)  # Orbax logs some thirty lines about each checkpoint
     try:
-        return flags.FLAGS(_with_workdirs(_with_presets(argv)))
+        argv = _with_presets(argv)
+        for line in check_given_once(argv):
+            print(line, file=sys.stderr)
+        return flags.FLAGS(_with_workdirs(argv))
     except UnicodeDecodeError as error:
         raise ConfigError(f"--flagfile: expected a text file in UTF-8 ({error})") from error
     except RecursionError as error:
@@ -280,7 +283,7 @@ def _with_workdirs(argv: list[str]) -> list[str]:
     for argument in argv:
         found.append(argument)
         name, _, value = argument.lstrip("-").partition("=")
-        if name == "flagfile" and argument.startswith("-") and Path(value).name == _FLAGFILE:
+        if name == "flagfile" and argument.startswith("-") and Path(value).name == FLAGFILE:
             found.append(f"--workdir={Path(value).parent}")
     return found
 

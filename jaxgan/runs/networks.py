@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
-from jaxgan import Network, nets
+from jaxgan import Batch, Network, nets
 from jaxgan.models import (
     biggan,
     dcgan,
@@ -42,6 +43,14 @@ class Facts(NamedTuple):
     """The shape of y, if it is a picture."""
 
 
+def example(facts: Facts) -> Batch:
+    """Return a batch of the data's shape, to initialize states."""
+    x = np.zeros((2, *facts.shape), np.float32)
+    if facts.source:
+        return Batch(x, np.zeros((2, *facts.source), np.float32))
+    return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NoSettings:
     """Settings of networks and GANs that have none of their own."""
@@ -58,6 +67,8 @@ class Model(NamedTuple):
         is_open: whether a GAN that does not name its networks may use these.
         streams: names of the random streams that they draw from in training.
         check: refuses settings of its own that contradict each other.
+        multiple: `own settings -> k`: the sides of pictures that a translator takes are multiples
+            of k.
     """
 
     settings: type = NoSettings
@@ -67,6 +78,7 @@ class Model(NamedTuple):
     is_open: bool = True
     streams: tuple[str, ...] = ("dropout",)
     check: Callable[[Any], None] = lambda own: None
+    multiple: Callable[[Any], int] = lambda own: 1
 
 
 class Maker(NamedTuple):
@@ -326,8 +338,8 @@ MODELS: dict[str, Model] = {
     "mlp": Model(_Dense, _dense, encoder=_dense_encoder),
     "resnet": Model(_ResNet, _residual(resnet), check=_check_attention),
     "biggan": Model(_ResNet, _residual(biggan), check=_check_attention),
-    "unet": Model(_UNet, translator=_unet),
-    "translator": Model(_Translator, translator=_translator),
+    "unet": Model(_UNet, translator=_unet, multiple=lambda own: 2**own.stages),
+    "translator": Model(_Translator, translator=_translator, multiple=lambda own: 4),
     "wavegan": Model(_WaveGAN, _wavegan, streams=("phase",)),
     "voxels": Model(pair=_voxels),
 }

@@ -36,24 +36,30 @@ def check_directory(flag: str, directory: str | Path) -> None:
         ) from error
 
 
-def check_output(flag: str, file: str | Path, suffixes: tuple[str, ...] = ()) -> None:
+def check_output(
+    flag: str, file: str | Path, suffixes: tuple[str, ...] = (), *, made: bool = False
+) -> None:
     """Refuse a file that could not be written.
 
     Args:
         flag: name of the flag.
-        file: the file; its directory has to exist.
-        suffixes: endings of its name that are allowed; empty for any.
+        file: the file.
+        suffixes: endings of its name that are allowed, in small letters; empty for any.
+        made: whether its directory is going to be made if there is none.
 
     Raises:
         ConfigError: it has another ending, there is no such directory, or it cannot be written.
     """
     path = Path(file)
-    if suffixes and path.suffix not in suffixes:
+    if suffixes and path.suffix.lower() not in suffixes:
         *first, last = suffixes
         names = f"{', '.join(first)} or {last}" if first else last
         raise ConfigError(f"--{flag}={file}: expected a name that ends in {names}")
     try:
         if not path.absolute().parent.is_dir():
+            if made:
+                check_directory(flag, path.parent)
+                return
             raise ConfigError(
                 f"--{flag}={file}: there is no directory {path.parent}; make it first"
             )
@@ -67,6 +73,16 @@ def check_output(flag: str, file: str | Path, suffixes: tuple[str, ...] = ()) ->
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"--{flag}={file}: {reason}; choose another file") from error
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a path names a directory: it is one, ends with a slash, or its name has no ending."""
+    return str(path).endswith(os.sep) or Path(path).is_dir() or not Path(path).suffix
+
+
+def make_room(file: Path) -> None:
+    """Make the directory of a file, if there is none."""
+    file.absolute().parent.mkdir(parents=True, exist_ok=True)
 
 
 def check_input(flag: str, path: str | Path, *, directory: bool = False) -> None:

@@ -2,24 +2,67 @@
 
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 
-from jaxgan import TrainState, Variables
+from jaxgan import GAN, TrainState, Variables
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs import flags
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
-from jaxgan.runs.data import example, facts_of
+from jaxgan.runs.data import facts_of
 from jaxgan.runs.members import is_population, label, members
+from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
+from jaxgan.runs.variants.variant import Experiment
+
+
+class Run(NamedTuple):
+    """A run as one of its checkpoints holds it.
+
+    Attributes:
+        gan: the GAN.
+        state: its state: both players, their optimizers, and G's running average.
+        settings: of the run; `settings.flat()` has them by the names of their flags.
+        step: updates of G so far.
+        experiment: the GAN with its generator and the latent that it is sampled with.
+        facts: the shape and the classes of the data.
+    """
+
+    gan: GAN
+    state: TrainState
+    settings: Config
+    step: int
+    experiment: Experiment
+    facts: Facts
 
 
 def restore(
     workdir: str, step: int | None = None, member: int | None = None, *, best: bool = False
 ) -> Trained:
     """Restore the generator of a run, from its running average if there is one.
+
+    Args:
+        workdir: as in `restore_run`, and all that follow.
+        step: as in `restore_run`.
+        member: as in `restore_run`.
+        best: as in `restore_run`.
+
+    Raises:
+        ConfigError: there is no run in `workdir`, or it has no checkpoint yet, or no such member.
+        CheckpointError: the checkpoint cannot be restored.
+    """
+    run = restore_run(workdir, step, member, best=best)
+    of_d = Variables(run.state.d.params, run.state.d.state)
+    return Trained(run.settings, run.facts, run.experiment, averaged(run.state), run.step, of_d)
+
+
+def restore_run(
+    workdir: str | Path, step: int | None = None, member: int | None = None, *, best: bool = False
+) -> Run:
+    """Restore a run with its whole state.
 
     Args:
         workdir: directory of the run.
@@ -47,14 +90,14 @@ def restore(
             )
         facts = facts_of(checkpoints.notes(step))
         experiment = build(chosen, facts)
-        like = jax.eval_shape(experiment.gan.init, jax.random.key(0), example(facts))
+        key = jax.eval_shape(jax.random.key, 0)
+        like = jax.eval_shape(experiment.gan.init, key, example(facts))
         if is_population(config):
             like = jax.tree.map(partial(_stacked, len(everyone)), like)
         step, state = checkpoints.restore(like, step)
         if is_population(config):
             state = jax.tree.map(lambda leaf: leaf[member], state)
-    of_d = Variables(state.d.params, state.d.state)
-    return Trained(chosen, facts, experiment, _averaged(state), step, of_d)
+    return Run(experiment.gan, state, chosen, step, experiment, facts)
 
 
 def _choose(config: Config, everyone: list[Config], member: int | None) -> Config:
@@ -76,5 +119,6 @@ def _stacked(members: int, leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((members, *leaf.shape), leaf.dtype)
 
 
-def _averaged(state: TrainState) -> Variables:
+def averaged(state: TrainState) -> Variables:
+    """Return G's variables: from its running average if there is one."""
     return state.ema or Variables(state.g.params, state.g.state)

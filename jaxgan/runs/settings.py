@@ -167,7 +167,9 @@ METRICS = (
     "classifier_score",
     "modes",
 )
-FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
+RATES = ("g_lr", "d_lr")
+"""What may be changed on the way of a run, if that is said."""
+FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "cifar10", "inception", "pixels")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -260,6 +262,9 @@ class Optimization:
         0.0, "half-life of that average in images; 0 to use --ema_decay instead", low=0.0
     )
     batch_size: int = setting(64, "examples per update, over all devices", low=1)
+    freeze_d: int = setting(
+        0, "layers of D, from the data on, that do not learn, as in FreezeD", low=0
+    )
     d_steps: int = setting(1, "updates of D per update of G", low=1)
 
 
@@ -282,11 +287,12 @@ class Data:
         sizes=True,
     )
     flip: bool = setting(False, "also train on every image mirrored")
-    random_crop: int | str = setting(
+    jitter: int = setting(
         0,
-        "enlarge images to this side, or to HEIGHTxWIDTH, and cut a window of their own size out "
-        "of them, at another place in every step; 0 for none",
+        "enlarge every image by this many pixels and train on a random part of its old size: the "
+        "random jitter of image-to-image translation",
         low=0,
+        high=1024,
     )
     data_dir: str = setting(
         "",
@@ -357,8 +363,25 @@ class Run:
     max_rollbacks: int = setting(
         3, "how often it goes back before it stops with an error", identity=False, low=0
     )
+    init_from: str = setting(
+        "",
+        "begin with the weights of another run (its workdir) or of a file (safetensors of "
+        "jaxgan-export, or a PyTorch state dict); give the flag several times for G and D, and "
+        "PART=FILE for one of several networks, such as to_x",
+        identity=False,
+        path=True,
+        repeated=True,
+    )
+    init_from_partial: bool = setting(
+        False, "begin leaves anew that do not fit --init_from, instead of refusing", identity=False
+    )
     accept_data: bool = setting(
         False, "resume although the data are not those that the run was begun with", identity=False
+    )
+    accept_rates: bool = setting(
+        False,
+        "resume although --g_lr or --d_lr are not those of the run so far; changes.jsonl notes it",
+        identity=False,
     )
 
 
@@ -372,7 +395,12 @@ class Evaluation:
         identity=False,
         low=0,
     )
-    eval_samples: int = setting(2000, "samples per evaluation", identity=False, low=2)
+    eval_samples: int = setting(
+        2000,
+        "samples per evaluation; at most half as many as the data have examples",
+        identity=False,
+        low=2,
+    )
     eval_metrics: str = setting(
         "",
         f"metrics to measure, of {', '.join(METRICS)}, separated by commas; the first decides "

@@ -12,11 +12,13 @@ from typing import Any
 import jax
 from absl import logging
 
+from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs import hosts
 from jaxgan.runs.checks import LOCK, check_workdir
 from jaxgan.runs.config import Config
 from jaxgan.runs.files import Lines, read_lines, write_whole
-from jaxgan.runs.settings import ConfigError
+from jaxgan.runs.flags import load
+from jaxgan.runs.settings import RATES, ConfigError
 
 
 @contextlib.contextmanager
@@ -63,6 +65,8 @@ def _begin(config: Config) -> Path:
     """Write what the run is; in a process that does not write, check that it is there."""
     flags = Path(config.run.workdir) / "flags.txt"
     if hosts.writes():
+        if flags.exists():
+            _note_changes(config)
         # The settings first: a directory with anything else and without them is of no run.
         write_whole(flags, config.to_flags(of_workdir=True))
         for name in "samples", "checkpoints":
@@ -73,6 +77,21 @@ def _begin(config: Config) -> Path:
             f"process 0 wrote there; give a directory that all machines share"
         )
     return flags
+
+
+def _note_changes(config: Config) -> None:
+    """Note which learning rates change, and from which step on, before the flags forget it."""
+    workdir = Path(config.run.workdir)
+    before, now = load(workdir).optimization, config.optimization
+    changed = {
+        name: [getattr(before, name), getattr(now, name)]
+        for name in RATES
+        if getattr(before, name) != getattr(now, name)
+    }
+    if changed:
+        with Checkpoints(workdir / "checkpoints") as checkpoints:
+            step = max(checkpoints.steps(), default=0)
+        Lines(workdir / "changes.jsonl").append({"step": step, **changed})
 
 
 def check_is_new(workdir: Path) -> None:

@@ -304,7 +304,9 @@ def cache() -> Reader:
     examples = [(np.full((4, 4, 3), i, np.uint8), i % 3) for i in range(6)]
 
     def build(directory: Path | None) -> Decoded:
-        return Decoded(Dataset(*stack(examples, 6, directory), "set", ("a", "b", "c")), "a remark")
+        return Decoded(
+            Dataset(*stack(examples, 6, directory), "set", ("a", "b", "c")), ("a remark",)
+        )
 
     with tempfile.TemporaryDirectory() as place:
         cached(Path(place), "set", {}, build)

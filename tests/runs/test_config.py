@@ -126,9 +126,12 @@ def test_sweeps_may_be_given_in_one_flag_or_in_several(tmp_path):
 def test_only_settings_that_change_the_run_count_as_a_difference():
     ours = make()
     theirs = ours.replace(steps=7, log_every=3, keep=9, workdir="elsewhere")
-    assert ours.difference(theirs) == []
+    assert ours.difference(theirs) == {}
     theirs = theirs.replace(seed=5, loss="hinge")
-    assert ours.difference(theirs) == ["--seed=0 (now 5)", "--loss=non_saturating (now hinge)"]
+    assert ours.difference(theirs) == {
+        "seed": "--seed=0 (now 5)",
+        "loss": "--loss=non_saturating (now hinge)",
+    }
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path):

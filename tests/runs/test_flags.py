@@ -86,7 +86,7 @@ def test_a_default_of_one_gan_does_not_lock_the_runs_of_another(monkeypatch):
     cyclegan = VARIANTS["cyclegan"]
     changed = {**VARIANTS, "cyclegan": cyclegan._replace(defaults={"g_lr": 7.0})}
     monkeypatch.setattr("jaxgan.runs.config.VARIANTS", changed)
-    assert before.difference(make(recipe="gan")) == []
+    assert before.difference(make(recipe="gan")) == {}
     assert make(recipe="cyclegan").optimization.g_lr == 7.0
 
 

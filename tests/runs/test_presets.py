@@ -12,8 +12,9 @@ from PIL import Image
 from jaxgan.runs.build import build
 from jaxgan.runs.checks import check, check_settings
 from jaxgan.runs.config import ConfigError
-from jaxgan.runs.data import example, facts, load
+from jaxgan.runs.data import facts, load
 from jaxgan.runs.flags import define_settings, from_flags, presets
+from jaxgan.runs.networks import example
 from jaxgan.runs.training import loop
 from jaxgan.runs.training.evaluator import Evaluator
 

@@ -1,6 +1,6 @@
 """Runs of every kind that have not learned anything yet: quicker to make than trained ones."""
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -41,9 +41,12 @@ def run_of(recipe: str, **more) -> Trained:
     random = np.random.default_rng(0)
     size = 0.0 if recipe == "srgan" else 0.3  # an SRGAN of zeros is bilinear interpolation
 
-    def drawn(leaf):  # quicker than to compile the initializers
-        return jnp.asarray(size * random.normal(size=leaf.shape), leaf.dtype)
+    def drawn(path, leaf):  # quicker than to compile the initializers
+        values = size * random.normal(size=leaf.shape)
+        values = abs(values) if "var" in jax.tree_util.keystr(path[-1:]) else values
+        return jnp.asarray(values, leaf.dtype)
 
-    d = Variables(*jax.tree.map(drawn, (state.d.params, state.d.state)))
-    g = Variables(*jax.tree.map(drawn, state.ema or (state.g.params, state.g.state)))
+    fill = partial(jax.tree_util.tree_map_with_path, drawn)
+    d = Variables(*fill((state.d.params, state.d.state)))
+    g = Variables(*fill(state.ema or (state.g.params, state.g.state)))
     return Trained(config, known, experiment, g, 0, d)

@@ -1,6 +1,7 @@
 """Shared parts of all commands: parsing flags, help, errors in one line and exit statuses."""
 
 import contextlib
+import os
 import re
 import sys
 import traceback
@@ -14,7 +15,7 @@ from jaxgan.runs.settings import ConfigError
 
 # The flags whose names differ from the arguments of the library that they set.
 _FLAG_OF = {"name": "dataset", "weights": "inception_weights"}
-_ARGUMENTS = "name|split|image_size|data_dir|manual_dir|cache_dir|weights|features"
+_ARGUMENTS = "name|split|image_size|crop|background|data_dir|manual_dir|cache_dir|weights|features"
 _HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort", "-?"}
 _STATUSES = """exit status:
   0    done
@@ -48,7 +49,7 @@ def start(
 
     def read(argv: list[str]) -> list[str]:
         if _HELP & set(argv[1:]):
-            print(_help(about))
+            _show(_help(about))
             raise SystemExit(0)
         with errors_in_one_line():
             rest = parse(argv)
@@ -73,6 +74,13 @@ def _help(about: str) -> str:
     return "\n".join(
         [about.strip(), *(flags.FLAGS.module_help(name) for name in ours), "", _STATUSES]
     )
+
+
+def _show(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `--help | head`: the rest is not wanted, and nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 The page is one self-contained file with settings, metrics, samples over training and curves. It is
 written to report.html in the workdir, to ./report.html for several runs, or to --out=X.html.
+
+--card writes a model card in Markdown instead, as hubs show it, to README.md in the workdir.
 """
 
 from pathlib import Path
@@ -16,7 +18,9 @@ from jaxgan.runs.settings import ConfigError
 
 def define_flags() -> None:
     """Define the flags of this command."""
-    define("out", str, "file to write; report.html by default")
+    define("out", str, "file to write; report.html by default, README.md with --card")
+    define("card", bool, "write a model card in Markdown instead of a page", default=False)
+    define("license", str, "license of the model, for its card: cc-by-4.0, apache-2.0, ...")
 
 
 def run(argv: list[str]) -> None:
@@ -27,9 +31,18 @@ def run(argv: list[str]) -> None:
     if out is not None:
         check_output("out", out)
 
-    from jaxgan.runs.report.write import write
+    workdirs = [Path(workdir) for workdir in argv[1:]]
+    if flags.FLAGS.license is not None and not flags.FLAGS.card:
+        raise ConfigError("--license: it is a line of the model card; add --card")
+    if flags.FLAGS.card and len(workdirs) > 1:
+        raise ConfigError(f"--card: expected one run, got {len(workdirs)}")
 
-    path = write([Path(workdir) for workdir in argv[1:]], Path(out) if out else None)
+    from jaxgan.runs.report import write
+
+    if flags.FLAGS.card:
+        print(write.write_card(workdirs[0], flags.FLAGS.license, Path(out) if out else None))
+        return
+    path = write.write(workdirs, Path(out) if out else None)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -82,14 +82,14 @@ def run(argv: list[str]) -> int:
     several = is_population(config)
     hosts.start(hosts.Others(**given(hosts.Others._fields)))
     check_platform()
-    if is_automatic:
-        config, text = automatic.settle(flags.FLAGS)
-        if hosts.writes():
-            print(text, flush=True)
-    if flags.FLAGS.dry_run:
-        tell(config)
-        return 0
     with hosts.nobody_waits(*expected()):
+        if is_automatic:
+            config, text = automatic.settle(flags.FLAGS)
+            if hosts.writes():
+                print(text, flush=True)
+        if flags.FLAGS.dry_run:
+            tell(config)
+            return 0
         result = sweep.run(config) if several else loop.run(config)
     workdir = config.run.workdir
     if result.stopped_by is not None:
@@ -100,9 +100,8 @@ def run(argv: list[str]) -> int:
         return 0
     if several:
         print(result.table)
-    pictures = VARIANTS[config.recipe].pictures
-    of_noise = pictures is None or pictures.condition is None
-    how = ("--member=0 " if several else "") + ("--n=64" if of_noise else "--from_data --n=20")
+    how = "--n=64" if VARIANTS[config.recipe].draws_from_noise else "--from_data --n=20"
+    how = "--member=0 " * several + how
     print(f"samples after {result.step} steps:  {result.picture}")
     print(f"training history:          {workdir}/samples/evolution.gif, {workdir}/curves.png")
     print(f"to draw more samples:      {command('sample')} --workdir={workdir} {how} {_OUT}")

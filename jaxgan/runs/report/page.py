@@ -15,6 +15,7 @@ from jaxgan.runs.report.html import Html, element, join
 from jaxgan.runs.report.runs import Picture, RunFiles, is_number
 from jaxgan.runs.report.svg import COLORS, REAL, number
 from jaxgan.runs.report.tables import metrics, named, settings
+from jaxgan.runs.variants import VARIANTS
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _POINTS = ("ring", "grid")
@@ -28,7 +29,7 @@ def page(runs: list[RunFiles]) -> str:
     heading = runs[0].name if one else f"{len(runs)} runs"
     top = [_metrics(runs), _samples(runs)]
     if one and runs[0].evaluation.get("rows") and runs[0].frames:
-        top = [element("div", {"class": "pair"}, top)]
+        top = [element("div", {"class": "top"}, top)]
     parts = [
         _section("Settings", settings(runs)),
         *top,
@@ -75,8 +76,11 @@ def _train() -> str:
     return command("train") + " --flagfile={}/flags.txt"
 
 
-def _evaluate() -> str:
-    return command("evaluate") + " --workdir={}"
+def _unmeasured(title: str, what: str, runs: list[RunFiles]) -> Html | None:
+    """Return a section that an evaluation would fill; nothing where there has been one."""
+    if any(run.evaluation.get("rows") for run in runs):
+        return None
+    return _missing(title, what, runs, command("evaluate") + " --workdir={}")
 
 
 def _missing(title: str, what: str, runs: list[RunFiles], command: str) -> Html:
@@ -102,17 +106,25 @@ def _note(text: str) -> Html:
     return element("p", {"class": "note"}, text)
 
 
-def _metrics(runs: list[RunFiles]) -> Html:
-    if not any(run.evaluation.get("rows") for run in runs):
-        return _missing("Metrics", "not evaluated yet; they are measured by", runs, _evaluate())
-    return _section("Metrics", metrics(runs))
+def _metrics(runs: list[RunFiles]) -> Html | None:
+    missing = _unmeasured("Metrics", "not evaluated yet; they are measured by", runs)
+    return missing or _section("Metrics", metrics(runs))
 
 
 def _samples(runs: list[RunFiles]) -> Html:
     if not any(run.frames for run in runs):
         return _missing("Samples", "no pictures yet; they are drawn by", runs, _train())
-    content = [_note("All pictures are drawn from the same latents."), _columns(runs, _player)]
-    return _section("Samples during training", content)
+    return _section("Samples during training", [_note(_sources(runs)), _columns(runs, _player)])
+
+
+def _sources(runs: list[RunFiles]) -> str:
+    """Say what the samples of every step are made from."""
+    sources = {
+        "latents" if VARIANTS[run.config.recipe].draws_from_noise else "examples of the data"
+        for run in runs
+    }
+    made = "drawn" if sources == {"latents"} else "made"
+    return f"All pictures of a run are {made} from the same {' or '.join(sorted(sources))}."
 
 
 def _player(run: RunFiles, color: int) -> Html | None:
@@ -133,13 +145,17 @@ def _player(run: RunFiles, color: int) -> Html | None:
         notes.append(f"{len(run.frames)} of {run.drawn} pictures, evenly chosen.")
     if not all(frame.exact for frame in run.frames):
         notes.append("Large pictures are scaled down and compressed with loss.")
-    return element(
+    player = element(
         "figure",
         {"class": "player"},
         frames,
         element("div", {"class": "control"}, element("input", slider), step),
         notes and _note(" ".join(notes)),
     )
+    if run.real is None:
+        return player
+    real = element("summary", {}, "Real examples")
+    return join([player, element("details", {}, real, _image(run, run.real, "real examples"))])
 
 
 def _image(run: RunFiles, picture: Picture, alt: str, hidden: bool = False) -> Html:
@@ -196,15 +212,15 @@ def _marks(runs: list[RunFiles]) -> list[Mark]:
     ]
 
 
-def _evaluations(runs: list[RunFiles]) -> Html:
+def _evaluations(runs: list[RunFiles]) -> Html | None:
     if not any(run.evaluations for run in runs):
         what = "not measured during training; measured afterwards by"
-        return _missing("Metrics over training", what, runs, _evaluate())
+        return _unmeasured("Metrics over training", what, runs)
     drawn = curves(runs, [run.evaluations for run in runs], "step", _marks(runs))
     return _section("Metrics over training", drawn)
 
 
-def _classes(runs: list[RunFiles]) -> Html:
+def _classes(runs: list[RunFiles]) -> Html | None:
     def classes(run: RunFiles, color: int) -> Any:
         picture, found = run.pictures.get("classes"), run.evaluation.get("classes")
         shown = picture and _image(run, picture, "samples of each class, one row per class")
@@ -218,22 +234,22 @@ def _classes(runs: list[RunFiles]) -> Html:
         return [charts.bars("share of each class", found.get("names") or [], groups), shown]
 
     if not any(run.pictures.get("classes") or run.evaluation.get("classes") for run in runs):
-        return _missing("Classes", "none yet; they are counted by", runs, _evaluate())
+        return _unmeasured("Classes", "none yet; they are counted by", runs)
     return _section("Classes", _columns(runs, classes))
 
 
-def _interpolation(runs: list[RunFiles]) -> Html:
+def _interpolation(runs: list[RunFiles]) -> Html | None:
     def interpolation(run: RunFiles, color: int) -> Any:
         del color
         picture = run.pictures.get("interpolation")
         return picture and _image(run, picture, "interpolations from one latent to another")
 
     if not any(run.pictures.get("interpolation") for run in runs):
-        return _missing("Interpolation", "none yet; it is drawn by", runs, _evaluate())
+        return _unmeasured("Interpolation", "none yet; it is drawn by", runs)
     return _section("Interpolation", _columns(runs, interpolation))
 
 
-def _nearest(runs: list[RunFiles]) -> Html:
+def _nearest(runs: list[RunFiles]) -> Html | None:
     def nearest(run: RunFiles, color: int) -> Any:
         picture, found = run.pictures.get("nearest"), run.evaluation.get("distances") or {}
         shown = picture and _image(run, picture, "samples with their nearest training images")
@@ -245,7 +261,7 @@ def _nearest(runs: list[RunFiles]) -> Html:
         return [shown, charts.histogram(f"distance to the nearest training image{unit}", groups)]
 
     if not any(run.pictures.get("nearest") or run.evaluation.get("distances") for run in runs):
-        return _missing("Nearest training images", "none yet; found by", runs, _evaluate())
+        return _unmeasured("Nearest training images", "none yet; found by", runs)
     said = (
         "Samples that are much nearer to the training images than held-out images are copies. "
         "Top row: the nearest samples on the left, others on the right. Below each sample: the "
@@ -263,20 +279,20 @@ def _groups(found: dict[str, Any], *groups: tuple[str, int, str]) -> list[Group]
     return [group for group in kept if group.values]
 
 
-def _truncation(runs: list[RunFiles]) -> Html:
+def _truncation(runs: list[RunFiles]) -> Html | None:
     drawn = curves(runs, [run.evaluation.get("truncation") or [] for run in runs], "psi", [])
     if drawn is None:
-        return _missing("Truncation", "none yet; it is measured by", runs, _evaluate())
+        return _unmeasured("Truncation", "none yet; it is measured by", runs)
     said = "The smaller psi is, the more typical the samples are, at the expense of recall."
     return _section("Truncation", [_note(said), drawn])
 
 
-def _projection(runs: list[RunFiles]) -> Html:
+def _projection(runs: list[RunFiles]) -> Html | None:
     def projection(run: RunFiles, color: int) -> Any:
         found = run.evaluation.get("projection") or {}
         groups = _groups(found, ("real", REAL, "real"), ("generated", color, "fake"))
         return groups and charts.scatter(str(found.get("method") or "projection"), groups)
 
     if not any(run.evaluation.get("projection") for run in runs):
-        return _missing("Projection of features", "none;", runs, _evaluate())
+        return _unmeasured("Projection of features", "none yet; it is made by", runs)
     return _section("Projection of features", _columns(runs, projection))

@@ -14,7 +14,7 @@ from PIL import Image
 from jaxgan.data.images import opened
 from jaxgan.runs import flags
 from jaxgan.runs.config import Config
-from jaxgan.runs.settings import ConfigError
+from jaxgan.runs.settings import RATES, ConfigError
 
 _FRAMES = 40
 _SIDE = 1024  # pixels of the longer side of a picture
@@ -32,6 +32,7 @@ _EVALUATED = {
     "distances": {"fake": [_NUMBER], "held_out": [_NUMBER]},
     "versions": dict,
 }
+_CHANGED = dict.fromkeys(RATES, _POINTS[0])
 
 
 class Picture(NamedTuple):
@@ -66,6 +67,8 @@ class RunFiles(NamedTuple):
         frames: pictures of samples from the same latents, in the order of the steps.
         drawn: number of pictures that `frames` were chosen from.
         pictures: pictures of the evaluation, by name.
+        real: a picture of real examples, drawn like the samples.
+        changes: learning rates that were changed on the way, in the order of the steps.
     """
 
     name: str
@@ -78,6 +81,8 @@ class RunFiles(NamedTuple):
     frames: list[Picture]
     drawn: int
     pictures: dict[str, Picture]
+    real: Picture | None
+    changes: list[dict[str, Any]]
 
     @property
     def step(self) -> int:
@@ -112,6 +117,8 @@ def _read(name: str, workdir: Path, room: int) -> RunFiles:
         for name in _EVALUATION
         if (picture := _picture(workdir / "evaluation" / f"{name}.png"))
     }
+    real = _picture(workdir / "samples" / "real.png")
+    room -= _size(real) if real else 0
     room -= sum(_size(picture) for picture in pictures.values())
     paths = sorted((workdir / "samples").glob("step_*.png"))
     return RunFiles(
@@ -125,6 +132,8 @@ def _read(name: str, workdir: Path, room: int) -> RunFiles:
         _frames(paths, room),
         len(paths),
         pictures,
+        real,
+        [line for line in _lines(workdir / "changes.jsonl") or [] if _fits(line, _CHANGED)],
     )
 
 

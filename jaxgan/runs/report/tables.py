@@ -7,6 +7,7 @@ from jaxgan.runs.config import make
 from jaxgan.runs.report.html import Html, element
 from jaxgan.runs.report.runs import RunFiles, is_number
 from jaxgan.runs.report.svg import COLORS, NOTHING, number
+from jaxgan.runs.settings import RATES
 
 _BETTER = {"lower": "lower ↓", "higher": "higher ↑"}
 
@@ -36,9 +37,23 @@ def settings(runs: list[RunFiles]) -> list[Html]:
     content = [
         element("p", {"class": "note"}, said),
         changed and _values(runs, changed),
+        *(element("p", {"class": "note"}, text) for text in _changes(runs)),
         everything,
     ]
     return [part for part in content if part]
+
+
+def _changes(runs: list[RunFiles]) -> list[str]:
+    """Say which learning rates were others for a part of a run."""
+    return [
+        (f"{run.name}: " if len(runs) > 1 else "")
+        + f"--{name} was {number(line[name][0])} until step {line['step']:,}, and "
+        + f"{number(line[name][1])} after it."
+        for run in runs
+        for line in run.changes
+        for name in RATES
+        if line.get(name)
+    ]
 
 
 def _values(runs: list[RunFiles], values: dict[str, list[Any]]) -> Html:

@@ -1,10 +1,11 @@
 """Plots of points and of the curves of metrics, which need matplotlib."""
 
-import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+
+from jaxgan.runs.files import read_lines
 
 plt.switch_backend("agg")
 
@@ -37,7 +38,7 @@ def curves(metrics: Path, path: Path) -> Path | None:
     Returns:
         `path`, or None if there are no metrics.
     """
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    lines = read_lines(metrics)
     if not lines:
         return None
     panels = {

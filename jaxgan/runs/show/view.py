@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import Dataset
+from jaxgan.data import Dataset, to_unit
 from jaxgan.runs.config import Config
+from jaxgan.runs.show.classes import COLUMNS, by_class
 from jaxgan.runs.show.samples import as_uint8, show, stacked_rows
 from jaxgan.runs.variants import VARIANTS
 
 _POINTS = 1000
 _SOLIDS = 20
 _SOUNDS = 24
-_COLUMNS = 10
 
 
 class View(NamedTuple):
@@ -33,9 +33,9 @@ class View(NamedTuple):
 def view(config: Config, dataset: Dataset, images: int) -> View:
     """Choose how the samples of a run are shown.
 
-    With labels each class has a column of its own. A picture that is made from another is shown
-    below it, and above its target if there is one; the two pictures of a pair are shown above each
-    other.
+    With labels the samples of a class are beside its name. A picture that is made from another is
+    shown below it, and above its target if there is one; the two pictures of a pair are shown above
+    each other.
 
     Args:
         config: the settings.
@@ -46,22 +46,63 @@ def view(config: Config, dataset: Dataset, images: int) -> View:
     if variant.pictures is not None and variant.pictures.condition is not None:
         return _of_pictures(config, dataset, images // 2)
     count = {2: _POINTS, 3: _SOUNDS, 4: images, 5: _SOLIDS}[dataset.x.ndim]
-    y, columns = None, _COLUMNS
+    y = None
     if config.objective.conditional:
-        classes = len(dataset.class_names)
-        y = np.arange(count) % classes
-        columns = classes if classes <= _COLUMNS else _COLUMNS
+        y = _labels(len(dataset.class_names), count)
+        count = len(y)
 
     def draw(samples: Any) -> np.ndarray:
         if isinstance(samples, tuple):
-            return stacked_rows([as_uint8(part) for part in samples], _COLUMNS)
+            return stacked_rows([as_uint8(part) for part in samples], COLUMNS)
         if samples.ndim == 2:
             from jaxgan.runs.show.plots import scatter
 
             return scatter(samples, dataset.x[:count])
-        return show(samples, columns)
+        return show(samples, COLUMNS) if y is None else by_class(samples, y, dataset.class_names)
 
     return View(count, y, draw)
+
+
+def real_examples(config: Config, dataset: Dataset, images: int) -> np.ndarray | None:
+    """Draw real examples as `view` draws samples, to hold these against.
+
+    Args:
+        config: the settings.
+        dataset: the training data.
+        images: number of pictures on a page.
+
+    Returns:
+        uint8 `[H, W, 3]`; None if the pictures of samples show real examples already.
+    """
+    if dataset.x.ndim == 2 or not VARIANTS[config.recipe].draws_from_noise:
+        return None
+    samples, y, draw = view(config, dataset, images)
+    if y is None:
+        # Evenly from all of them, as they may be sorted.
+        rows = np.linspace(0, len(dataset.x) - 1, min(samples, len(dataset.x))).round().astype(int)
+        if dataset.y is not None and dataset.has_pictures:  # the other halves of what is drawn
+            return draw((dataset.x[rows], dataset.y[rows % len(dataset.y)]))
+        return draw(_as_samples(dataset.x[rows]))
+    shown = np.zeros((len(y), *dataset.x.shape[1:]), dataset.x.dtype)
+    for label in np.unique(y):
+        found, places = np.flatnonzero(dataset.y == label), np.flatnonzero(y == label)
+        if len(found):  # a class without examples stays black
+            shown[places] = dataset.x[np.resize(found, len(places))]
+    return draw(_as_samples(shown))
+
+
+def _as_samples(x: np.ndarray) -> np.ndarray:
+    """Solids are shown as floats, which generators make."""
+    return to_unit(x) if x.ndim == 5 else x
+
+
+def _labels(classes: int, count: int) -> np.ndarray:
+    """Return at most so many labels: whole rows of each class, or some of each, or of some."""
+    each = count // classes
+    each = each // COLUMNS * COLUMNS or each
+    if each:
+        return np.arange(each * classes) % classes
+    return np.linspace(0, classes - 1, count).round().astype(int)
 
 
 def _of_pictures(config: Config, dataset: Dataset, count: int) -> View:
@@ -76,6 +117,6 @@ def _of_pictures(config: Config, dataset: Dataset, count: int) -> View:
     known = [] if examples.target is None else [examples.target]
 
     def draw(samples: np.ndarray) -> np.ndarray:
-        return stacked_rows([examples.shown, as_uint8(samples), *known], _COLUMNS)
+        return stacked_rows([examples.shown, as_uint8(samples), *known], COLUMNS)
 
     return View(len(rows), y, draw)

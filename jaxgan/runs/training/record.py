@@ -5,6 +5,7 @@ writes each member's metrics to members.jsonl.
 """
 
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +21,13 @@ from jaxgan.runs.members import members
 from jaxgan.runs.training.board import Board
 
 _SHOWN = (
-    ("d_loss", "d_loss", ".3f"),
-    ("g_loss", "g_loss", ".3f"),
-    ("d_accuracy_real", "D right on real", ".0%"),
-    ("d_accuracy_fake", "on fake", ".0%"),
+    ("d_loss", "d_loss {:.3f}"),
+    ("g_loss", "g_loss {:.3f}"),
+    ("d_accuracy_real", "D right {:.0%} real"),
+    ("d_accuracy_fake", "{:.0%} fake"),
+    ("images_per_second", "{:.0f} images/s"),
 )
+_NARROW = 120  # columns of a terminal, below which there is no room for a bar
 
 
 class NullRecorder:
@@ -99,6 +102,8 @@ class Recorder(NullRecorder):
             disable=not self._terminal,
             dynamic_ncols=True,
         )
+        if shutil.get_terminal_size().columns < _NARROW:
+            self._bar.bar_format = "{percentage:3.0f}% {elapsed}<{remaining}{postfix}"
 
     def __exit__(self, *exception):
         with contextlib.suppress(OSError):
@@ -198,11 +203,7 @@ class Recorder(NullRecorder):
             self._wandb.log(values, step=step)
 
     def _show(self, step: int, values: dict[str, float]) -> None:
-        shown = [f"{values['images_per_second']:.0f} images/s"]
-        for name, title, form in _SHOWN:
-            if name in values:
-                shown.append(f"{title} {values[name]:{form}}")
-        text = ", ".join(shown)
+        text = ", ".join(form.format(values[name]) for name, form in _SHOWN if name in values)
         if self._terminal:
             with contextlib.suppress(OSError):
                 self._bar.set_postfix_str(text)

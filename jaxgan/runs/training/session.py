@@ -78,6 +78,15 @@ class Session:
             raise StuckError(step, lost)
         self.recorder.metrics(step, values)
 
+    def show_real(self) -> None:
+        """Write the picture of real examples, unless it is there."""
+        path = Path(self.config.run.workdir) / "samples" / "real.png"
+        if self.task.real is None or not hosts.writes() or path.exists():
+            return
+        self._drawn[path] = self.task.real
+        with self.recorder.attempt("the picture of real examples now, but later"):
+            self.write_pictures()
+
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
         """Draw a picture of samples, unless there is one of this step."""
         path = Path(self.config.run.workdir) / "samples" / f"step_{step:08d}.png"

@@ -5,7 +5,6 @@ weights, the same noise and the same order of the data. They agree up to roundin
 training amplifies over time.
 """
 
-import json
 import math
 from functools import partial
 from pathlib import Path
@@ -20,9 +19,10 @@ from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_population, devices_of_members
+from jaxgan.runs.files import read_lines
 from jaxgan.runs.members import label, members, sweeps
 from jaxgan.runs.show import pictures
-from jaxgan.runs.show.view import view
+from jaxgan.runs.show.view import real_examples, view
 from jaxgan.runs.text import table as text_table
 from jaxgan.runs.training import health
 from jaxgan.runs.training.loop import Result, go
@@ -31,6 +31,7 @@ from jaxgan.runs.training.record import NullRecorder
 from jaxgan.runs.training.task import Task, Watch, floats
 
 _SAMPLES = 10  # of each member
+_REAL = 100  # examples beside them
 _LEFT_OUT = (
     "logit_gap",
     "saturated",
@@ -75,6 +76,7 @@ def run(config: Config) -> Result:
         initial_state(config, gan, keys, dataset),
         _sampler(config, everyone, gan, dataset),
         watch,
+        real=real_examples(config, dataset, _REAL),
     )
     result = go(config, task, notes_of(dataset))
     return result._replace(table=table(config, watch.lost))
@@ -164,10 +166,9 @@ def table(config: Config, lost: dict[int, int]) -> str:
         config: settings of the run, whose workdir holds `members.jsonl`.
         lost: the members that have diverged, and the step before which they did.
     """
-    path = Path(config.run.workdir) / "members.jsonl"
-    if not path.exists():  # stopped before the first steps were done
+    lines = read_lines(Path(config.run.workdir) / "members.jsonl")
+    if not lines:  # stopped before the first steps were done
         return ""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
     about = ["step", "member", "seed", *sweeps(config)]
     names = [name for name in lines[0] if name not in about and not name.endswith(_LEFT_OUT)]
     lost = dict(lost)

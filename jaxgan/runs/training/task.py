@@ -83,6 +83,7 @@ class Task(NamedTuple):
         draw: `state -> picture` of samples.
         watch: the observer of its metrics and states.
         evaluator: the evaluator of its samples, or None.
+        real: a picture of real examples to hold the samples against, or None.
     """
 
     gan: jaxgan.GAN
@@ -92,6 +93,7 @@ class Task(NamedTuple):
     draw: Callable[[jaxgan.TrainState], np.ndarray]
     watch: Watch
     evaluator: Evaluator | None = None
+    real: np.ndarray | None = None
 
 
 def floats(state: jaxgan.TrainState) -> list[jax.Array]:

@@ -79,7 +79,7 @@ def _check_data(own: Settings, dataset: Dataset) -> None:
 def _translate(trained: Trained, given: np.ndarray, options: Options | None) -> np.ndarray:
     if options is None or not options.back:
         return translation.translate(trained, given, options)
-    return as_uint8(trained.apply(trained.experiment.own, data.to_unit(given)))
+    return as_uint8(trained.remake(trained.experiment.own, data.to_unit(given)))
 
 
 def _examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Options) -> Examples:
@@ -91,8 +91,7 @@ def _examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Options) ->
 
 
 def _shape(facts: Facts, options: Options) -> tuple[int | None, int]:
-    shape = facts.shape if options.back else facts.source
-    return shape[0], shape[-1]
+    return None, (facts.shape if options.back else facts.source)[-1]
 
 
 def _cycle(question: Question) -> list[Row]:
@@ -110,7 +109,7 @@ VARIANT = Variant(
     _build,
     Settings,
     models=("translator", "unet"),
-    lacks=NO_NOISE | NO_PENALTY | NO_TERMS,
+    lacks=NO_NOISE | NO_PENALTY | NO_TERMS | {"freeze_d"},  # it has two discriminators
     # Section 4 and appendix 7.1; no average of G is kept.
     defaults={
         "dataset": "unpaired:outlines:digits",
@@ -123,7 +122,13 @@ VARIANT = Variant(
     },
     y="domains",
     check_data=_check_data,
-    pictures=Pictures(_translate, _examples, _shape, translation.condition),
+    pictures=Pictures(
+        _translate,
+        _examples,
+        _shape,
+        translation.condition,
+        is_back=lambda options: options.back,
+    ),
     options=Options,
     truncate=refuse_truncation,
     measures=(translation.pairs, _cycle),

@@ -84,48 +84,46 @@ def _fill_in(trained: Trained, given: np.ndarray, options: Options | None) -> np
     if options is None or options.mask is None:
         holes = _holes(trained.own, x.shape)
     else:
-        hole = _read_hole(Path(options.mask), x.shape[1])[0]
-        holes = jnp.broadcast_to(hole, (*x.shape[:3], 1))
-    filled = as_uint8(trained.apply(trained.experiment.generator, masked(x, holes)))
+        holes = jnp.broadcast_to(_read_hole(Path(options.mask)), (*x.shape[:3], 1))
+    filled = as_uint8(trained.remake(trained.experiment.generator, masked(x, holes)))
     return np.where(np.asarray(holes) > 0, filled, given)
 
 
 def _shape(facts: Facts, options: Any) -> tuple[int | None, int]:
     del options
-    return facts.shape[0], facts.shape[-1]
+    return None, facts.shape[-1]
 
 
-def _check_files(options: Options, facts: Facts, sizes: dict[Path, tuple[int, int]]) -> None:
+def _check_files(options: Options, sizes: dict[Path, tuple[int, int]]) -> None:
     """Refuse a mask of another size than its pictures, or one that covers all or nothing."""
     if options.mask is None:
         return
-    side = facts.shape[0]
-    hole, given = _read_hole(Path(options.mask), side)
-    for path, (width, height) in sizes.items():
-        if given not in ((width, height), (side, side)):
+    hole = _read_hole(Path(options.mask))
+    height, width = hole.shape[1:3]
+    for path, size in sizes.items():
+        if size != (width, height):
             raise ConfigError(
-                f"--mask={options.mask}: it is {given[1]}x{given[0]} and {path} is "
-                f"{height}x{width}; expected the same size"
+                f"--mask={options.mask}: it is {height}x{width} and {path} is "
+                f"{size[1]}x{size[0]}; expected the same size"
             )
     try:
-        masks.check(hole, side, side)
+        masks.check(hole, height, width)
     except ValueError as error:
         raise ConfigError(f"--mask={options.mask}: {error}") from error
 
 
-def _read_hole(path: Path, size: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Read a mask `[1, size, size, 1]`, 1 where the file is nearer to white, and its own size."""
+def _read_hole(path: Path) -> np.ndarray:
+    """Read a mask `[1, H, W, 1]`, 1 where the file is nearer to white."""
     from jaxgan.data.images import opened, to_array, upright
 
     try:
         with opened(path) as image:
-            given = image.size
-            gray = to_array(upright(image), 1, size)
+            gray = to_array(upright(image), 1)
     except Exception as error:  # decoders of damaged files raise errors of any kind
         raise ConfigError(
             f"--mask={path}: it cannot be read ({error}); expected a picture"
         ) from error
-    return (gray[np.newaxis] >= 128).astype(np.float32), given
+    return (gray[np.newaxis] >= 128).astype(np.float32)
 
 
 PICTURES = Pictures(_fill_in, _examples, _shape, _condition, _check_files)

@@ -11,7 +11,7 @@ from jaxgan.data import Dataset
 from jaxgan.models import srgan
 from jaxgan.runs.measures.answers import COUNT, Question, likeness, sharpness
 from jaxgan.runs.measures.row import Row
-from jaxgan.runs.networks import Facts, Model, blocks
+from jaxgan.runs.networks import Model, blocks
 from jaxgan.runs.settings import ConfigError, setting
 from jaxgan.runs.show.samples import as_uint8
 from jaxgan.runs.variants import translation
@@ -69,11 +69,6 @@ def _check_data(own: Settings, dataset: Dataset) -> None:
     translation.check_alike(dataset)
 
 
-def _any_size(facts: Facts, options: Any) -> tuple[int | None, int]:
-    del options
-    return None, facts.source[-1]
-
-
 def _enlarged(question: Question) -> list[Row]:
     """Measure similarity to the originals, and sharpness, against bilinear interpolation."""
     dataset = question.unseen
@@ -105,7 +100,7 @@ VARIANT = Variant(
     },
     y="pairs",
     check_data=_check_data,
-    pictures=translation.PICTURES._replace(shape=_any_size),
+    pictures=translation.PICTURES,
     truncate=refuse_truncation,
     measures=(_enlarged,),
     is_distribution=False,

@@ -59,15 +59,15 @@ def examples(own: Any, dataset: Dataset, rows: np.ndarray, options: Any) -> Exam
 
 
 def shape(facts: Facts, options: Any) -> tuple[int | None, int]:
-    """Return the side and the channels of y."""
+    """Return the channels of y; pictures keep their size."""
     del options
-    return facts.source[0], facts.source[-1]
+    return None, facts.source[-1]
 
 
 def translate(trained: Trained, given: np.ndarray, options: Any) -> np.ndarray:
     """Apply the generator to pictures."""
     del options
-    return as_uint8(trained.apply(trained.experiment.generator, data.to_unit(given)))
+    return as_uint8(trained.remake(trained.experiment.generator, data.to_unit(given)))
 
 
 PICTURES = Pictures(translate, examples, shape, condition)

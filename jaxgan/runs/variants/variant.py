@@ -108,18 +108,21 @@ class Pictures(NamedTuple):
     Attributes:
         make: `(trained, given, options) -> pictures`, both uint8 `[N, H, W, C]`.
         examples: `(own settings, dataset, rows, options) -> Examples`.
-        shape: `(facts, options) -> (side or None, channels)` that files are converted to.
+        shape: `(facts, options) -> (side or None, channels)` that files are converted to; with
+            None they keep their size.
         condition: `(own settings, dataset, rows) -> y`, the input of G in place of noise,
             `[N, H, W, C]` in [-1, 1]; None if G draws from noise.
-        check_files: `(options, facts, sizes) -> None`, which refuses options that do not fit the
+        check_files: `(options, sizes) -> None`, which refuses options that do not fit the
             files, given as a dictionary from paths to `(width, height)`.
+        is_back: `options -> bool`: whether they ask for the way from x to y.
     """
 
     make: "Callable[[Trained, np.ndarray, Any], np.ndarray]"
     examples: Callable[[Any, Dataset, np.ndarray, Any], Examples]
     shape: Callable[[Facts, Any], tuple[int | None, int]]
     condition: Callable[[Any, Dataset, np.ndarray], np.ndarray] | None = None
-    check_files: Callable[[Any, Facts, dict[Path, tuple[int, int]]], None] = lambda *_: None
+    check_files: Callable[[Any, dict[Path, tuple[int, int]]], None] = lambda *_: None
+    is_back: Callable[[Any], bool] = lambda options: False
 
 
 class Variant(NamedTuple):
@@ -166,6 +169,11 @@ class Variant(NamedTuple):
     )
     measures: "tuple[Callable[[Question], list[Row]], ...]" = ()
     is_distribution: bool = True
+
+    @property
+    def draws_from_noise(self) -> bool:
+        """Whether its samples are made from latents, not from pictures."""
+        return self.pictures is None or self.pictures.condition is None
 
 
 def output(network: Network, which: int) -> Network:

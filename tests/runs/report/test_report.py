@@ -60,9 +60,36 @@ def test_a_run_that_has_not_begun_says_what_makes_each_section(tmp_path):
 def test_any_part_may_be_missing_in_one_run_or_in_one_of_several(tmp_path, missing):
     run, other = whole(tmp_path / "a"), whole(tmp_path / "b")
     (run / missing).rename(tmp_path / "away")
-    assert f"python {ROOT}/experiments/" in page_of(run)[0] or missing.endswith("nearest.png")
+    advises = f"python {ROOT}/experiments/" in page_of(run)[0]
+    # What an evaluation did not find, another one will not find either.
+    assert advises == (missing not in {"evaluations.jsonl", "evaluation/nearest.png"})
     _, elements = page_of(run, other)
     assert elements.tags("svg")
+
+
+def test_what_an_evaluation_did_not_bring_is_left_out(tmp_path):
+    run = whole(tmp_path / "run", found=evaluation() | {"projection": {}, "truncation": []})
+    text, elements = page_of(run)
+    assert not {"Projection of features", "Truncation"} & set(elements.sections)
+    assert "evaluate.py" not in text
+
+
+def test_the_page_says_which_learning_rates_were_changed(tmp_path):
+    run = whole(tmp_path / "run")
+    jsonl(run / "changes.jsonl", [{"step": 200, "g_lr": [5e-4, 1e-4]}, {"step": 300, "d_lr": "x"}])
+    settings = page_of(run)[1].sections["Settings"]
+    assert "--g_lr was 0.0005 until step 200, and 0.0001 after it." in settings
+    assert "--d_lr was" not in settings
+
+
+def test_the_page_says_what_the_samples_are_made_from(tmp_path):
+    noise, pictures = whole(tmp_path / "noise"), whole(tmp_path / "pictures", recipe="cyclegan")
+    for runs, said in {
+        (noise,): "drawn from the same latents.",
+        (pictures,): "made from the same examples of the data.",
+        (noise, pictures): "made from the same examples of the data or latents.",
+    }.items():
+        assert f"All pictures of a run are {said}" in page_of(*runs)[0]
 
 
 def test_a_whole_run_is_all_there(tmp_path):

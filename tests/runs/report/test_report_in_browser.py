@@ -3,11 +3,21 @@
 from pathlib import Path
 
 import pytest
-from report_pages import bare, hostile, whole
+from report_pages import bare, evaluation, hostile, whole
 
 from jaxgan.runs.report.write import write
 
 CHROMIUM = Path("/usr/bin/chromium")
+# As long as they get.
+ROWS = [
+    {"name": name, "title": title, "value": 123.456, "spread": 1.234, "real": 0.0123}
+    | {"noise": 1234.5, "better": "higher", "samples": 50000}
+    for name, title in {
+        "fashion_mnist/frechet_distance": "Fréchet distance of Gaussians fitted to the features",
+        "fashion_mnist/kernel_distance": "squared maximum mean discrepancy of the features",
+        "pixels/copied": "share of samples nearer to a training image than 99 % of real ones are",
+    }.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +28,7 @@ def pages(tmp_path_factory):
         "one": [one],
         "three": [one, two, bad],
         "bare": [bare(directory / "new")],
+        "measured": [whole(directory / "measured", found=evaluation() | {"rows": ROWS})],
     }.items():
         write(runs, directory / f"{name}.html")
     return directory
@@ -108,6 +119,17 @@ def test_the_legend_tells_the_values_under_the_pointer(visit):
     assert (value.inner_text(), where.inner_text()) == ("100", "step 100")
     page.mouse.move(5, 5)
     assert (value.inner_text(), where.inner_text()) == ("400", "step 400")
+
+
+@pytest.mark.parametrize("name", ["one", "measured"])
+@pytest.mark.parametrize("width", [800, 1024, 1280, 1920])
+def test_the_table_of_metrics_is_not_cut_off(visit, width, name):
+    """Short rows leave room for the samples beside them, long ones do not."""
+    page = visit(name, width=width)
+    cut = "one => one.scrollWidth - one.clientWidth"
+    assert page.locator("[aria-label=metrics]").evaluate(cut) == 0
+    beside = page.locator(".top > section").evaluate_all("all => all.map(one => one.offsetTop)")
+    assert (beside[0] == beside[1]) == (name == "one" and width > 800)
 
 
 @pytest.mark.parametrize("name", ["one", "three", "bare"])

@@ -43,7 +43,7 @@ def test_a_flag_file_of_before_is_a_flag_file(workdir):
     values = absl_flags.FlagValues()
     flags.define_settings(values)
     values(["train", f"--flagfile={workdir / 'flags.txt'}"])
-    assert flags.from_flags(values).difference(flags.load(workdir)) == []
+    assert flags.from_flags(values).difference(flags.load(workdir)) == {}
 
 
 @pytest.mark.parametrize("workdir", ["digits"], indirect=True)

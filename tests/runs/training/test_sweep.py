@@ -144,9 +144,8 @@ def test_a_member_that_diverges_is_reported_and_the_others_go_on(tmp_path, capfd
     config = config.replace(clip_weights=0.0, sweep="g_lr=1e-3,1e30,2e-3")
     result = sweep.run(config)
     assert "member 1 (g_lr=1e+30) diverged before step" in capfd.readouterr().err
-    states = [member(result.state.g.params, i) for i in range(3)]
-    finite = [all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(s)) for s in states]
-    assert finite == [True, False, True]
+    # The state of a lost member is the last one before its updates were no longer finite.
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.state.g.params))
     rows = lines(tmp_path / "run" / "members.jsonl")[-3:]
     assert [row["g_loss"] is None for row in rows] == [False, True, False]
     last = lines(tmp_path / "run" / "metrics.jsonl")[-1]

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,7 +76,7 @@ def test_paths_in_a_workdir_are_right_from_any_directory(tmp_path, monkeypatch):
 
 def test_a_folder_of_pictures_may_move():
     here, there = make(dataset="folder:here"), make(dataset="folder:/there")
-    assert here.difference(there) == []
+    assert here.difference(there) == {}
     assert here.difference(make(dataset="digits"))
 
 
@@ -109,6 +110,30 @@ def test_where_there_are_no_locks_a_run_goes_on(run, monkeypatch, caplog):
     monkeypatch.setattr(fcntl, "flock", no_locks)
     assert loop.run(flags.load(run).replace(steps=30)).step == 30
     assert "cannot be locked" in caplog.text
+
+
+# Learning rates that change on the way
+
+
+def test_learning_rates_change_on_purpose_only_and_are_noted(run):
+    """Without a rate G stays what it was, and D does not."""
+    before = loop.run(flags.load(run)).state  # nothing is left to do
+    config = flags.load(run).replace(steps=30, g_lr=0.0)
+    with pytest.raises(ConfigError, match=r"--g_lr=0.0005 \(now 0.0\); .* add --accept_rates"):
+        loop.run(config)
+    with pytest.raises(ConfigError, match="it holds another run") as caught:
+        loop.run(config.replace(seed=5, accept_rates=True))
+    assert "--accept_rates" not in str(caught.value)
+    assert not (run / "changes.jsonl").exists()
+    result = loop.run(config.replace(accept_rates=True))
+    stays = jax.tree.map(np.array_equal, before.g.params, result.state.g.params)
+    assert all(jax.tree.leaves(stays))
+    moved = jax.tree.map(np.array_equal, before.d.params, result.state.d.params)
+    assert not any(jax.tree.leaves(moved))
+    (line,) = (run / "changes.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"step": 20, "g_lr": [0.0005, 0.0]}
+    assert flags.load(run).optimization.g_lr == 0.0
+    assert loop.run(flags.load(run).replace(steps=40)).step == 40  # from here on it is the run's
 
 
 # Checkpoints that are gone or damaged
