@@ -35,12 +35,10 @@ def _compile_quickly():
 def stepped(model, height, width, **settings):
     """The metrics of a step on noise, with the smallest networks."""
     shape = (height, width, 3)
-    config = make(
-        **{"model": model, "width": 4, "latent_dim": 8, "batch_size": 4, **FAMILIES[model]}
-        | settings
-    )
-    check_settings(config)
     pictures = model in ("unet", "translator")
+    small = {"width": 4, "batch_size": 4} | ({} if pictures else {"latent_dim": 8})
+    config = make(**{"model": model, **small, **FAMILIES[model]} | settings)
+    check_settings(config)
     gan = build(config, Facts(shape, source=shape if pictures else ())).gan
     x = np.random.default_rng(0).uniform(-1, 1, (4, *shape)).astype(np.float32)
     batch = Batch(x, x[::-1] if pictures else None)
@@ -51,7 +49,13 @@ def stepped(model, height, width, **settings):
     return {name: float(value) for name, value in metrics.items()}
 
 
-@pytest.mark.parametrize("model", FAMILIES)
+_QUICK = ("dcgan", "unet")  # others take a minute or more to compile
+
+
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(one, marks=() if one in _QUICK else pytest.mark.slow) for one in FAMILIES],
+)
 def test_a_step_on_rectangles(model):
     metrics = stepped(model, 48, 32)
     assert metrics
