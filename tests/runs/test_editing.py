@@ -44,6 +44,17 @@ def test_a_folder_is_translated_to_one_with_the_same_names(folder, tmp_path, cap
     assert "left out: 1 hidden" in caplog.text
 
 
+def test_files_of_a_folder_that_are_no_pictures_are_left_out(folder, tmp_path, caplog):
+    (folder / "._a.png").write_bytes(b"a resource fork")
+    (folder / "page.png").write_bytes(b"<html>")
+    (folder / "notes.txt").write_bytes(b"about the pictures")
+    assert edited(run_of("pix2pix"), folder, tmp_path / "out") == 2
+    assert "1 damaged ('page.png')" in caplog.text
+    assert "1 of kinds that are not read (.txt 1)" in caplog.text
+    for name in "._a.png", "page.png", "notes.txt":
+        (folder / name).unlink()
+
+
 def test_a_cyclegan_goes_there_and_back(folder, tmp_path):
     run = run_of("cyclegan")
     edited(run, folder / "a.png", tmp_path / "there.png")
@@ -98,7 +109,8 @@ def test_what_is_asked_wrongly_is_refused_and_nothing_is_written(folder, tmp_pat
     one, filler = folder / "more" / "b.jpg", run_of("context_encoder")
     mistakes = {
         "no such file": lambda out: edited(run_of("pix2pix"), tmp_path / "nothing", out),
-        "cannot be read": lambda out: edited(run_of("pix2pix"), ours, out),
+        "cannot be read": lambda out: edited(run_of("pix2pix"), ours / "broken.png", out),
+        "no pictures here": lambda out: edited(run_of("pix2pix"), ours, out),
         "draws from noise": lambda out: edited(run_of("infogan"), one, out),
         "one of the pictures": lambda _: edited(
             run_of("pix2pix"), folder / "a.png", folder / "a.png"
