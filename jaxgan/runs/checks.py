@@ -28,8 +28,9 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: one line that names the flag.
     """
-    if config.run.wandb and importlib.util.find_spec("wandb") is None:
-        raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
+    for name in "wandb", "mlflow":  # each an extra of that name
+        if getattr(config.run, name) and importlib.util.find_spec(name) is None:
+            raise ConfigError(f'--{name}: {name} is not installed; pip install "jaxgan[{name}]"')
     _check_paths(config)
     check_settings(config)
     if not _is_begun(config):

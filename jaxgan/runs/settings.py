@@ -322,6 +322,11 @@ class Run:
         path=True,
     )
     wandb: bool = setting(False, "also log to Weights & Biases", identity=False)
+    mlflow: bool = setting(
+        False,
+        "also log to MLflow: to MLFLOW_TRACKING_URI, or mlruns in the workdir",
+        identity=False,
+    )
     max_skipped: int = setting(
         20,
         "updates in a row that may be skipped because a loss or a gradient is not finite; then the "
