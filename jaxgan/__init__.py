@@ -1,9 +1,10 @@
 """Generative adversarial networks in JAX.
 
-`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `jit`, `pmap`,
-`shard_map` and `scan` say how to run them, and `population` trains many in one program. These need
-JAX and optax only; the modules that need more (`models`, `data`, `metrics`, `checkpoint`, `export`)
-are imported when they are first used. `load_run` and `load_generator` read what runs have made.
+`two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `fit` trains one
+on data. `jit`, `pmap`, `shard_map` and `scan` say how to run steps in a loop of one's own, and
+`population` trains many in one program. These need JAX and optax only; what needs more (`models`,
+`data`, `metrics`, `checkpoint`, `export`, `onnx`, `weights`) is imported when it is first used.
+`load_run` and `load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 
@@ -23,6 +24,7 @@ from jaxgan import (
     augment,
     convolution,
     distortions,
+    freezing,
     latents,
     losses,
     masks,
@@ -36,23 +38,25 @@ from jaxgan import (
     schedules,
     types,
 )
+from jaxgan._fit import Moment, fit
 from jaxgan._population import population
 from jaxgan.core import two_player
 from jaxgan.parallel import jit, pmap, scan, shard_map
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
-    from jaxgan import checkpoint, data, export, metrics, models
+    from jaxgan import checkpoint, data, export, metrics, models, onnx, weights
     from jaxgan.runs.loading import load_generator, load_run
 
 __version__ = "0.1.0"
 
-_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models")
+_WHEN_USED = ("checkpoint", "data", "export", "metrics", "models", "onnx", "weights")
 _OF_RUNS = ("load_generator", "load_run")
 
 __all__ = [
     "GAN",
     "Batch",
+    "Moment",
     "Network",
     "Player",
     "PlayerState",
@@ -64,6 +68,8 @@ __all__ = [
     "data",
     "distortions",
     "export",
+    "fit",
+    "freezing",
     "jit",
     "latents",
     "load_generator",
@@ -74,6 +80,7 @@ __all__ = [
     "models",
     "monitor",
     "nets",
+    "onnx",
     "parallel",
     "penalties",
     "pmap",
@@ -86,7 +93,12 @@ __all__ = [
     "shard_map",
     "two_player",
     "types",
+    "weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHEN_USED, *_OF_RUNS})
 
 
 def __getattr__(name: str):

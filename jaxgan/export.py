@@ -236,7 +236,7 @@ def save(
     if unknown or not platforms:
         raise ValueError(f"platforms={platforms!r}; expected some of {', '.join(PLATFORMS)}, rocm")
     function, weights, about = _parts(generator, variables, latent, classes, source, notes)
-    shapes = _shapes(weights), _shapes_of_inputs(about, jax.export.symbolic_shape("batch")[0])
+    shapes = _shapes(weights), shapes_of_inputs(about, jax.export.symbolic_shape("batch")[0])
     try:
         exported = jax.export.export(jax.jit(function), platforms=platforms)(*shapes)
         program = exported.serialize()
@@ -337,7 +337,7 @@ def _parts(
         "classes": None if classes is None else list(classes),
         "source": None if source is None else list(source),
     }
-    traced = jax.jit(function).trace(shapes, _shapes_of_inputs(about, 1))
+    traced = jax.jit(function).trace(shapes, shapes_of_inputs(about, 1))
     (is_used, used), _ = jax.tree.unflatten(traced.in_tree, _used(traced.jaxpr))
     outputs = traced.out_info
     about |= {
@@ -359,7 +359,7 @@ def _shapes(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf), leaf.dtype), tree)
 
 
-def _shapes_of_inputs(about: dict[str, Any], batch: Any) -> dict[str, jax.ShapeDtypeStruct]:
+def shapes_of_inputs(about: dict[str, Any], batch: Any) -> dict[str, jax.ShapeDtypeStruct]:
     """Return the shapes of z, y and the seed, for a batch of a number, or of a symbol for any."""
     shapes = {"seed": jax.ShapeDtypeStruct((), np.uint32)}
     if about["latent"] is not None:
@@ -379,9 +379,14 @@ def _write(path: Path, about: dict[str, Any], program: bytes, weights: dict[str,
         archive.writestr(_ABOUT, json.dumps(about, indent=2) + "\n")
         archive.writestr(_PROGRAM, program)
         archive.writestr(_WEIGHTS, safetensors.save(to_host(weights)))
+    write_file(path, content.getvalue())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, which replaces an existing one only when it is complete."""
     temporary = path.with_name(f".{path.name}")
     try:
-        temporary.write_bytes(content.getvalue())
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

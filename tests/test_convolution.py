@@ -15,15 +15,23 @@ from networks import compilation
 from jaxgan.convolution import conv, conv_transpose, depth_to_space, space_to_depth
 
 
-def lax_conv(x, kernel, *, stride=1, padding="SAME"):
+def lax_conv(x, kernel, *, strides=1, padding="SAME"):
     return lax.conv_general_dilated(
-        x, kernel, (stride,) * (x.ndim - 2), padding, dimension_numbers=layout(x)
+        x,
+        kernel,
+        np.broadcast_to(strides, x.ndim - 2).tolist(),
+        padding,
+        dimension_numbers=layout(x),
     )
 
 
-def lax_conv_transpose(x, kernel, *, stride=1, padding="SAME"):
+def lax_conv_transpose(x, kernel, *, strides=1, padding="SAME"):
     return lax.conv_transpose(
-        x, kernel, (stride,) * (x.ndim - 2), padding, dimension_numbers=layout(x)
+        x,
+        kernel,
+        np.broadcast_to(strides, x.ndim - 2).tolist(),
+        padding,
+        dimension_numbers=layout(x),
     )
 
 
@@ -69,14 +77,14 @@ def derivatives(function, stride, padding):
     """Value, both gradients, jvp, and the gradients of a gradient penalty."""
 
     def energy(x, kernel):
-        return jnp.sum(jnp.tanh(function(x, kernel, stride=stride, padding=padding)))
+        return jnp.sum(jnp.tanh(function(x, kernel, strides=stride, padding=padding)))
 
     def penalty(x, kernel):
         return jnp.sum(jax.grad(energy)(x, kernel) ** 2)
 
     def every(x, kernel):
         return {
-            "value": function(x, kernel, stride=stride, padding=padding),
+            "value": function(x, kernel, strides=stride, padding=padding),
             "gradients": jax.grad(energy, (0, 1))(x, kernel),
             "second": jax.grad(penalty, (0, 1))(x, kernel),
             "jvp": jax.jvp(energy, (x, kernel), (kernel.sum() * x, kernel**2)),
@@ -90,7 +98,7 @@ def value_and_pullback(function, stride, padding):
 
     def run(x, kernel):
         y, pullback = jax.vjp(
-            lambda *inputs: function(*inputs, stride=stride, padding=padding), x, kernel
+            lambda *inputs: function(*inputs, strides=stride, padding=padding), x, kernel
         )
         return y, pullback(jnp.cos(y))
 
@@ -141,13 +149,21 @@ def test_every_window_and_stride_equals_lax(ours, theirs, window, stride, paddin
 @pytest.mark.parametrize("dimensions", [1, 3])
 def test_other_numbers_of_spatial_axes(ours, theirs, dimensions):
     x, kernel = arrays((2, *(6, 5, 7)[:dimensions], 3), (*(3, 4, 2)[:dimensions], 3, 4))
-    assert_close(ours(x, kernel, stride=2), theirs(x, kernel, stride=2))
+    assert_close(ours(x, kernel, strides=2), theirs(x, kernel, strides=2))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=IDS)
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((1, 0), (2, 1))], ids=str)
+def test_steps_may_differ_from_axis_to_axis(ours, theirs, padding):
+    x, kernel = arrays((2, 7, 6, 3), (3, 2, 3, 4))
+    settings = {"strides": (2, 1), "padding": padding}
+    assert_close(ours(x, kernel, **settings), theirs(x, kernel, **settings))
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=IDS)
 def test_a_window_may_be_oblong(ours, theirs):
     x, kernel = arrays((2, 7, 6, 3), (5, 2, 3, 4))
-    assert_close(ours(x, kernel, stride=3), theirs(x, kernel, stride=3))
+    assert_close(ours(x, kernel, strides=3), theirs(x, kernel, strides=3))
 
 
 @pytest.mark.parametrize("features", [1, 16])
@@ -172,7 +188,7 @@ def test_scan(ours, theirs):
     x, kernel = arrays((2, 7, 7, 8), (4, 4, 8, 8))
 
     def descend(function):
-        gradients = jax.grad(lambda x, kernel: jnp.sum(function(x, kernel, stride=2) ** 2), (0, 1))
+        gradients = jax.grad(lambda x, kernel: jnp.sum(function(x, kernel, strides=2) ** 2), (0, 1))
 
         def body(inputs, _):
             return jax.tree.map(lambda a, b: a - 0.01 * b, inputs, gradients(*inputs)), None
@@ -245,7 +261,7 @@ def test_operands_may_differ_between_devices_or_not(ours, theirs, channels, spli
 
     def gradients(function):
         def energy(x, kernel):
-            return jnp.sum(jnp.tanh(function(x, kernel, stride=2)))
+            return jnp.sum(jnp.tanh(function(x, kernel, strides=2)))
 
         def penalized(x, kernel):
             slopes = jax.grad(energy, split)(x, kernel)
@@ -276,7 +292,7 @@ def test_operands_may_differ_between_devices_or_not(ours, theirs, channels, spli
 @pytest.mark.parametrize("function", [conv, conv_transpose], ids=IDS)
 def test_cpu_runs_products_and_other_platforms_run_convolutions(function):
     x, kernel = arrays((2, 7, 7, 4), (4, 4, 4, 8))
-    traced = jax.jit(lambda *inputs: function(*inputs, stride=2)).trace(x, kernel)
+    traced = jax.jit(lambda *inputs: function(*inputs, strides=2)).trace(x, kernel)
     on_cpu, on_gpu, on_tpu = (
         traced.lower(lowering_platforms=(platform,)).as_text()
         for platform in ("cpu", "cuda", "tpu")

@@ -23,6 +23,7 @@ import pages  # noqa: E402 - the folder is no package
 # Modules that are imported by their full names, as the guides and the examples do.
 IMPORTED = (
     "jaxgan.core",
+    "jaxgan.data.preparation",
     "jaxgan.data.toys",
     "jaxgan.metrics.classifiers",
     "jaxgan.metrics.inception",

@@ -45,7 +45,7 @@ def test_what_it_expects_is_told(network):
     )
     z, x = np.zeros((2, 3), np.float32), np.zeros((2, 4, 4, 1), np.float32)
     for call, words in (
-        (lambda: generator(), "z is None; the generator expects latents [B, 3] (normal)"),
+        (generator, "z is None; the generator expects latents [B, 3] (normal)"),
         (lambda: generator(z[:, :2]), "z has shape (2, 2); expected floats [B, 3]"),
         (lambda: generator(z, y=[0, 1]), "y is given; the generator takes none"),
         (lambda: generator(z, seed=-1), "seed is -1; expected at least 0"),

@@ -225,12 +225,12 @@ with_thrice_the_gradient.defvjp(
 )
 
 INSIDE = {
-    "jit": lambda x, kernel: jax.jit(conv)(x, kernel),
+    "jit": jax.jit(conv),
     "scan": lambda x, kernel: lax.scan(lambda x, _: (jnp.tanh(conv(x, kernel)), None), x, length=2)[
         0
     ],
     "cond": lambda x, kernel: lax.cond(x[0, 0, 0, 0] > 0, conv, lambda x, kernel: x, x, kernel),
-    "remat": lambda x, kernel: jax.checkpoint(conv)(x, kernel),
+    "remat": jax.checkpoint(conv),
     "vmap": lambda x, kernel: jax.vmap(lambda x: conv(x[None], kernel)[0])(x),
     "custom_vjp": with_thrice_the_gradient,
 }

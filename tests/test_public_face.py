@@ -3,7 +3,10 @@
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 import types
+from importlib import resources
 
 import pytest
 
@@ -36,3 +39,18 @@ def test_recipes_are_a_flat_namespace_without_modules():
 
 def test_a_population_is_made_by_the_name_that_the_readme_gives():
     assert inspect.isfunction(jaxgan.population)
+
+
+def test_what_is_imported_when_it_is_used_is_shown_before():
+    found = subprocess.run(
+        [sys.executable, "-c", "import jaxgan; print(*dir(jaxgan))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert {"checkpoint", "data", "metrics", "models"} <= set(found)
+    assert set(jaxgan.__all__) <= set(found)
+
+
+def test_type_checkers_are_told_that_there_are_types():
+    assert resources.files("jaxgan").joinpath("py.typed").is_file()

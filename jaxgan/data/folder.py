@@ -85,7 +85,8 @@ def load_folder(
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>>         >>> from jaxgan.data.folder import load_folder
+        >>> from PIL import Image
+        >>> from jaxgan.data.folder import load_folder
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     for kind in "cat", "dog":
         ...         (Path(directory) / kind).mkdir()

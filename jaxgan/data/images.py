@@ -278,7 +278,7 @@ def color_of(background: str) -> tuple[int, int, int]:
     """
     try:
         return ImageColor.getrgb(background)[:3]
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise DataError(
             f"background={background!r} is no color: expected a name such as white, or a code "
             "such as #ff8000"

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgan.metrics.torch_file import WeightsError, refuse_damage
 
-__all__ = ["read"]
+__all__ = ["headers", "read"]
 
 _ITEMSIZE = 8  # of the widest numbers that weights are stored as
 _HEADER = 1000  # bytes before the numbers; NumPy writes 128
@@ -52,3 +52,32 @@ def read(file: IO[bytes], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in found}
+
+
+def headers(file: IO[bytes]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Return the shapes and types of the arrays in a .npz file, without reading them.
+
+    Args:
+        file: the opened file.
+
+    Raises:
+        WeightsError: if the file is damaged.
+
+    Example:
+        >>> import io
+        >>> import numpy as np
+        >>> from jaxgan.metrics import _npz
+        >>> file = io.BytesIO()
+        >>> np.savez(file, bias=np.zeros(3))
+        >>> _npz.headers(file)
+        {'bias': ((3,), dtype('float64'))}
+    """
+    found = {}
+    with refuse_damage(".npz file"), zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                version = np.lib.format.read_magic(member)
+                read = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
+                shape, _, dtype = read(member)
+            found[name.removesuffix(".npy")] = shape, dtype
+    return found

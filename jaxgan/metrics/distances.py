@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 from jax import lax
 
 from jaxgan._checks import check_integers
@@ -13,6 +14,8 @@ from jaxgan.metrics._moments import Moments, check_moments
 from jaxgan.metrics.checks import as_array, check_count, check_features, check_result
 
 __all__ = ["Estimate", "frechet_distance", "kernel_distance"]
+
+_SUBSET = 1000  # examples, as torch-fidelity takes
 
 
 class Estimate(NamedTuple):
@@ -75,7 +78,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 def kernel_distance(
-    a: Any, b: Any, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    a: Any, b: Any, *, subsets: int = 100, subset_size: int | None = None, seed: int = 2020
 ) -> Estimate:
     """Compute the kernel distance (Binkowski et al. 2018, arXiv:1801.01401).
 
@@ -90,7 +93,8 @@ def kernel_distance(
         a: features `[N, width]`.
         b: features `[M, width]`.
         subsets: how many pairs of subsets are compared.
-        subset_size: examples in each, at least 2.
+        subset_size: examples in each, at least 2; None for 1000, or for as many as the smaller set
+            has, which is logged as a warning.
         seed: of the choice of subsets.
 
     Returns:
@@ -98,8 +102,8 @@ def kernel_distance(
 
     Raises:
         ValueError: if `subsets`, `subset_size` or `seed` is out of range.
-        MetricError: if there are fewer examples than a subset has, or features differ in width, are
-            not finite, or are too large for their sixth powers.
+        MetricError: if there are fewer than two examples, or fewer than a given `subset_size`, or
+            features differ in width, are not finite, or are too large for their sixth powers.
 
     Example:
         >>> import numpy as np
@@ -111,10 +115,15 @@ def kernel_distance(
         (-0.1, 9.8)
     """
     check_integers(subsets=subsets)
-    check_integers(2, subset_size=subset_size)
+    if subset_size is not None:
+        check_integers(2, subset_size=subset_size)
     check_integers(0, seed=seed)
     a, b = as_array("first features", a), as_array("second features", b)
     check_features(first=a, second=b)
+    if subset_size is None:
+        subset_size = max(2, min(_SUBSET, len(a), len(b)))
+        if subset_size < _SUBSET:
+            logging.warning("the kernel distance is that of subsets of %d examples", subset_size)
     for features in a, b:
         check_count("", len(features), subset_size, f"for subsets of {subset_size}")
     random = np.random.RandomState(seed)

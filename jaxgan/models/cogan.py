@@ -196,7 +196,7 @@ class Discriminator(Module):
         doublings = stages_of(self.image_size).doublings
 
         def halve(h, width):
-            down = Conv(width, (4, 4), stride=2, kernel_init=small_normal, dtype=self.dtype)
+            down = Conv(width, (4, 4), strides=2, kernel_init=small_normal, dtype=self.dtype)
             return leaky_relu(down(h))
 
         def last(h):

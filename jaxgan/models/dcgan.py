@@ -209,7 +209,7 @@ class Encoder(Module):
 def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     """Apply the strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
     normalize, settings = hidden_settings(network, train)
-    down = partial(Conv, kernel_size=(4, 4), stride=2)
+    down = partial(Conv, kernel_size=(4, 4), strides=2)
     doublings = stages_of(network.image_size).doublings
     h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
     for stage in range(1, doublings):

@@ -68,7 +68,7 @@ class EqualizedConv(Module):
         kernel_size: size of the kernel along each spatial axis.
         gain: what the outputs' standard deviation is multiplied by; sqrt(2) before a ReLU.
         use_bias: whether to add a bias per channel.
-        stride: stride along both axes.
+        strides: stride along both axes.
         padding: `"SAME"` or `"VALID"`.
         dtype: type of the computation; parameters stay float32.
 
@@ -87,7 +87,7 @@ class EqualizedConv(Module):
     kernel_size: tuple[int, int] = (3, 3)
     gain: float = 1.0
     use_bias: bool = True
-    stride: int = 1
+    strides: int = 1
     padding: str = "SAME"
     dtype: Any = None
 
@@ -99,7 +99,7 @@ class EqualizedConv(Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = convolution.conv(x, kernel, stride=self.stride, padding=self.padding)
+        y = convolution.conv(x, kernel, strides=self.strides, padding=self.padding)
         return y if bias is None else y + bias
 
 

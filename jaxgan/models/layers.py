@@ -46,6 +46,8 @@ small_normal = nn.initializers.normal(0.02)
 UPSAMPLE_METHODS = ("transposed", "nearest", "bilinear", "pixel_shuffle")
 
 
+Steps = int | tuple[int, ...]
+
 _MAY_BE_ZERO = ("attention", "blocks", "layers", "mapping_layers", "shared", "shuffle")
 _INTERVALS = {"dropout": "[0, 1)", "mixing": "[0, 1]"}
 
@@ -83,6 +85,8 @@ class Module(nn.Module):
             elif kind in (int, int | None):
                 check_integers(int(name not in _MAY_BE_ZERO), **{name: value})
             elif get_args(kind)[:1] == (int,):
+                if kind == Steps and not isinstance(value, Sequence):
+                    value = (value,)
                 if not isinstance(value, Sequence):
                     raise TypeError(f"{name} is {told(value)}; expected a sequence of integers")
                 for one in value:
@@ -107,7 +111,7 @@ class Conv(Module):
     Attributes:
         features: channels of the output.
         kernel_size: size of the kernel along each spatial axis.
-        stride: stride along all axes.
+        strides: step along all axes, or along each.
         padding: `"SAME"`, `"VALID"` or one pair (before, after) per spatial axis.
         use_bias: whether to add a bias per channel.
         kernel_init: initializer of the kernel.
@@ -116,7 +120,7 @@ class Conv(Module):
 
     features: int
     kernel_size: tuple[int, ...]
-    stride: int = 1
+    strides: Steps = 1
     padding: Padding = "SAME"
     use_bias: bool = True
     kernel_init: Initializer = nn.linear.default_kernel_init
@@ -133,7 +137,7 @@ class Conv(Module):
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = self._operation(x, kernel, stride=self.stride, padding=self.padding)
+        y = self._operation(x, kernel, strides=self.strides, padding=self.padding)
         return y if bias is None else y + bias
 
 
@@ -186,7 +190,7 @@ class Upsample(Module):
         }
         match self.method:
             case "transposed":
-                return ConvTranspose(self.features, (4, 4), stride=2, **settings)(x)
+                return ConvTranspose(self.features, (4, 4), strides=2, **settings)(x)
             case "nearest":
                 return Conv(self.features, (3, 3), **settings)(nearest_upsample(x))
             case "bilinear":

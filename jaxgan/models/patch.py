@@ -80,7 +80,7 @@ class Discriminator(Module):
         h = x if y is None else jnp.concatenate([x, y.astype(x.dtype)], axis=-1)
         for layer in range(self.layers + 1):
             stride = 2 if layer < self.layers else 1
-            h = conv(self.width * min(2**layer, 8), stride=stride, dtype=self.dtype)(h)
+            h = conv(self.width * min(2**layer, 8), strides=stride, dtype=self.dtype)(h)
             if layer > 0 and self.normalization == "instance":
                 h = InstanceNorm(dtype=self.dtype)(h)
             h = leaky_relu(h)

@@ -138,7 +138,7 @@ class Discriminator(Module):
         for stage in range(4):
             width = self.width * 2**stage
             for stride in (1, 2) if stage else (2,):
-                conv = Conv(width, (3, 3), stride=stride, use_bias=False, dtype=self.dtype)
+                conv = Conv(width, (3, 3), strides=stride, use_bias=False, dtype=self.dtype)
                 h = leaky_relu(norm()(conv(h)))
         h = h.reshape(h.shape[0], -1)
         h = leaky_relu(nn.Dense(16 * self.width, dtype=self.dtype)(h))

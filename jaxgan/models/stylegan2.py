@@ -311,7 +311,7 @@ class Discriminator(Module):
         for fine, coarse in pairwise(widths):
             skip = conv(coarse, (1, 1), use_bias=False)(downsample(h))
             h = _activate(conv(fine)(h))
-            h = _activate(conv(coarse, stride=2, padding="VALID")(_blur(h)))
+            h = _activate(conv(coarse, strides=2, padding="VALID")(_blur(h)))
             h = (h + skip) / math.sqrt(2)
         h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(h.shape[0], -1)
         h = _activate(EqualizedDense(widths[-1], dtype=self.dtype)(h))

@@ -66,7 +66,7 @@ class Generator(Module):
 
         h = nn.relu(normalize(conv(self.width, (7, 7), padding="VALID")(_reflect(x, 3))))
         for factor in (2, 4):
-            strided = conv(factor * self.width, (3, 3), stride=2, padding=((1, 1), (1, 1)))
+            strided = conv(factor * self.width, (3, 3), strides=2, padding=((1, 1), (1, 1)))
             h = nn.relu(normalize(strided(h)))
         for _ in range(self.blocks):
             block = partial(conv, 4 * self.width, (3, 3), padding="VALID")
@@ -75,7 +75,7 @@ class Generator(Module):
         for factor in (2, 1):
             # The mirror of the strided ones: pixel 2i is painted by pixel i, which was seen there.
             transposed = ConvTranspose(
-                factor * self.width, (3, 3), stride=2, padding=((1, 2), (1, 2)), **settings
+                factor * self.width, (3, 3), strides=2, padding=((1, 2), (1, 2)), **settings
             )
             h = nn.relu(normalize(transposed(h)))
         return jnp.tanh(conv(self.channels, (7, 7), padding="VALID")(_reflect(h, 3)))

@@ -73,7 +73,7 @@ class Generator(Module):
         """
         self._check(y)
         settings: dict[str, Any] = {"kernel_init": small_normal, "dtype": self.dtype}
-        down = partial(Conv, kernel_size=(4, 4), stride=2, **settings)
+        down = partial(Conv, kernel_size=(4, 4), strides=2, **settings)
         up = partial(Upsample, method=self.upsample, **settings)
         normalize = InstanceNorm(dtype=self.dtype)
         widths = [self.width * min(2**stage, 8) for stage in range(self.stages)]

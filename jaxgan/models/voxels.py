@@ -90,7 +90,7 @@ class Generator(Module):
         """
         widths = hidden_widths(self.side, self.width, SIDES, "side")[::-1]
         normalize, settings = hidden_settings(self, train)
-        up = partial(ConvTranspose, kernel_size=_WINDOW, stride=2)
+        up = partial(ConvTranspose, kernel_size=_WINDOW, strides=2)
         h = nn.Dense(_START**3 * widths[0], **settings)(append_label(z, y, self.num_classes))
         h = nn.relu(normalize(h.reshape(-1, _START, _START, _START, widths[0])))
         for width in widths[1:]:
@@ -144,7 +144,7 @@ class Discriminator(Module):
                 f"solids of {x.shape[1:]} for side={self.side}; expected [B, S, S, S, 1]"
             )
         normalize, settings = hidden_settings(self, train)
-        down = partial(Conv, kernel_size=_WINDOW, stride=2)
+        down = partial(Conv, kernel_size=_WINDOW, strides=2)
         h = leaky_relu(down(widths[0], kernel_init=small_normal, dtype=self.dtype)(x))
         for width in widths[1:]:
             h = leaky_relu(normalize(down(width, **settings)(h)))

@@ -87,7 +87,7 @@ class Generator(Module):
             ValueError: if `y` does not fit `num_classes`, or `length` is none of the allowed.
         """
         widths = hidden_widths(self.length, self.width, LENGTHS, "length")[::-1]
-        up = partial(ConvTranspose, kernel_size=_WINDOW, stride=_STRIDE, dtype=self.dtype)
+        up = partial(ConvTranspose, kernel_size=_WINDOW, strides=_STRIDE, dtype=self.dtype)
         h = nn.Dense(_START * widths[0], dtype=self.dtype)(append_label(z, y, self.num_classes))
         h = nn.relu(h.reshape(-1, _START, widths[0]))
         for width in widths[1:]:
@@ -143,7 +143,7 @@ class Discriminator(Module):
         for stage, width in enumerate(widths):
             if stage and train and self.shuffle:
                 h = phase_shuffle(self.make_rng("phase"), h, self.shuffle)
-            h = leaky_relu(Conv(width, _WINDOW, stride=_STRIDE, dtype=self.dtype)(h))
+            h = leaky_relu(Conv(width, _WINDOW, strides=_STRIDE, dtype=self.dtype)(h))
         h = h.reshape(h.shape[0], -1)
         dtype = at_least_float32(self.dtype)
         return Projection(self.num_classes, nn.linear.default_kernel_init, dtype=dtype)(h, y)

@@ -1,9 +1,10 @@
 """Building the GAN of a run from its settings."""
 
+from jaxgan import freezing
 from jaxgan.latents import normal, uniform
 from jaxgan.runs import objective
 from jaxgan.runs.config import Config
-from jaxgan.runs.networks import Facts, Maker
+from jaxgan.runs.networks import Facts, Maker, example
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.variants import MODELS, VARIANTS
 from jaxgan.runs.variants.variant import Experiment, Setup
@@ -33,6 +34,29 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
     keywords = {"latent": latent, **objective.keywords(config.objective, config.optimization)}
     setup = Setup(config.own, facts, maker, config.objective.loss, keywords)
     try:
-        return VARIANTS[config.recipe].build(setup)
+        experiment = VARIANTS[config.recipe].build(setup)
+        if config.optimization.freeze_d:
+            names = _frozen(experiment, config.optimization.freeze_d, facts)
+            keywords["d_optimizer"] = freezing.freeze(keywords["d_optimizer"], names)
+            experiment = VARIANTS[config.recipe].build(setup)
+        return experiment
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError(f"--model={shared.model}, --dataset, --image_size: {error}") from error
+
+
+def _frozen(experiment: Experiment, count: int, facts: Facts) -> list[str]:
+    """Return the keys of the first layers of D's params."""
+
+    def d_of(key):
+        d = experiment.gan.init(key, example(facts)).d
+        return d.params, d.state
+
+    found = freezing.layers(d_of)
+    if count >= len(found):
+        named = ", ".join(names[0] for names in found)
+        raise ConfigError(
+            f"--freeze_d={count}: D has {len(found)} layers ({named}); expected less than that"
+        )
+    return [name for names in found[:count] for name in names]

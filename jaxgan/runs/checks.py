@@ -13,6 +13,7 @@ from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
 from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.sources import check_sources
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
 
@@ -37,6 +38,7 @@ def check(config: Config) -> None:
     check_settings(config)
     if not _is_begun(config):
         _check_effects(config)
+        check_sources(config)
     check_workdir(config)
 
 
@@ -49,6 +51,8 @@ def check_settings(config: Config) -> None:
     _check_evaluation(config)
     check_calls(config)
     everyone = members(config)
+    if is_population(config) and config.run.init_from:
+        raise ConfigError("--init_from: it does not go with --seeds or --sweep; leave one out")
     for member in everyone:
         _check_values(member)
     batch_size = config.optimization.batch_size
@@ -181,6 +185,7 @@ def _check_effects(config: Config) -> None:
     moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
     still = optimization.lr_end == config.objective.penalty_weight_end == 1
     useless = {
+        "init_from_partial": ("no --init_from", not config.run.init_from),
         "penalty_weight": penalty,
         "penalty_weight_end": penalty,
         "penalty_every": (penalty[0], penalty[1] and not objective.consistency),

@@ -134,6 +134,9 @@ def _absolute(name: str, value: Any) -> Any:
     """Make the paths in the value of a setting absolute."""
     if name == "dataset":
         return _FOLDER.sub(lambda found: f"folder:{_from_anywhere(found[1])}", value)
+    if name == "init_from":
+        pieces = [piece.rpartition("=") for piece in filter(None, value.split(","))]
+        return ",".join(f"{part}{equals}{_from_anywhere(path)}" for part, equals, path in pieces)
     (_, field), *_ = catalog().get(name, [("", None)])
     is_path = field is not None and field.metadata["path"] and value not in ("", "none")
     return _from_anywhere(value) if is_path else value

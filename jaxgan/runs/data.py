@@ -10,15 +10,15 @@ import jax
 import numpy as np
 
 import jaxgan
-from jaxgan import Batch, data
+from jaxgan import data
+from jaxgan._feed import Feed, Share, feed
 from jaxgan.data import Dataset
 from jaxgan.data.domains import domains_of
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import Config
-from jaxgan.runs.feed import Feed, Share, feed
 from jaxgan.runs.jitter import jittered
 from jaxgan.runs.memory import check_run
-from jaxgan.runs.networks import Facts
+from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.settings import ConfigError, Data, sides
 from jaxgan.runs.variants import VARIANTS
 
@@ -126,14 +126,6 @@ def _fingerprint(dataset: Dataset) -> str:
         for i in range(0, len(array), every):
             sha.update(np.ascontiguousarray(array[i : i + 1]).data)
     return sha.hexdigest()
-
-
-def example(facts: Facts) -> Batch:
-    """Return a batch of the data's shape, to initialize states."""
-    x = np.zeros((2, *facts.shape), np.float32)
-    if facts.source:
-        return Batch(x, np.zeros((2, *facts.source), np.float32))
-    return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
 
 
 def feed_of(config: Config, dataset: Dataset, share: Share = Share(0, 1, 1)) -> Feed:  # noqa: B008

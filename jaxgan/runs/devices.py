@@ -14,9 +14,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
 from jaxgan import population
+from jaxgan._feed import Feed, Share
 from jaxgan.data._homes import user_cache
 from jaxgan.parallel import AXIS, PER_DEVICE
-from jaxgan.runs.feed import Feed, Share
 from jaxgan.runs.settings import ConfigError, Run
 
 

@@ -16,9 +16,8 @@ from jaxgan import Variables, export
 from jaxgan.data import Dataset
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config, catalog, make
-from jaxgan.runs.data import example
 from jaxgan.runs.files import write_whole
-from jaxgan.runs.networks import Facts
+from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.restore import averaged
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxgan import Batch
-from jaxgan.runs.feed import Feed, Share
+from jaxgan._feed import Feed, Share
 
 _CUTS = 2**32 - 3  # a stream of random numbers that no device uses
 

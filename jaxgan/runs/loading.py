@@ -1,4 +1,4 @@
-"""What a program takes from finished runs, in one line each: `jaxgan.load_run`, `load_generator`."""
+"""What a program takes from finished runs, in a line each: `load_run` and `load_generator`."""
 
 import zipfile
 from pathlib import Path

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
-from jaxgan import Network, nets
+from jaxgan import Batch, Network, nets
 from jaxgan.models import (
     biggan,
     dcgan,
@@ -40,6 +41,14 @@ class Facts(NamedTuple):
     class_names: tuple[str, ...] = ()
     source: tuple[int, ...] = ()
     """The shape of y, if it is a picture."""
+
+
+def example(facts: Facts) -> Batch:
+    """Return a batch of the data's shape, to initialize states."""
+    x = np.zeros((2, *facts.shape), np.float32)
+    if facts.source:
+        return Batch(x, np.zeros((2, *facts.source), np.float32))
+    return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

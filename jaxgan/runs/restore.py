@@ -11,9 +11,9 @@ from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs import flags
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
-from jaxgan.runs.data import example, facts_of
+from jaxgan.runs.data import facts_of
 from jaxgan.runs.members import is_population, label, members
-from jaxgan.runs.networks import Facts
+from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
 from jaxgan.runs.variants.variant import Experiment

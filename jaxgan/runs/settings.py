@@ -169,7 +169,7 @@ METRICS = (
 )
 RATES = ("g_lr", "d_lr")
 """What may be changed on the way of a run, if that is said."""
-FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "inception", "pixels")
+FEATURES = ("auto", "digits", "mnist", "fashion_mnist", "cifar10", "inception", "pixels")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -262,6 +262,9 @@ class Optimization:
         0.0, "half-life of that average in images; 0 to use --ema_decay instead", low=0.0
     )
     batch_size: int = setting(64, "examples per update, over all devices", low=1)
+    freeze_d: int = setting(
+        0, "layers of D, from the data on, that do not learn, as in FreezeD", low=0
+    )
     d_steps: int = setting(1, "updates of D per update of G", low=1)
 
 
@@ -360,6 +363,18 @@ class Run:
     max_rollbacks: int = setting(
         3, "how often it goes back before it stops with an error", identity=False, low=0
     )
+    init_from: str = setting(
+        "",
+        "begin with the weights of another run (its workdir) or of a file (safetensors of "
+        "jaxgan-export, or a PyTorch state dict); give the flag several times for G and D, and "
+        "PART=FILE for one of several networks, such as to_x",
+        identity=False,
+        path=True,
+        repeated=True,
+    )
+    init_from_partial: bool = setting(
+        False, "begin leaves anew that do not fit --init_from, instead of refusing", identity=False
+    )
     accept_data: bool = setting(
         False, "resume although the data are not those that the run was begun with", identity=False
     )
@@ -380,7 +395,12 @@ class Evaluation:
         identity=False,
         low=0,
     )
-    eval_samples: int = setting(2000, "samples per evaluation", identity=False, low=2)
+    eval_samples: int = setting(
+        2000,
+        "samples per evaluation; at most half as many as the data have examples",
+        identity=False,
+        low=2,
+    )
     eval_metrics: str = setting(
         "",
         f"metrics to measure, of {', '.join(METRICS)}, separated by commas; the first decides "

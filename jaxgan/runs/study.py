@@ -19,7 +19,8 @@ import numpy as np
 from jaxgan.runs.config import Config, make
 from jaxgan.runs.data import load_whole
 from jaxgan.runs.files import write_whole
-from jaxgan.runs.measures.distribution import Comparison, network_for
+from jaxgan.runs.measures.distribution import Comparison
+from jaxgan.runs.measures.features import network_for
 from jaxgan.runs.restore import restore
 from jaxgan.runs.settings import Data
 from jaxgan.runs.training import loop

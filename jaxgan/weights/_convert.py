@@ -1,5 +1,6 @@
 """Reading files of weights, and finding out what they are of."""
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from jaxgan._checks import told
-from jaxgan.metrics import _npz, torch_file
+from jaxgan.metrics import torch_file
 from jaxgan.metrics.torch_file import WeightsError, refuse_damage
 from jaxgan.types import Variables
 from jaxgan.weights._families import FAMILIES
@@ -37,7 +38,7 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
     """Read the tensors of a file by name; nothing in it is executed.
 
     Args:
-        path: a PyTorch state dict, a safetensors file, or a `.npz`.
+        path: a PyTorch state dict, a safetensors file, or a `.npz` that is not compressed.
 
     Returns:
         The tensors, as they are in the file.
@@ -60,7 +61,8 @@ def read(path: str | Path) -> dict[str, np.ndarray]:
             with refuse_damage("safetensors file"):
                 return _safe(content)
         if _is_npz(path, content):
-            return _npz.parse(content)
+            with refuse_damage(".npz file"):
+                return _npz(content)
         if content.startswith(_PICKLE) and not content.startswith(_MAGIC):
             raise WeightsError(
                 "it is a pickle, which may run any code when it is opened; where it is trusted and "
@@ -147,6 +149,14 @@ def _safe(content: bytes) -> dict[str, np.ndarray]:
         return safetensors.numpy.load(content)
     except safetensors.SafetensorError as error:
         raise WeightsError(f"no complete safetensors file ({error})") from error
+
+
+def _npz(content: bytes) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > len(content):
+            raise WeightsError("its arrays are compressed, and may be of any size; use np.savez")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _is_npz(path: Path, content: bytes) -> bool:

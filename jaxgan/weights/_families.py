@@ -258,18 +258,15 @@ def _r3gan_discriminator(tensors: Tensors) -> Leaves:
     dense = (f"params.Dense_{i}.kernel" for i in itertools.count())
     blocks = (f"params.Block_{i}" for i in itertools.count())
     leaves = {next(dense): tensors.pixelwise(f"{prefix}ExtractionLayer.Layer.weight")}
-    for stage, (*layers, transition) in enumerate(stages):
-        is_last = stage == len(stages) - 1
-        # A stage without a layer that changes the channels ends in a block.
-        if f"{transition}.LinearLayer1.Layer.weight" in tensors:
-            layers, transition = [*layers, transition], ""
+    for layers in stages:
         for layer in layers:
-            _r3gan_block(leaves, next(blocks), tensors, layer)
-        if is_last:
-            leaves["params.window"] = tensors.conv(f"{transition}.Basis.weight")[:, :, 0]
-            head = tensors.dense(f"{transition}.LinearLayer.weight")
-        elif f"{transition}.LinearLayer.Layer.weight" in tensors:
-            leaves[next(dense)] = tensors.pixelwise(f"{transition}.LinearLayer.Layer.weight")
+            if f"{layer}.LinearLayer1.Layer.weight" in tensors:
+                _r3gan_block(leaves, next(blocks), tensors, layer)
+            elif f"{layer}.LinearLayer.Layer.weight" in tensors:
+                leaves[next(dense)] = tensors.pixelwise(f"{layer}.LinearLayer.Layer.weight")
+    last = stages[-1][-1]
+    leaves["params.window"] = tensors.conv(f"{last}.Basis.weight")[:, :, 0]
+    head = tensors.dense(f"{last}.LinearLayer.weight")
     if f"{prefix}EmbeddingLayer.weight" in tensors:
         leaves[next(dense)] = tensors.dense(f"{prefix}EmbeddingLayer.weight")
     leaves[next(dense)] = head

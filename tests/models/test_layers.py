@@ -24,7 +24,7 @@ def shapes(tree):
 @pytest.mark.parametrize(("window", "stride", "padding"), [(4, 2, "SAME"), (3, 1, "VALID")])
 def test_convolutions_share_checkpoints_with_flax(ours, theirs, window, stride, padding, use_bias):
     theirs = theirs(5, (window,) * 2, (stride,) * 2, padding, use_bias=use_bias)
-    ours = ours(5, (window,) * 2, stride=stride, padding=padding, use_bias=use_bias)
+    ours = ours(5, (window,) * 2, strides=(stride,) * 2, padding=padding, use_bias=use_bias)
     random = np.random.default_rng(0)
     x = jnp.float32(random.normal(size=(2, 7, 7, 3)))
     want = jax.eval_shape(theirs.init, KEY, x)

@@ -2,8 +2,8 @@ import jax
 import numpy as np
 import pytest
 
+from jaxgan._feed import Share, feed
 from jaxgan.data import Dataset, to_uint8
-from jaxgan.runs.feed import Share, feed
 
 SIZE, DEVICES, EXAMPLES = 10, 4, 8  # 4 devices do not divide 10 examples
 POINTS = Dataset(np.arange(2 * SIZE, dtype=np.float32).reshape(SIZE, 2), None, "points", ())

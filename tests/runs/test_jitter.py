@@ -10,7 +10,7 @@ from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import ConfigError, make
 from jaxgan.runs.data import feed_of
-from jaxgan.runs.feed import Share
+from jaxgan._feed import Share
 from jaxgan.runs.jitter import cut
 from jaxgan.runs.training import loop, sweep
 

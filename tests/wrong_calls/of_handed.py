@@ -4,6 +4,7 @@ from functools import partial
 
 import flax.linen as nn
 import numpy as np
+import optax
 from networks import mlp
 from wrong_calls.parts import BYTES, KEY, LOGITS, NAN, PICTURES, POINTS, critic
 
@@ -11,6 +12,7 @@ from jaxgan import (
     augment,
     convolution,
     distortions,
+    freezing,
     latents,
     losses,
     masks,
@@ -36,6 +38,26 @@ TABLE = {
     },
     "latents.categorical": {"categories is 0": lambda: latents.categorical(0)},
     "latents.concatenate": {"latents is empty": latents.concatenate},
+    "latents.describe": {
+        "latent is the function latents.normal itself": lambda: latents.describe(latents.normal),
+        "latent is the function": lambda: latents.describe(lambda key, n: None),
+    },
+    "latents.described": {
+        "about is {'distribution': 'cauchy'}": lambda: latents.described(
+            {"distribution": "cauchy"}
+        ),
+        "about is None": lambda: latents.described(None),
+    },
+    "freezing.freeze": {
+        "optimizer is None": lambda: freezing.freeze(None, ["a"]),
+        "names is 'a'": lambda: freezing.freeze(optax.sgd(0.1), "a"),
+        "names is []": lambda: freezing.freeze(optax.sgd(0.1), []),
+        "names has 'b'": lambda: freezing.freeze(optax.sgd(0.1), ["b"]).init({"a": POINTS}),
+    },
+    "freezing.layers": {
+        "init is a Network": lambda: freezing.layers(mlp(2), POINTS),
+        "params are a": lambda: freezing.layers(lambda key: (POINTS, ())),
+    },
     "latents.slerp": {
         "end (4, 3)": lambda: latents.slerp(POINTS, LOGITS, 0.5),
         "start is a list": lambda: latents.slerp([1.0], POINTS, 0.5),
@@ -201,7 +223,8 @@ TABLE = {
     "resample.downsample": {"kernel is ()": lambda: resample.downsample(PICTURES, ())},
     "convolution.conv": {
         "the kernel (3, 3, 2, 4)": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 2, 4))),
-        "stride is 0": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), stride=0),
+        "strides is 0": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), strides=0),
+        "strides is (2,)": lambda: convolution.conv(PICTURES, np.zeros((3, 3, 1, 4)), strides=(2,)),
         "padding is [(1, 1)]": lambda: convolution.conv(
             PICTURES, np.zeros((3, 3, 1, 4)), padding=[(1, 1)]
         ),
@@ -209,6 +232,7 @@ TABLE = {
     "convolution.conv_transpose": {
         "x has shape (4, 2)": lambda: convolution.conv_transpose(POINTS, np.zeros((3, 3, 1, 4))),
     },
+    "convolution.fast": {"function is None": lambda: convolution.fast(None)},
     "convolution.depth_to_space": {
         "x has 1 channels": lambda: convolution.depth_to_space(PICTURES, 2),
         "block is 0": lambda: convolution.depth_to_space(PICTURES, 0),

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+from networks import mlp
 from wrong_calls.parts import (
     BYTES,
     FEATURES,
@@ -10,17 +11,17 @@ from wrong_calls.parts import (
     LOGITS,
     MOMENTS,
     NAN,
+    NOISE,
     PICTURES,
     POINTS,
+    VARIABLES,
     WITH_NAN,
     critic,
 )
 
-from jaxgan import (
-    data,
-    metrics,
-)
-from jaxgan.data import domains, folder, images, toys
+import jaxgan
+from jaxgan import data, export, latents, metrics, onnx, weights
+from jaxgan.data import domains, folder, images, preparation, toys
 from jaxgan.metrics import classifiers, inception, pairs, pictures, solids, sound, torch_file
 
 # Of each function: wrong calls, by words of the message that name the argument.
@@ -39,6 +40,9 @@ TABLE = {
         "split is None": lambda: data.load("ring", split=None),
         "image_size=0": lambda: data.load("digits", image_size=0),
         "cache_dir is 3": lambda: data.load("digits", cache_dir=3),
+        "crop='left' is not known": lambda: data.load("folder:x", crop="left"),
+        "crop=fit goes with folder:": lambda: data.load("digits", crop="fit"),
+        "background='x' is no color": lambda: data.load("folder:x", background="x"),
     },
     "data.order": {
         "size is 0": lambda: data.order(0, 2, seed=0, first_step=0, steps=1),
@@ -60,6 +64,21 @@ TABLE = {
         "x has shape (0, 8, 8, 1)": lambda: domains.silhouettes(BYTES[:0])
     },
     "data.folder.load_folder": {"path is None": lambda: folder.load_folder(None, 8, "cache")},
+    "data.images.color_of": {"background='x' is no color": lambda: images.color_of("x")},
+    "data.images.framed": {
+        "crop='left'": lambda: images.framed(GRAY, 4, "left"),
+        "background=None": lambda: images.framed(GRAY, 4, "pad", None),
+        "size is 0": lambda: images.framed(GRAY, 0, "fit"),
+        "image is a ndarray": lambda: images.framed(BYTES, 4),
+    },
+    "data.preparation.prepare": {
+        "source is None": lambda: preparation.prepare(None, "out.zip"),
+        "target=out.tar is no name of a zip": lambda: preparation.prepare("digits", "out.tar"),
+        "target=None is no name": lambda: preparation.prepare("digits", None),
+        "image_size=(0, 3)": lambda: preparation.prepare("digits", "o.zip", image_size=(0, 3)),
+        "crop='left'": lambda: preparation.prepare("digits", "o.zip", crop="left"),
+        "background=3": lambda: preparation.prepare("digits", "o.zip", background=3),
+    },
     "data.images.resize": {
         "images is float32": lambda: images.resize(PICTURES, 4),
         "size is 0": lambda: images.resize(BYTES, 0),
@@ -182,4 +201,41 @@ TABLE = {
         "within is nan": lambda: sound.pitch_class(PICTURES[..., 0, 0], 4000, [440], within=NAN),
     },
     "metrics.torch_file.parse": {"not a": lambda: torch_file.parse(b"")},
+    # What leaves a run, and what enters one.
+    "jaxgan.load_generator": {
+        "path is 3": lambda: jaxgan.load_generator(3),
+        "step, best and member are of runs": lambda: jaxgan.load_generator("x.zip", step=3),
+        "x.onnx: run it with onnxruntime": lambda: jaxgan.load_generator("x.onnx"),
+    },
+    "jaxgan.load_run": {
+        "workdir is None": lambda: jaxgan.load_run(None),
+        "workdir=nowhere: there is no run here": lambda: jaxgan.load_run("nowhere"),
+    },
+    "export.load": {"path is 3": lambda: export.load(3)},
+    "export.of_network": {
+        "generator is None": lambda: export.of_network(None, VARIABLES, latent=NOISE),
+        "latent and source are None": lambda: export.of_network(mlp(2), VARIABLES),
+        "classes and source are given": lambda: export.of_network(
+            mlp(2), VARIABLES, classes=["a"], source=(4, 4, 1)
+        ),
+        "latent is the function latents.normal itself": lambda: export.of_network(
+            mlp(2), VARIABLES, latent=latents.normal
+        ),
+    },
+    "export.save": {
+        "platforms=['abacus']": lambda: export.save(
+            "x.zip", mlp(2), VARIABLES, latent=NOISE, platforms=["abacus"]
+        ),
+        "latent and source are None": lambda: export.save("x.zip", mlp(2), VARIABLES),
+    },
+    "onnx.save": {
+        "seed is -1": lambda: onnx.save("x.onnx", mlp(2), VARIABLES, latent=NOISE, seed=-1),
+    },
+    "weights.convert": {
+        "tensors is None": lambda: weights.convert(None),
+        "tensors are of no network": lambda: weights.convert({"a": POINTS}),
+    },
+    "weights.fit": {"leaves is None": lambda: weights.fit(VARIABLES, None)},
+    "weights.load": {"path is 3": lambda: weights.load(3, VARIABLES)},
+    "weights.read": {"path is 3": lambda: weights.read(3)},
 }

@@ -153,7 +153,7 @@ TABLE = {
             (equalized.EqualizedDense, "gain", NAN, "1", {"features": 2}),
             (grouped.GroupedConv, "groups", 0, 0.5, {}),
             (layers.Conv, "features", -3, 0.5, {"kernel_size": (3, 3)}),
-            (layers.ConvTranspose, "stride", 0, 0.5, {"features": 2, "kernel_size": (3, 3)}),
+            (layers.ConvTranspose, "strides", 0, 0.5, {"features": 2, "kernel_size": (3, 3)}),
             (dense.Discriminator, "dropout", 1.0, NAN, {}),
             (dense.Encoder, "features", 0, 0.5, {}),
             (patch.Discriminator, "width", 0, 0.5, {}),

@@ -49,7 +49,7 @@ def run(argv: list[str]) -> None:
     from jaxgan.data.preparation import prepare
 
     folders = given(("data_dir", "manual_dir", "cache_dir"))
-    with tqdm(unit="picture", leave=False) as bar:
+    with tqdm(unit=" pictures", leave=False, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

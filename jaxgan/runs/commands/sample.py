@@ -75,9 +75,9 @@ def define_sample_options(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     define_options(groups, flag_values)
 
 
-def define_checkpoint(purpose: str) -> None:
+def define_checkpoint(purpose: str, *, required: bool = True) -> None:
     """Define the flags that select the checkpoint of a run."""
-    define("workdir", str, f"directory of the run to {purpose}", required=True)
+    define("workdir", str, f"directory of the run to {purpose}", required=required)
     define("step", int, "step of the checkpoint; the newest if not given", low=0)
     define("best", bool, "use the best of the evaluated steps", default=False)
     define("member", int, "member of a run with --seeds or --sweep, from 0", low=0)

@@ -62,7 +62,7 @@ def run(argv: list[str]) -> None:
     for dataset in values.dataset:
         data = next(cell.config.data for cell in todo if cell.dataset == dataset)
         by = comparison_of(data, size.samples)
-        about = f"{by.samples} samples, features of {by.network.name}, {by.reference}"
+        about = f"{by.samples} samples, features of {by.network.name}, {by.reference_name}"
         told.append(f"{dataset}: {about}\n\n{table(dataset, results, by)}")
     text = "\n\n".join(told) + "\n"
     write_whole(out / "table.md", text)

@@ -63,11 +63,12 @@ RECIPES = {
     "digits": Recipe(epochs=20, shift=2, turn=12, zoom=0.1),
     "mnist": Recipe(epochs=6, shift=2, turn=10, zoom=0.1),
     "fashion_mnist": Recipe(epochs=14, shift=1, mirror=True),
+    "cifar10": Recipe(epochs=6, shift=2, mirror=True),
 }
 
 
 class Examples(NamedTuple):
-    """uint8 images `[N, 28, 28, 1]` and their classes, int32 `[N]`."""
+    """uint8 images `[N, H, W, C]` of a classifier's shape, and their classes, int32 `[N]`."""
 
     x: Any
     y: Any
@@ -90,6 +91,8 @@ def examples(
 ) -> tuple[Examples, Examples]:
     """Load training and test examples; every fifth image of `digits` is a test example.
 
+    `cifar10` is read from the class folders `train` and `test` of `manual_dir`, if it is given.
+
     Raises:
         DataError: the data cannot be loaded.
     """
@@ -98,8 +101,11 @@ def examples(
         x, y = digits.x, np.asarray(digits.y)
         unseen = np.arange(len(x)) % 5 == 4
         return Examples(x[~unseen], y[~unseen]), Examples(x[unseen], y[unseen])
-    load = partial(data.load, name, manual_dir=manual_dir, cache_dir=cache_dir)
-    train, test = load(split="train"), load(split="test")
+    load = partial(data.load, manual_dir=manual_dir, cache_dir=cache_dir)
+    if name == "cifar10" and manual_dir:
+        train, test = (load(f"folder:{Path(manual_dir) / part}") for part in ("train", "test"))
+    else:
+        train, test = (load(name, split=part) for part in ("train", "test"))
     return Examples(train.x, train.y), Examples(test.x, test.y)
 
 
@@ -127,9 +133,10 @@ def train(
     rate = optax.cosine_onecycle_schedule(recipe.epochs * steps, _RATE, pct_start=0.15)
     optimizer = optax.adamw(rate, weight_decay=_DECAY)
     key = jax.random.key(seed)
-    state = jax.jit(partial(_begin, optimizer))(key)
-    epoch = _compile(partial(_epoch, recipe, optimizer, steps))
-    logits = _compile(lambda variables, x: Classifier().apply(variables, x, train=False)[1])
+    classifier = Classifier(seen.x.shape[-1])
+    state = jax.jit(partial(_begin, classifier, optimizer))(key)
+    epoch = _compile(partial(_epoch, classifier, recipe, optimizer, steps))
+    logits = _compile(lambda variables, x: classifier.apply(variables, x, train=False)[1])
     seen = jax.device_put(seen)
     for i in range(1, recipe.epochs + 1):
         state, loss = epoch(state, jax.random.fold_in(key, i), seen)
@@ -148,7 +155,7 @@ def accuracy(logits: Callable[[Any], Array], unseen: Examples) -> float:
 
 
 def distort(recipe: Recipe, key: Array, image: Array) -> Array:
-    """Shift, rotate, zoom and mirror an image `[H, W, 1]` at random, on a black background."""
+    """Shift, rotate, zoom and mirror an image `[H, W, C]` at random, on a black background."""
     move, turn, zoom, mirror = jax.random.split(key, 4)
     # By whole pixels: fractions would blur every image, while test images are sharp.
     shift = jax.random.randint(move, (2, 1), -recipe.shift, recipe.shift + 1)
@@ -160,16 +167,18 @@ def distort(recipe: Recipe, key: Array, image: Array) -> Array:
     space = image.shape[:2]
     middle = (np.array([space]).T - 1) / 2
     seen_at = matrix @ (np.indices(space).reshape(2, -1) - middle) + middle + shift
-    return map_coordinates(image[..., 0], list(seen_at), order=1).reshape(image.shape)
+    look = partial(map_coordinates, coordinates=list(seen_at), order=1)
+    return jax.vmap(look, in_axes=-1, out_axes=-1)(image).reshape(image.shape)
 
 
-def _begin(optimizer: optax.GradientTransformation, key: Array) -> State:
-    variables = Classifier().init(key, jnp.zeros((1, 28, 28, 1)), train=True)
+def _begin(classifier: Classifier, optimizer: optax.GradientTransformation, key: Array) -> State:
+    variables = classifier.init(key, jnp.zeros((1, *classifier.shape)), train=True)
     params = variables["params"]
     return State(params, variables["batch_stats"], optimizer.init(params))
 
 
 def _epoch(
+    classifier: Classifier,
     recipe: Recipe,
     optimizer: optax.GradientTransformation,
     steps: int,
@@ -188,7 +197,7 @@ def _epoch(
 
         def loss(params):
             variables = {"params": params, "batch_stats": state.batch_stats}
-            (_, logits), changed = Classifier().apply(
+            (_, logits), changed = classifier.apply(
                 variables, images, train=True, mutable=["batch_stats"]
             )
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, seen.y[rows])

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from jaxgan.runs import data
 from jaxgan.runs.files import write_whole
 from jaxgan.runs.measures.answers import Question, general
-from jaxgan.runs.measures.distribution import Comparison, network_for
+from jaxgan.runs.measures.distribution import Comparison
 from jaxgan.runs.measures.evaluation import Evaluation
+from jaxgan.runs.measures.features import network_for
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.restore import restore
 from jaxgan.runs.settings import ConfigError
@@ -81,7 +82,7 @@ def evaluate(
         comparison = Comparison(network, dataset, min(samples, len(dataset.x) // 2))
         found |= {
             "samples": comparison.samples,
-            "reference": f"{comparison.reference}/{config.data.split}",
+            "reference": f"{comparison.reference_name}/{config.data.split}",
             "features": network.name,
         }
         parts |= Evaluation(trained, dataset, comparison, data.held_out(config.data), seed).parts()

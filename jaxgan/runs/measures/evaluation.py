@@ -1,6 +1,7 @@
 """The evaluation of one generator: its numbers and the pictures that illustrate them."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from jaxgan import data, metrics
 from jaxgan.runs.measures.distribution import Comparison
+from jaxgan.runs.measures.features import Features
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.settings import METRICS, ConfigError
 from jaxgan.runs.show import pictures
@@ -50,6 +52,11 @@ class Evaluation:
         self._is_images = dataset.x.ndim == 4
         self._samples = self._draw(comparison.samples)
 
+    @cached_property
+    def _features(self) -> Features:
+        """Features of the samples."""
+        return self._comparison.features(self._samples)
+
     def parts(self) -> dict[str, Callable[[Path], dict[str, Any]]]:
         """Return the parts of the evaluation; each writes its pictures and returns its results."""
         parts = {"metrics": self._metrics, "truncation": self._truncation}
@@ -78,20 +85,26 @@ class Evaluation:
 
     def _metrics(self, directory: Path) -> dict[str, Any]:
         del directory
-        return {"rows": self._comparison.rows(self._samples, METRICS)}
+        return {
+            "rows": self._comparison.rows(self._samples, METRICS, self._features),
+            "left_out": self._comparison.left_out(METRICS),
+        }
 
     def _truncation(self, directory: Path) -> dict[str, Any]:
         """Measure precision against recall, with latents or styles kept near their mean."""
         del directory
         count = min(_CURVE, self._comparison.samples)
-        real = self._comparison.reference_features[:count]
+        kept, _ = self._comparison.yardsticks(["precision_recall"])
+        if not kept:
+            return {}
+        real = self._comparison.reference.features[:count]
         curve = []
         for psi in _PSI:
             try:
                 samples = self._draw(count, psi)
             except ConfigError:  # these latents cannot be truncated
                 return {}
-            fake, _ = self._comparison.features(samples)
+            fake = self._comparison.features(samples).values
             curve.append({"psi": psi, **metrics.precision_recall(real, fake)._asdict()})
         return {"truncation": curve}
 
@@ -107,7 +120,7 @@ class Evaluation:
         fades = np.round((1 - t) * start + t * end).astype(np.uint8).reshape(ways.shape)
         _save_grid(ways[: 8 * _STEPS], directory / "interpolation.png", columns=_STEPS)
         found, real = (
-            metrics.path_length(self._comparison.features(x)[0].reshape(count, _STEPS, -1))
+            metrics.path_length(self._comparison.features(x).values.reshape(count, _STEPS, -1))
             for x in (ways, fades)
         )
         name = self._comparison.network.name
@@ -133,15 +146,16 @@ class Evaluation:
         """Find the training images nearest to samples and to real images not trained on."""
         count = min(_QUERIES, self._comparison.samples)
         fake, train = self._samples[:count], self._dataset.x
+        features, fake_features = self._comparison.data_features, self._features.values[:count]
         if self._held_out is not None:
             real, rest = self._held_out.x[:count], slice(None)
+            real_features = self._comparison.features(real).values
             name = "images not trained on"
         else:  # one part of the training images against the others
             order = np.random.default_rng(3).permutation(len(train))
             real, rest = train[order[:count]], np.sort(order[count:])
+            real_features = features[order[:count]]
             name = "training images against the others"
-        features, _ = self._comparison.features(train)
-        fake_features, real_features = (self._comparison.features(x)[0] for x in (fake, real))
         network = self._comparison.network.name
         found = {
             "pixels/nearest_l1": [
@@ -192,8 +206,7 @@ class Evaluation:
         names = self._dataset.class_names
         if not 0 < classes == len(names) <= 100:
             return {}
-        logits = self._comparison.features(self._samples)[1]
-        real = self._comparison.features(self._comparison.held_out)[1]
+        logits, real = self._features.logits, self._comparison.held_out_features.logits
         found = logits.argmax(axis=1)
         shown = np.zeros((classes, 8, *self._samples.shape[1:]), np.uint8)
         for i, row in enumerate(shown):
@@ -211,10 +224,10 @@ class Evaluation:
     def _projection(self, directory: Path) -> dict[str, Any]:
         """Project real and fake features to the plane in which the real ones vary most."""
         del directory
-        real = self._comparison.reference_features[:_CURVE]
+        real = self._comparison.reference.features[:_CURVE]
         mean = real.mean(axis=0)
         _, _, axes = np.linalg.svd(real - mean, full_matrices=False)
-        fake = self._comparison.features(self._samples[:_SHOWN])[0]
+        fake = self._features.values[:_SHOWN]
         return {
             "projection": {
                 "real": _rounded((real[:_SHOWN] - mean) @ axes[:2].T),

@@ -1,7 +1,6 @@
 """Evaluation during training: which step is the best, and when to stop."""
 
 import math
-from functools import cached_property
 from pathlib import Path
 
 import jax
@@ -14,13 +13,13 @@ from jaxgan.runs import hosts
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import sample_key
 from jaxgan.runs.devices import one_copy
-from jaxgan.runs.measures.distribution import Comparison, network_for
+from jaxgan.runs.measures.distribution import Comparison
+from jaxgan.runs.measures.features import network_for
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.training.record import NullRecorder
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 
 _AT_ONCE = 250
-_FAST = {2: ("density_coverage", "modes"), 4: ("frechet_distance", "precision_recall", "modes")}
 
 
 class Evaluator:
@@ -44,11 +43,12 @@ class Evaluator:
             config.evaluation.features, config.evaluation.inception_weights, dataset
         )
         self._config, self._gan, self._dataset = config, gan, dataset
-        self._comparison = Comparison(network, dataset, config.evaluation.eval_samples)
-        self._chosen = chosen_metrics(config.evaluation.eval_metrics) or _FAST[dataset.x.ndim]
+        samples = min(config.evaluation.eval_samples, len(dataset.x) // 2)
+        self._comparison = Comparison(network, dataset, samples)
+        self._chosen = chosen_metrics(config.evaluation.eval_metrics) or self._fast()
         self._rule = stop_rule(config.evaluation.stop_when)
-        names = list(self._yardsticks[0])
-        self._headline = self._comparison.headline(self._chosen, names)
+        self._headline = self._comparison.headline(self._chosen)
+        names = list(self._comparison.yardsticks(self._chosen)[0])
         short = {name.rpartition("/")[2]: name for name in names}
         if self._rule.metric and self._rule.metric not in short:
             raise ConfigError(
@@ -56,6 +56,13 @@ class Evaluator:
                 f"choose one of {', '.join(short)}, or add it to --eval_metrics"
             )
         self._target = short.get(self._rule.metric, "")
+
+    def _fast(self) -> tuple[str, ...]:
+        """Return metrics that take little time, of which the first one ranks steps."""
+        if self._dataset.x.ndim == 2:
+            return "density_coverage", "modes"
+        few = self._comparison.reference.missing("frechet_distance", self._comparison.samples)
+        return "kernel_distance" if few else "frechet_distance", "precision_recall", "modes"
 
     def evaluate(
         self, step: int, state: jaxgan.TrainState, recorder: NullRecorder, notes: dict
@@ -105,7 +112,7 @@ class Evaluator:
     def _measure(self, step: int, state: jaxgan.TrainState, recorder: NullRecorder) -> None:
         measured = self._comparison.measure(self._draw(state), self._chosen)
         values = {name: estimate.value for name, estimate in measured.items()}
-        real, noise = self._yardsticks
+        real, noise = self._comparison.yardsticks(self._chosen)
         told = [
             f"{name} {value:.4g} (real data {real[name].value:.4g}, noise {noise[name].value:.4g})"
             for name, value in values.items()
@@ -126,7 +133,3 @@ class Evaluator:
             parts.append(np.asarray(part))
         samples = np.concatenate(parts)[: self._comparison.samples]
         return data.to_uint8(samples) if samples.ndim == 4 else samples
-
-    @cached_property
-    def _yardsticks(self) -> tuple[dict, dict]:
-        return self._comparison.yardsticks(self._chosen)

@@ -12,13 +12,15 @@ import numpy as np
 
 import jaxgan
 from jaxgan import checkpoint, data
+from jaxgan._feed import blocks, order_seed
+from jaxgan._fit import calls
 from jaxgan.parallel import AXIS
 from jaxgan.runs import hosts, workdir
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_steps, mode_and_devices, one_copy, share_of
-from jaxgan.runs.feed import ahead, blocks, order_seed
+from jaxgan.runs.initial import begin
 from jaxgan.runs.show import films, plots
 from jaxgan.runs.show.view import real_examples, view
 from jaxgan.runs.training.evaluator import Evaluator
@@ -84,7 +86,7 @@ def run(config: Config) -> Result:
         compiled,
         read,
         not batches.on_device,
-        initial_state(config, compiled, jax.random.key(config.run.seed), dataset),
+        begin(config, initial_state(config, compiled, jax.random.key(config.run.seed), dataset)),
         _sampler(config, compiled, dataset),
         Watch(config),
         evaluator,
@@ -202,20 +204,20 @@ def _train(session: Session, step: int, state: jaxgan.TrainState, turn: int, sto
         session.picture(0, state)
     stopped_by = None
     enough = session.had_enough()
-    # All calls have one length, and say how much of it counts: nothing is compiled twice.
     length = run.steps_per_call
     every = (run.log_every, run.sample_every, run.checkpoint_every, evaluation.eval_every)
     plan = blocks(step, run.steps, every, longest=length)
-    calls = ahead(
+    made = calls(
+        lambda *given: hosts.settle(task.gan.train_step(*given)),
         lambda i: task.batches(plan[i].start, length, len(plan[i]), turn),
-        len(plan),
+        state,
+        plan,
         threads=2 if task.streams else 0,
     )
-    for block, batch in zip(plan, calls, strict=True):
+    for block in plan:
         if enough or (stopped_by := stop() or None):
             break
-        count = np.asarray(len(block), np.int32)
-        state, metrics = hosts.settle(task.gan.train_step(state, (*batch, count)))
+        state, metrics = next(made)
         step = block.stop
         session.made(metrics, len(block))
         session.recorder.advance(step)

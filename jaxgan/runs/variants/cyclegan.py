@@ -109,7 +109,7 @@ VARIANT = Variant(
     _build,
     Settings,
     models=("translator", "unet"),
-    lacks=NO_NOISE | NO_PENALTY | NO_TERMS,
+    lacks=NO_NOISE | NO_PENALTY | NO_TERMS | {"freeze_d"},  # it has two discriminators
     # Section 4 and appendix 7.1; no average of G is kept.
     defaults={
         "dataset": "unpaired:outlines:digits",

@@ -19,7 +19,7 @@ SLOW = {
     "torch",
     "tqdm",
 }
-COMMANDS = ("train", "sample", "evaluate", "report", "bench")
+COMMANDS = ("train", "sample", "evaluate", "export", "report", "bench", "data")
 
 
 def answer(command: str, *arguments: str) -> tuple[int, str, set[str]]:

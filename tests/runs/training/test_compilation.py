@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
+from jaxgan._feed import ahead
 from jaxgan.runs import devices
 from jaxgan.runs.config import make
-from jaxgan.runs.feed import ahead
 from jaxgan.runs.training import loop, sweep
 
 ROOT = Path(__file__).parents[3]

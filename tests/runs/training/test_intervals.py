@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxgan._feed import blocks
 from jaxgan.checkpoint import Checkpoints, digest
 from jaxgan.runs.config import make
-from jaxgan.runs.feed import blocks
 from jaxgan.runs.training import loop
 
 RING = {"dataset": "ring", "model": "mlp", "width": 8, "latent_dim": 4, "parallel": "jit"}
