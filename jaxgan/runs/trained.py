@@ -101,11 +101,11 @@ class Trained(NamedTuple):
         experiment = self.experiment
         return partial(_drawn, experiment.latent, experiment.generator.apply, self.variables)
 
-    def apply(self, network: Network, x: Any, *, of_d: bool = False) -> np.ndarray:
+    def apply(self, network: Network, *inputs: Any, of_d: bool = False) -> np.ndarray:
         """Apply a trained network of G's player, or of D's, to examples or latents."""
         variables = self.d_variables if of_d else self.variables
         apply = partial(_applied, network.apply, variables)
-        return _in_parts(apply, (x,), min(len(x), _APPLIED_AT_ONCE))
+        return _in_parts(apply, inputs, min(len(inputs[0]), _APPLIED_AT_ONCE))
 
     def remake(self, network: Network, x: Any) -> np.ndarray:
         """Apply a network from pictures to pictures, which may be of any size.
