@@ -8,13 +8,16 @@ noise of a seed. Needs `pip install "jaxgan[onnx]"`.
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 from jax.interpreters import partial_eval
 
@@ -85,7 +88,8 @@ def save(
         raise ImportError('ONNX needs jax2onnx: pip install "jaxgan[onnx]"') from error
     settings = {"latent": latent, "classes": classes, "source": source, "notes": notes}
     about = export.of_network(generator, variables, **settings).about
-    shapes = export.shapes_of_inputs(about, "B")
+    (batch,) = jax.export.symbolic_shape("batch")
+    shapes = export.shapes_of_inputs(about, batch)
     names = [name for name in ("z", "y") if name in shapes]
 
     def function(*inputs):
@@ -96,26 +100,25 @@ def save(
         outputs = function(*(value[None] for value in example))
         return jax.tree.map(lambda leaf: leaf[0], outputs)
 
-    def written_out(*inputs):
-        # Noise for any number of examples is no constant; for one example it is.
-        return jax.tree.unflatten(
-            structure, _flat(jax.vmap(one) if about["random"] else function, *inputs)
-        )
+    # Noise for any number of examples is no constant; for one example it is.
+    program = _Program(jax.vmap(one) if about["random"] else function, [shapes[n] for n in names])
 
     examples = _examples(shapes, names, latent, 3)
     wanted = jax.jit(jax.vmap(one))(*examples)
-    structure = jax.tree.structure(wanted)
-    outputs = ["samples", "samples_of_y"][: structure.num_leaves]
+    outputs = ["samples", "samples_of_y"][: len(jax.tree.leaves(wanted))]
     try:
-        model: Any = to_onnx(
-            written_out,
-            [jax.ShapeDtypeStruct(shapes[name].shape, shapes[name].dtype) for name in names],
-            model_name="generator",
-            input_names=names,
-            output_names=outputs,
-        )
-        content = _with_metadata(model, about)
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        with _quiet():
+            model: Any = to_onnx(
+                program,
+                [shapes[name] for name in names],
+                model_name="generator",
+                input_names=names,
+                output_names=outputs,
+            )
+            content = _with_metadata(model, about)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors; it warns of shapes that it finds out itself
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         feeds = {name: np.asarray(value) for name, value in zip(names, examples, strict=True)}
         made = session.run(None, feeds)
     except Exception as error:
@@ -132,6 +135,18 @@ def save(
             )
     export.write_file(Path(path), content)
     return about
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop warnings of shapes that the converter does not know, which runtimes find out."""
+    logger = logging.getLogger("onnx_ir")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _examples(shapes: dict[str, Any], names: list[str], latent: Any, n: int) -> list[Any]:
@@ -151,13 +166,18 @@ def _with_metadata(model: Any, about: dict[str, Any]) -> bytes:
     return model.SerializeToString()
 
 
-def _flat(function: Callable[..., Any], *inputs: Any) -> list[Any]:
-    """Compute a function of tracers with operations alone that no other operations are in."""
-    closed = jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in inputs))
-    needed = [True] * len(closed.jaxpr.outvars)
-    jaxpr, used = partial_eval.dce_jaxpr(closed.jaxpr, needed)
-    given = [value for value, is_used in zip(inputs, used, strict=True) if is_used]
-    return _evaluate(jaxpr, closed.consts, given)
+class _Program:
+    """A function that consists of operations alone which no other operations are in."""
+
+    def __init__(self, function: Callable[..., Any], shapes: Sequence[jax.ShapeDtypeStruct]):
+        closed = jax.make_jaxpr(function)(*shapes)
+        needed = [True] * len(closed.jaxpr.outvars)
+        self._jaxpr, self._used = partial_eval.dce_jaxpr(closed.jaxpr, needed)
+        self._consts = closed.consts
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        given = [value for value, is_used in zip(inputs, self._used, strict=True) if is_used]
+        return tuple(_evaluate(self._jaxpr, self._consts, given))
 
 
 def _evaluate(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
@@ -184,9 +204,27 @@ def _step(eqn: Any, given: list[Any]) -> Sequence[Any]:
         return _evaluate(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), given)
     if name == "name":
         return given
+    if name == "pad" and isinstance(given[0], Tracer):
+        return [_padded(*given, params["padding_config"])]
     params = eqn.primitive.get_bind_params(params)
     fixed = all(isinstance(size, int) for var in eqn.outvars for size in var.aval.shape)
     known = fixed and not any(isinstance(value, Tracer) for value in given)
     with jax.ensure_compile_time_eval() if known else contextlib.nullcontext():
         results = eqn.primitive.bind(*given, **params)
     return results if eqn.primitive.multiple_results else [results]
+
+
+def _padded(x: Any, value: Any, config: Sequence[tuple[int, int, int]]) -> Any:
+    """Pad or crop by other operations: jax2onnx's takes no batch of any size."""
+    for axis, (low, high, interior) in enumerate(config):
+        if interior:
+            raise NotImplementedError("pad with zeros set in")
+        if low < 0 or high < 0:
+            x = lax.slice_in_dim(x, max(0, -low), x.shape[axis] - max(0, -high), axis=axis)
+        sides = [
+            jnp.broadcast_to(value, (*x.shape[:axis], size, *x.shape[axis + 1 :]))
+            for size in (max(0, low), max(0, high))
+        ]
+        parts = [part for part in (sides[0], x, sides[1]) if part.shape[axis] != 0]
+        x = lax.concatenate(parts, axis) if len(parts) > 1 else x
+    return x

@@ -12,25 +12,34 @@ import jax.numpy as jnp
 
 from jaxgan._checks import check_integers, check_numbers
 
-__all__ = ["Schedule", "cosine", "ema_decay", "linear"]
+__all__ = ["Schedule", "cosine", "ema_decay", "linear", "warm_up"]
 
 Schedule = Callable[[jax.Array], jax.Array]
 """Step (int32, from 0) -> value (float32)."""
 
 
-def linear(start: float, end: float, images: float, *, batch_size: int) -> Schedule:
+def linear(
+    start: float, end: float, images: float, *, batch_size: int, after: float = 0.0
+) -> Schedule:
     """Go from `start` to `end` in a straight line, and stay there.
 
-        v(t) = start + min(t / T, 1) (end - start),    t images seen, T = images
+        v(t) = start + p (end - start),    p = (t - after) / T, in [0, 1]
+
+    where t images were seen and T is `images`.
+
+    With `after`, it is how pix2pix and CycleGAN train: half of the time at a constant rate, which
+    falls to 0 in the other half.
 
     Args:
         start: value at step 0.
-        end: value from `images` on.
+        end: value from `after + images` on.
         images: T, how many images it takes; with 0 the value is `end` at once.
         batch_size: images seen in each step.
+        after: how many images it stays at `start` before.
 
     Raises:
-        ValueError: a number is not finite, `images` is negative, or `batch_size` is below 1.
+        ValueError: a number is not finite, `images` or `after` is negative, or `batch_size` is
+            below 1.
 
     Example:
         >>> rate = schedules.linear(1.0, 0.0, images=1000, batch_size=100)
@@ -38,23 +47,27 @@ def linear(start: float, end: float, images: float, *, batch_size: int) -> Sched
         [1.0, 0.5, 0.0, 0.0]
     """
     check_numbers("(-inf, inf)", start=start, end=end)
-    progress = _progress(images, batch_size)
+    progress = _progress(images, batch_size, after)
     return lambda step: start + progress(step) * (end - start)
 
 
-def cosine(start: float, end: float, images: float, *, batch_size: int) -> Schedule:
+def cosine(
+    start: float, end: float, images: float, *, batch_size: int, after: float = 0.0
+) -> Schedule:
     """Go from `start` to `end` along half a cosine wave, slowly at both ends, and stay there.
 
-        v(t) = end + (1 + cos(pi min(t / T, 1))) / 2 (start - end),    t images seen, T = images
+        v(t) = end + (1 + cos(pi p)) / 2 (start - end),    p as in `linear`
 
     Args:
         start: value at step 0.
-        end: value from `images` on.
+        end: value from `after + images` on.
         images: T, how many images it takes: R3GAN's burn-in; with 0 the value is `end` at once.
         batch_size: images seen in each step.
+        after: how many images it stays at `start` before.
 
     Raises:
-        ValueError: a number is not finite, `images` is negative, or `batch_size` is below 1.
+        ValueError: a number is not finite, `images` or `after` is negative, or `batch_size` is
+            below 1.
 
     Example:
         >>> rate = schedules.cosine(1.0, 0.0, images=1000, batch_size=100)
@@ -62,7 +75,7 @@ def cosine(start: float, end: float, images: float, *, batch_size: int) -> Sched
         [1.0, 0.905, 0.5, 0.0]
     """
     check_numbers("(-inf, inf)", start=start, end=end)
-    progress = _progress(images, batch_size)
+    progress = _progress(images, batch_size, after)
     return lambda step: start + (1 - jnp.cos(jnp.pi * progress(step))) / 2 * (end - start)
 
 
@@ -96,12 +109,36 @@ def ema_decay(half_life: float | Schedule, *, batch_size: int) -> Schedule:
     return decay
 
 
-def _progress(images: float, batch_size: int) -> Schedule:
-    """The share of the images that has been seen, in [0, 1]."""
-    check_numbers("[0, inf)", images=images)
+def warm_up(rate: float | Schedule, images: float, *, batch_size: int) -> Schedule:
+    """Rise from nearly 0 to a rate in a straight line (Goyal et al. 2017, arXiv:1706.02677).
+
+        v(t) = min((t + batch_size) / T, 1) rate(t),    t images seen, T = images
+
+    Args:
+        rate: a number, or a schedule, which goes on meanwhile.
+        images: T, how many images it takes; with 0 it is `rate` at once.
+        batch_size: images seen in each step. The first step already learns a little.
+
+    Raises:
+        ValueError: a number is not finite, `images` is negative, or `batch_size` is below 1.
+
+    Example:
+        >>> rate = schedules.warm_up(1.0, 400, batch_size=100)
+        >>> [float(rate(step)) for step in (0, 1, 3, 10)]
+        [0.25, 0.5, 1.0, 1.0]
+    """
+    if not callable(rate):
+        check_numbers("(-inf, inf)", rate=rate)
+    progress = _progress(images, batch_size, 0)
+    return lambda step: progress(step + 1) * (rate(step) if callable(rate) else rate)
+
+
+def _progress(images: float, batch_size: int, after: float) -> Schedule:
+    """The share of the images that has been seen since the first few, in [0, 1]."""
+    check_numbers("[0, inf)", images=images, after=after)
     check_integers(batch_size=batch_size)
     if images == 0:
-        return lambda step: jnp.ones_like(step, jnp.float32)
+        return lambda step: jnp.where(jnp.float32(step) * batch_size >= after, 1.0, 0.0)
     # Divided first: the number of images seen would leave float32's integers behind.
-    share = batch_size / images
-    return lambda step: jnp.minimum(jnp.float32(step) * jnp.float32(share), 1.0)
+    share, before = jnp.float32(batch_size / images), jnp.float32(after / images)
+    return lambda step: jnp.clip(jnp.float32(step) * share - before, 0.0, 1.0)

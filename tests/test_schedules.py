@@ -8,7 +8,7 @@ import pytest
 
 from jaxgan import Batch, latents, recipes
 from jaxgan.nets import stateless
-from jaxgan.schedules import cosine, ema_decay, linear
+from jaxgan.schedules import cosine, ema_decay, linear, warm_up
 
 # 100 images in steps of 10: the ends, the middle, and long after.
 STEPS = jnp.array([0, 5, 10, 20])
@@ -18,6 +18,24 @@ STEPS = jnp.array([0, 5, 10, 20])
 def test_the_ends_are_met_and_kept(schedule):
     np.testing.assert_array_equal(
         jax.vmap(schedule(2.0, 0.5, 100, batch_size=10))(STEPS), [2.0, 1.25, 0.5, 0.5]
+    )
+
+
+@pytest.mark.parametrize("schedule", [linear, cosine])
+def test_it_may_begin_later(schedule):
+    rate = jax.vmap(schedule(2.0, 0.5, 100, batch_size=10, after=50))
+    np.testing.assert_allclose(rate(STEPS), [2.0, 2.0, 1.25, 0.5], rtol=1e-6)
+    jump = jax.vmap(schedule(2.0, 0.5, 0, batch_size=10, after=50))
+    np.testing.assert_array_equal(jump(jnp.array([0, 4, 5])), [2.0, 2.0, 0.5])
+
+
+def test_warming_up_multiplies_what_goes_on_meanwhile():
+    np.testing.assert_allclose(
+        jax.vmap(warm_up(linear(1.0, 0.0, 100, batch_size=10), 50, batch_size=10))(
+            jnp.array([0, 1, 4, 6, 10])
+        ),
+        [0.2, 0.9 * 0.4, 0.6, 0.4, 0.0],
+        rtol=1e-6,
     )
 
 

@@ -41,7 +41,7 @@ class Duplicates:
         if large.std() < _FLAT:
             return
         small = large.reshape(16, 2, 16, 2).mean(axis=(1, 3))
-        low = dctn(large)[:8, :8].ravel()
+        low = np.asarray(dctn(large))[:8, :8].ravel()
         low[0] = 0.0
         self._searched.append(name)
         self._hashes.append(np.where(low > np.median(low), 1, -1).astype(np.int8))

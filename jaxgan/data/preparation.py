@@ -191,11 +191,15 @@ def _files(target: str | os.PathLike[str]) -> list[Path]:
 @contextlib.contextmanager
 def _opened(source: str, size: ImageSize | None, split: str, folders: dict) -> Iterator[_Source]:
     path = expanded(source.removeprefix("folder:"), "source=")
-    if source.startswith("folder:") or path.exists():
-        with place_at(path.absolute()) as place:
-            yield _of_place(place, source)
-    else:
-        yield _of_name(source, size, split, folders)
+    with contextlib.ExitStack() as stack:
+        try:
+            if source.startswith("folder:") or path.exists():
+                found = _of_place(stack.enter_context(place_at(path.absolute())), source)
+            else:
+                found = _of_name(source, size, split, folders)
+        except DataError as error:
+            raise DataError(str(error).replace("name=", "source=")) from error
+        yield found
 
 
 def _of_place(place: Place, source: str) -> _Source:
@@ -223,10 +227,7 @@ def _of_place(place: Place, source: str) -> _Source:
 
 
 def _of_name(source: str, size: ImageSize | None, split: str, folders: dict) -> _Source:
-    try:
-        dataset = load(source, split=split, image_size=size, **folders)
-    except DataError as error:
-        raise DataError(str(error).replace("name=", "source=")) from error
+    dataset = load(source, split=split, image_size=size, **folders)
     if dataset.x.ndim != 4 or dataset.has_pictures:
         what = "pairs of pictures" if dataset.has_pictures else "no pictures"
         raise DataError(f"source={source} holds {what}: expected a set of single pictures")
@@ -327,7 +328,7 @@ def _member(name: str, members: set[str]) -> str:
 
 def _png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
-    from_array(picture).save(file, "PNG")
+    from_array(picture).save(file, "PNG", compress_level=3)  # much faster than 6, 2% larger
     return file.getvalue()
 
 

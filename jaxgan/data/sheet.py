@@ -76,4 +76,4 @@ def _cell(picture: np.ndarray) -> Image.Image:
 
 def _spread(names: Sequence[str], count: int) -> list[str]:
     rows = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)
-    return [names[row] for row in rows]
+    return [names[int(row)] for row in rows]

@@ -54,8 +54,7 @@ def check_draws_from_noise(config: Config) -> None:
     Raises:
         ConfigError: it does.
     """
-    how = VARIANTS[config.recipe].pictures
-    if how is not None and how.condition is not None:
+    if not VARIANTS[config.recipe].draws_from_noise:
         raise ConfigError(
             f"--recipe={config.recipe}: it makes pictures from others; give --input=FILE, "
             f"--input=DIRECTORY or --from_data"

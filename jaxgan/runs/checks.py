@@ -12,7 +12,7 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError
+from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError, Optimization
 from jaxgan.runs.sources import check_sources
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
@@ -32,8 +32,9 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: one line that names the flag.
     """
-    if config.run.wandb and importlib.util.find_spec("wandb") is None:
-        raise ConfigError('--wandb: wandb is not installed; pip install "jaxgan[wandb]"')
+    for name in "wandb", "mlflow":  # each an extra of that name
+        if getattr(config.run, name) and importlib.util.find_spec(name) is None:
+            raise ConfigError(f'--{name}: {name} is not installed; pip install "jaxgan[{name}]"')
     _check_paths(config)
     check_settings(config)
     if not _is_begun(config):
@@ -109,6 +110,7 @@ def _check_values(config: Config) -> None:
     _check_objective(config)
     _check_augmentation(config)
     _check_burn_in(config)
+    _check_schedule(config.optimization)
     VARIANTS[config.recipe].check(config)
 
 
@@ -176,11 +178,28 @@ def _check_burn_in(config: Config) -> None:
             )
 
 
+def _check_schedule(optimization: Optimization) -> None:
+    schedule, start = optimization.lr_schedule, optimization.lr_decay_start
+    if schedule == "constant":
+        return
+    if optimization.lr_end != 1:
+        raise ConfigError(
+            f"--lr_schedule={schedule}: it does not go with --lr_end={optimization.lr_end}, which "
+            f"moves the learning rates over --burn_in; leave one of them out"
+        )
+    if start >= optimization.lr_decay_end:
+        raise ConfigError(
+            f"--lr_decay_start={start}: expected a step before --lr_decay_end="
+            f"{optimization.lr_decay_end}"
+        )
+
+
 def _check_effects(config: Config) -> None:
     """Refuse settings that are given and change nothing, given the others."""
     objective, optimization = config.objective, config.optimization
     penalty = ("--penalty=none", objective.penalty == "none")
     augment = f"--augment={objective.augment}"
+    constant = ("--lr_schedule=constant", optimization.lr_schedule == "constant")
     optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
     moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
     still = optimization.lr_end == config.objective.penalty_weight_end == 1
@@ -192,6 +211,8 @@ def _check_effects(config: Config) -> None:
         "augment_policy": (augment, objective.augment != "diffaugment"),
         "ada_target": (augment, objective.augment != "ada"),
         "ada_images": (augment, objective.augment != "ada"),
+        "lr_decay_start": constant,
+        "lr_decay_end": constant,
         "beta1": optimizer,
         "beta2": optimizer,
         "beta2_end": optimizer,

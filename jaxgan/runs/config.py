@@ -182,6 +182,9 @@ def make(*, recipe: str = "gan", **given: Any) -> Config:
         name = f"{recipe}_{model}_{config.data.dataset}"
         safe = "".join(letter if letter.isalnum() else "_" for letter in name)
         config = config.replace(workdir=f"runs/{safe}")
+    optimization = config.optimization
+    if optimization.lr_schedule != "constant" and not optimization.lr_decay_end:
+        config = config.replace(lr_decay_end=config.run.steps)
     return config
 
 

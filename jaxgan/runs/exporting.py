@@ -65,7 +65,11 @@ def write(
         case "onnx":
             from jaxgan import onnx
 
-            return onnx.save(path, generator, trained.variables, **keywords)
+            try:
+                return onnx.save(path, generator, trained.variables, **keywords)
+            except export.ExportError as error:
+                model = trained.config.networks.model
+                raise export.ExportError(f"--model={model}: {error}") from error
     return _write_weights(trained, path, keywords)
 
 

@@ -12,7 +12,7 @@ from jaxgan.runs.settings import SMOOTHED, Objective, Optimization
 def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]:
     """Return the keywords of `recipes.players` and `two_player`, except the latent."""
     return {
-        "g_optimizer": _optimizer(objective, optimization, optimization.g_lr),
+        "g_optimizer": _optimizer(objective, optimization, optimization.g_lr, 1),
         "d_optimizer": _d_optimizer(objective, optimization),
         "loss": _loss(objective),
         **_penalty(objective, optimization),
@@ -77,9 +77,10 @@ def _augmentation(objective: Objective, optimization: Optimization) -> augment.A
 
 
 def _optimizer(
-    objective: Objective, optimization: Optimization, learning_rate: Any
+    objective: Objective, optimization: Optimization, learning_rate: Any, updates: int
 ) -> optax.GradientTransformation:
-    learning_rate = _moving(optimization, learning_rate, optimization.lr_end)
+    """Make the optimizer of a player with so many updates in each step."""
+    learning_rate = _scheduled(optimization, learning_rate, updates)
     beta2: Any = optimization.beta2
     adam: Any = optax.adam
     if optimization.burn_in and optimization.beta2_end:
@@ -94,14 +95,30 @@ def _optimizer(
             optimizer = optax.sgd(learning_rate)
     if objective.orthogonal:
         optimizer = optax.chain(regularizers.orthogonal(objective.orthogonal), optimizer)
+    if optimization.clip_norm:
+        optimizer = optax.chain(optax.clip_by_global_norm(optimization.clip_norm), optimizer)
     return optimizer
 
 
 def _d_optimizer(objective: Objective, optimization: Optimization) -> optax.GradientTransformation:
-    optimizer = _optimizer(objective, optimization, optimization.d_lr)
+    optimizer = _optimizer(objective, optimization, optimization.d_lr, optimization.d_steps)
     if _is_on(objective.clip_weights):
         return optax.chain(optimizer, penalties.clip_weights(objective.clip_weights))
     return optimizer
+
+
+def _scheduled(optimization: Optimization, learning_rate: Any, updates: int) -> Any:
+    """Let a learning rate change over the updates of its player."""
+    rate = _moving(optimization, learning_rate, optimization.lr_end)
+    counted = {"batch_size": 1}  # in updates, not in images
+    if optimization.lr_schedule != "constant":
+        start, end = (updates * n for n in (optimization.lr_decay_start, optimization.lr_decay_end))
+        schedule = getattr(schedules, optimization.lr_schedule)
+        share = schedule(1.0, 0.0, end - start, after=start, **counted)
+        rate = lambda step: learning_rate * share(step)  # noqa: E731
+    if optimization.warmup_steps:
+        rate = schedules.warm_up(rate, updates * optimization.warmup_steps, **counted)
+    return rate
 
 
 def _moving(optimization: Optimization, start: Any, share: float) -> Any:

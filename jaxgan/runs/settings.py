@@ -233,7 +233,9 @@ class Networks:
     )
     remat: bool = setting(False, "recompute activations for the gradient, to save memory")
     microbatch: int = setting(
-        0, "examples per pass through a network, to save memory; 0 for the whole batch", low=0
+        0,
+        "accumulate gradients over passes of this many examples, to save memory; 0 for one pass",
+        low=0,
     )
 
 
@@ -253,6 +255,21 @@ class Optimization:
     )
     lr_end: float = setting(
         1.0, "both learning rates after --burn_in, as a fraction of the initial ones", low=0.0
+    )
+    warmup_steps: int = setting(
+        0, "steps over which both learning rates rise from 0; 0 for none", low=0
+    )
+    lr_schedule: str = setting(
+        "constant",
+        "how both learning rates fall to 0 from --lr_decay_start to --lr_decay_end",
+        choices=("constant", "linear", "cosine"),
+    )
+    lr_decay_start: int = setting(0, "step at which --lr_schedule begins to fall", low=0)
+    lr_decay_end: int = setting(
+        0, "step at which --lr_schedule arrives at 0; --steps of the first start if 0", low=0
+    )
+    clip_norm: float = setting(
+        0.0, "shorten a player's gradient to at most this length; 0 for no clipping", low=0.0
     )
     beta2_end: float = setting(0.0, "beta2 after --burn_in; 0 for no change", **_share)
     ema_decay: float = setting(
@@ -353,6 +370,11 @@ class Run:
         path=True,
     )
     wandb: bool = setting(False, "also log to Weights & Biases", identity=False)
+    mlflow: bool = setting(
+        False,
+        "also log to MLflow: to MLFLOW_TRACKING_URI, or mlruns in the workdir",
+        identity=False,
+    )
     max_skipped: int = setting(
         20,
         "updates in a row that may be skipped because a loss or a gradient is not finite; then the "

@@ -60,6 +60,13 @@ class Trained(NamedTuple):
         return self.config.objective.conditional
 
     @property
+    def multiple(self) -> int:
+        """What the sides of pictures that the generator takes are multiples of."""
+        from jaxgan.runs.variants import MODELS
+
+        return MODELS[self.config.networks.model].multiple(self.config.own_of_model)
+
+    @property
     def draws_pairs(self) -> bool:
         """Whether a sample is a pair of pictures, one of each of two domains."""
         inputs = [jax.ShapeDtypeStruct((TOGETHER, 2), np.uint32)]
@@ -94,11 +101,11 @@ class Trained(NamedTuple):
         experiment = self.experiment
         return partial(_drawn, experiment.latent, experiment.generator.apply, self.variables)
 
-    def apply(self, network: Network, x: Any, *, of_d: bool = False) -> np.ndarray:
+    def apply(self, network: Network, *inputs: Any, of_d: bool = False) -> np.ndarray:
         """Apply a trained network of G's player, or of D's, to examples or latents."""
         variables = self.d_variables if of_d else self.variables
         apply = partial(_applied, network.apply, variables)
-        return _in_parts(apply, (x,), min(len(x), _APPLIED_AT_ONCE))
+        return _in_parts(apply, inputs, min(len(inputs[0]), _APPLIED_AT_ONCE))
 
     def remake(self, network: Network, x: Any) -> np.ndarray:
         """Apply a network from pictures to pictures, which may be of any size.
@@ -113,11 +120,8 @@ class Trained(NamedTuple):
         Returns:
             `[N, k H, k W, C']`, where k is 1 unless the network enlarges.
         """
-        from jaxgan.runs.variants import MODELS
-
-        multiple = MODELS[self.config.networks.model].multiple(self.config.own_of_model)
         height, width = x.shape[1:3]
-        bottom, right = -height % multiple, -width % multiple
+        bottom, right = -height % self.multiple, -width % self.multiple
         padded = np.pad(x, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")
         pixels = padded.shape[1] * padded.shape[2]
         together = min(max(1, _PIXELS_AT_ONCE // pixels), TOGETHER)

@@ -201,8 +201,28 @@ def folder() -> Reader:
         "lossless.webp": _encoded(color, "WEBP", lossless=True),
         "color.bmp": _encoded(color, "BMP"),
         "pages.jpg": _encoded(color, "TIFF", **more, compression="tiff_lzw"),
+        "icon.ico": _encoded(color.resize((16, 16)), "ICO"),
+        "color.ppm": _encoded(color, "PPM"),
+        "color.jp2": _encoded(color, "JPEG2000"),
     }
     return Reader(samples, read, (DataError,), lambda c: repair_png(c) if c[:1] == b"\x89" else c)
+
+
+def pictures_zip() -> Reader:
+    """Zip files of pictures."""
+    from jaxgan.data import DataError, load
+
+    def read(name: str, content: bytes, place: Path) -> Any:
+        (place / name).write_bytes(content)
+        return load(f"folder:{place / name}", image_size=8, cache_dir="/dev/null")
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(4):
+            picture = _encoded(Image.effect_noise((12, 12), 40 + i), "PNG" if i % 2 else "BMP")
+            archive.writestr(f"{'ab'[i % 2]}/{i}.png", picture)
+        archive.writestr("without", picture)
+    return Reader({"pictures.zip": file.getvalue()}, read, (DataError,), repair_zip)
 
 
 def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

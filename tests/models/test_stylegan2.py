@@ -9,6 +9,8 @@ import pytest
 from jax import lax
 from networks import compilation
 
+from jaxgan import convolution
+from jaxgan.models import stylegan2
 from jaxgan.models.stylegan2 import (
     Discriminator,
     Generator,
@@ -220,3 +222,27 @@ def test_errors():
         shapes_of(small(num_classes=3), jnp.ones((2, 8)))
     with pytest.raises(ValueError, match="num_classes=None"):
         shapes_of(Discriminator(), jnp.ones((2, 28, 28, 1)), jnp.zeros(2, int))
+
+
+def test_a_layer_that_doubles_filters_what_lies_beyond_the_border():
+    """It equals the authors' order, a transposed convolution and then the filter, everywhere."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 4, 4, 3)).astype(np.float32)
+    kernel = random.normal(size=(3, 3, 3, 5)).astype(np.float32)
+    found = convolution.conv(stylegan2._upsample_beyond(jnp.asarray(x)), kernel, padding="VALID")
+    spread = np.zeros((2, 8, 8, 3), np.float32)
+    spread[:, ::2, ::2] = x
+    # All of the convolution, 10x10; its last row and column are of the stride alone.
+    wide = lax.conv_general_dilated(
+        spread, kernel, (1, 1), [(2, 2), (2, 2)], dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )[:, :9, :9]
+    taps = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32)[:, :, None, None] / 16
+    filtered = lax.conv_general_dilated(
+        wide,
+        np.tile(taps, (1, 1, 1, 5)),
+        (1, 1),
+        [(1, 1), (1, 1)],
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=5,
+    )
+    np.testing.assert_allclose(found, filtered, atol=1e-4)

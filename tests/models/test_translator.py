@@ -65,6 +65,26 @@ def test_the_output_is_an_image_and_blocks_add_to_what_comes_in():
     np.testing.assert_allclose(still, without, atol=1e-5)
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_square_stays_in_the_middle(axis):
+    """With kernels that are symmetric, what comes out is as symmetric as what goes in.
+
+    Down and up have an even stride and an odd kernel: they have to mirror one another. With SAME
+    padding, which reaches one pixel further on one side, the square moves by 3 of 64 pixels.
+    """
+    x = np.zeros((1, 64, 64, 1), np.float32)
+    x[:, 28:36, 28:36] = 1
+    network = translator.Generator(channels=1, width=2, blocks=0)
+    params = jax.tree.map(
+        lambda leaf: abs(leaf) + np.flip(abs(leaf), (0, 1)) if leaf.ndim == 4 else 0 * leaf,
+        variables_of(network, x)["params"],
+    )
+    y = np.asarray(jax.jit(network.apply)({"params": params}, x))
+    weight = (y - np.median(y)).sum(axis=(3 - axis, 3))[0] ** 2
+    center = (weight * np.arange(64)).sum() / weight.sum()
+    assert abs(center - 31.5) < 0.75
+
+
 def test_the_border_is_mirrored():
     picture = np.arange(16.0).reshape(4, 4)
     padded = translator._reflect(jnp.asarray(picture).reshape(1, 4, 4, 1), 3)[0, ..., 0]

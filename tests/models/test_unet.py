@@ -90,3 +90,21 @@ def test_what_does_not_fit_is_refused():
         shapes_of(unet.Generator(stages=0), jnp.ones((1, 8, 8, 1)))
     with pytest.raises(ValueError, match="dropout is 1"):
         shapes_of(unet.Generator(stages=1, dropout=1.0), jnp.ones((1, 8, 8, 1)))
+
+
+def test_skipped_features_pass_a_relu():
+    """As in the authors' code, whose ReLU follows the joining: what is negative is not handed on."""
+    y = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 8, 1)), jnp.float32)
+    network = unet.Generator(channels=1, width=2, stages=2, dropout=0.0)
+    params = variables_of(network, y)["params"]
+    # Of the first layer only the bias counts, so that all its features are negative.
+    first = {"kernel": 0 * params["Conv_0"]["kernel"], "bias": jnp.float32([-1, -1])}
+    last = params["Upsample_1"]["ConvTranspose_0"]
+
+    def run(kernel):
+        layer = {"ConvTranspose_0": {**last, "kernel": kernel}}
+        changed = {**params, "Conv_0": first, "Upsample_1": layer}
+        return network.apply({"params": changed}, y, rngs={"dropout": jax.random.key(0)})
+
+    of_skips = last["kernel"].at[:, :, 2:].set(7.0)  # behind the 2 channels from below
+    np.testing.assert_array_equal(*jax.jit(lambda: (run(last["kernel"]), run(of_skips)))())

@@ -19,6 +19,8 @@ VOID = {
     "augment_policy": ({"augment_policy": "color"}, {"augment": "diffaugment"}),
     "ada_target": ({"ada_target": 0.5}, {"augment": "ada"}),
     "ada_images": ({"ada_images": 9.0}, {"augment": "ada"}),
+    "lr_decay_start": ({"lr_decay_start": 9}, {"lr_schedule": "linear"}),
+    "lr_decay_end": ({"lr_decay_end": 9}, {"lr_schedule": "cosine"}),
     "beta1": ({"beta1": 0.1, "optimizer": "sgd"}, {"optimizer": "adam"}),
     "beta2": ({"beta2": 0.1, "optimizer": "rmsprop"}, {"optimizer": "adam"}),
     "beta2_end": ({"beta2_end": 0.1, "burn_in": 9.0, "optimizer": "sgd"}, {"optimizer": "adam"}),

@@ -27,6 +27,7 @@ RUNS = {
     "infogan": {"model": "mlp", "latent_dim": 4, "code_categories": 3},
     "sgan": {"model": "mlp", "latent_dim": 4, "labelled": 20},
     "acgan": {"model": "mlp", "latent_dim": 4, "conditional": True},
+    "stylegan2": {"latent_dim": 8, "width": 1},
     "cogan": {"model": "mlp", "latent_dim": 4, "dataset": "unpaired:outlines:digits"},
 }
 

@@ -127,8 +127,13 @@ TABLE = {
         "batch_size is 0.5": lambda: schedules.linear(0, 1, 10, batch_size=0.5),
     },
     "schedules.cosine": {
+        "after is -1": lambda: schedules.cosine(0, 1, 10, batch_size=1, after=-1),
         "end is inf": lambda: schedules.cosine(0, float("inf"), 10, batch_size=1),
         "batch_size is -1": lambda: schedules.cosine(0, 1, 10, batch_size=-1),
+    },
+    "schedules.warm_up": {
+        "rate is nan": lambda: schedules.warm_up(NAN, 10, batch_size=1),
+        "images is -1": lambda: schedules.warm_up(0.1, -1, batch_size=1),
     },
     "schedules.ema_decay": {"half_life is nan": lambda: schedules.ema_decay(NAN, batch_size=1)},
     "augment.adaptive": {

@@ -7,6 +7,7 @@ from wrong_calls.parts import (
     BYTES,
     FEATURES,
     GRAY,
+    KEY,
     LABELS,
     LOGITS,
     MOMENTS,
@@ -20,9 +21,13 @@ from wrong_calls.parts import (
 )
 
 import jaxgan
-from jaxgan import data, export, latents, metrics, onnx, weights
+from jaxgan import data, export, latents, metrics, nets, onnx, weights
 from jaxgan.data import domains, folder, images, preparation, toys
 from jaxgan.metrics import classifiers, inception, pairs, pictures, solids, sound, torch_file
+
+GENERATOR = export.of_network(
+    nets.stateless(lambda key, z: (), lambda params, z: z), VARIABLES, latent=NOISE
+)
 
 # Of each function: wrong calls, by words of the message that name the argument.
 TABLE = {
@@ -210,6 +215,13 @@ TABLE = {
     "jaxgan.load_run": {
         "workdir is None": lambda: jaxgan.load_run(None),
         "workdir=nowhere: there is no run here": lambda: jaxgan.load_run("nowhere"),
+    },
+    "export.Generator": {
+        "z is None; the generator expects latents [B, 2]": lambda: GENERATOR(),
+        "z has shape (4, 3)": lambda: GENERATOR(LOGITS),
+        "y is given; the generator takes none": lambda: GENERATOR(POINTS, LABELS),
+        "seed is 0.5": lambda: GENERATOR(POINTS, seed=0.5),
+        "n is 0": lambda: GENERATOR.latent(KEY, 0),
     },
     "export.load": {"path is 3": lambda: export.load(3)},
     "export.of_network": {

@@ -38,6 +38,14 @@ TABLE = {
             lambda s: gan(), {"a": np.ones(2), "b": np.ones(3)}
         ).init(np.zeros((2, 2), np.uint32), Batch(POINTS)),
     },
+    "jaxgan.fit": {
+        "gan is None": lambda: jaxgan.fit(None, POINTS, 1),
+        "data is 'digits'": lambda: jaxgan.fit(gan(), "digits", 1),
+        "data.y has shape (3,)": lambda: jaxgan.fit(gan(), Batch(POINTS, LABELS[:3]), 1),
+        "steps is 0": lambda: jaxgan.fit(gan(), POINTS, 0),
+        "a callback is the function print": lambda: jaxgan.fit(gan(), POINTS, 1, callbacks=[print]),
+        "every is 0": lambda: jaxgan.fit(gan(), POINTS, 1, callbacks=[(0, print)]),
+    },
     "jaxgan.two_player": {
         "d_steps is 0": lambda: gan(d_steps=0),
         "ema_decay is nan": lambda: gan(ema_decay=NAN),

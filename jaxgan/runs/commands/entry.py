@@ -132,9 +132,10 @@ def expected() -> tuple[type[Exception], ...]:
     They are imported here because that takes time.
     """
     from jaxgan.data import DataError
+    from jaxgan.export import ExportError
     from jaxgan.metrics.inception import WeightsError
 
-    return ConfigError, DataError, WeightsError, *_failures()
+    return ConfigError, DataError, ExportError, WeightsError, *_failures()
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -14,6 +14,7 @@ distance needs nothing else.
 """
 
 import json
+import shlex
 from pathlib import Path
 
 from absl import flags
@@ -87,7 +88,7 @@ def _evaluate(values: flags.FlagValues) -> None:
     )
     left_out = json.loads(path.read_text()).get("left_out", [])
     print("\n".join([table(rows), *left_out]))
-    print(f"written to {path}; to view it: {command('report')} {values.workdir}")
+    print(f"written to {path}; to view it: {command('report')} {shlex.quote(values.workdir)}")
 
 
 def _compare(values: flags.FlagValues) -> None:

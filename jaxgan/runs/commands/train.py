@@ -8,8 +8,10 @@ parameters and the memory, and trains nothing. The same command resumes the run 
 same command and find each other through --coordinator.
 """
 
+import shlex
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -73,9 +75,9 @@ def run(argv: list[str]) -> int:
 
     from jaxgan.runs import automatic, hosts
     from jaxgan.runs.devices import check_platform
+    from jaxgan.runs.direction import direction
     from jaxgan.runs.members import is_population
     from jaxgan.runs.training import loop, sweep
-    from jaxgan.runs.variants import VARIANTS
 
     is_automatic = automatic.is_wanted(flags.FLAGS)
     check_out()
@@ -90,8 +92,10 @@ def run(argv: list[str]) -> int:
         if flags.FLAGS.dry_run:
             tell(config)
             return 0
+        way = direction(config)
+        if way and hosts.writes():
+            print(f"what is learned: to translate {way}", flush=True)
         result = sweep.run(config) if several else loop.run(config)
-    workdir = config.run.workdir
     if result.stopped_by is not None:
         if hosts.writes():
             print(f"stopped and saved at step {result.step}; run the same command to resume")
@@ -100,15 +104,28 @@ def run(argv: list[str]) -> int:
         return 0
     if several:
         print(result.table)
+    print("\n".join(results(config, result)))
+    return 0
+
+
+def results(config: Config, result: Any) -> list[str]:
+    """Return where the results of a training are, and which commands go on from there."""
+    from jaxgan.runs.members import is_population
+    from jaxgan.runs.variants import VARIANTS
+
+    workdir, several = config.run.workdir, is_population(config)
+    run = f"--workdir={shlex.quote(workdir)}"
+    flagfile = f"--flagfile={shlex.quote(f'{workdir}/flags.txt')}"
     how = "--n=64" if VARIANTS[config.recipe].draws_from_noise else "--from_data --n=20"
     how = "--member=0 " * several + how
-    print(f"samples after {result.step} steps:  {result.picture}")
-    print(f"training history:          {workdir}/samples/evolution.gif, {workdir}/curves.png")
-    print(f"to draw more samples:      {command('sample')} --workdir={workdir} {how} {_OUT}")
-    if not several:
-        print(f"to evaluate them:          {command('evaluate')} --workdir={workdir}")
-    print(f"to train longer:           {command('train')} --flagfile={workdir}/flags.txt --steps=N")
-    return 0
+    evaluate = [f"to evaluate them:          {command('evaluate')} {run}"]
+    return [
+        f"samples after {result.step} steps:  {result.picture}",
+        f"training history:          {workdir}/samples/evolution.gif, {workdir}/curves.png",
+        f"to draw more samples:      {command('sample')} {run} {how} {_OUT}",
+        *(evaluate if not several else []),
+        f"to train longer:           {command('train')} {flagfile} --steps=N",
+    ]
 
 
 def check_out() -> None:

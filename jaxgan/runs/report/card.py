@@ -7,6 +7,7 @@ https://arxiv.org/abs/1810.03993).
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def _training(run: RunFiles) -> str:
 def _use(run: RunFiles) -> str:
     noise = VARIANTS[run.config.recipe].draws_from_noise
     how = "--n=64 --out=samples.png" if noise else "--input=PICTURES/ --out=made/"
-    return f"```\njaxgan-sample --workdir={run.workdir.name} {how}\n```"
+    return f"```\njaxgan-sample --workdir={shlex.quote(run.workdir.name)} {how}\n```"
 
 
 def _limits(run: RunFiles, notes: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """The page of one or several runs, put together from their files."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def _unmeasured(title: str, what: str, runs: list[RunFiles]) -> Html | None:
 
 def _missing(title: str, what: str, runs: list[RunFiles], command: str) -> Html:
     """Return a section with nothing to show, as one line."""
-    given = element("code", {}, command.format(runs[0].workdir))
+    given = element("code", {}, command.format(shlex.quote(str(runs[0].workdir))))
     line = element("p", {}, element("b", {}, f"{title}: "), f"{what} ", given)
     return element("section", {"class": "none"}, line)
 

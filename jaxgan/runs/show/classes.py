@@ -66,7 +66,8 @@ def below_names(samples: np.ndarray, names: Sequence[str]) -> np.ndarray:
     factor = max(1, -(-_TILE_WIDTH // blocks[0].shape[1]))
     blocks = [block.repeat(factor, axis=0).repeat(factor, axis=1) for block in blocks]
     room = blocks[0].shape[1] - _GAP
-    return labelled(blocks, [_shortened(name, room) for name in names], COLUMNS)
+    names = [_shortened(name, room) for name in names]
+    return labelled(blocks, names, min(COLUMNS, len(blocks)))
 
 
 def _shortened(name: str, room: int) -> str:

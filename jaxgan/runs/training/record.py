@@ -1,4 +1,4 @@
-"""The records of a run in training: a progress line, metrics.jsonl, TensorBoard and W&B.
+"""The records of a run in training: a progress line, metrics.jsonl, and boards.
 
 Remarks of the monitor go to monitor.jsonl. A population reports means and standard deviations, and
 writes each member's metrics to members.jsonl.
@@ -18,7 +18,7 @@ from jaxgan.monitor import Word
 from jaxgan.runs.config import Config
 from jaxgan.runs.files import Lines
 from jaxgan.runs.members import members
-from jaxgan.runs.training.board import Board
+from jaxgan.runs.training.board import Board, boards
 
 _SHOWN = (
     ("d_loss", "d_loss {:.3f}"),
@@ -90,9 +90,9 @@ class Recorder(NullRecorder):
         self._examples = (
             config.optimization.batch_size * config.optimization.d_steps * len(members(config))
         )
-        self._board: Board | None = None
-        self._open_board(first_step)
-        self._wandb = _start_wandb(config)
+        self._boards, self._open = boards(config), dict[str, Board]()
+        for name in self._boards:
+            self._opened(name, first_step)
         self._terminal = sys.stderr.isatty()
         self._first = self._last = time.perf_counter(), first_step
         self._bar = tqdm(
@@ -108,11 +108,9 @@ class Recorder(NullRecorder):
     def __exit__(self, *exception):
         with contextlib.suppress(OSError):
             self._bar.close()
-        if self._board is not None:
-            with self.attempt("TensorBoard's events"):
-                self._board.close()
-        if self._wandb is not None:
-            self._wandb.finish()
+        for name, board in self._open.items():
+            with self.attempt(name):
+                board.close()
         for name, lines in self._lines.items():
             # Those that are still waiting. If they cannot be written it is an error, the only one.
             with self.attempt(f"{name}.jsonl") if exception[0] else contextlib.nullcontext():
@@ -147,9 +145,7 @@ class Recorder(NullRecorder):
 
     def picture(self, step: int, picture: np.ndarray) -> None:
         """Record a picture of samples, uint8 `[H, W, 3]`."""
-        self._to_board(step, lambda board: board.picture(step, picture))
-        if self._wandb is not None:
-            self._wandb.log({"samples": self._wandb.Image(picture)}, step=step)
+        self._to_boards(step, lambda board: board.picture(step, picture))
 
     def past(self) -> list[dict]:
         """Return the lines of metrics that were recorded before this start and are still valid."""
@@ -184,23 +180,21 @@ class Recorder(NullRecorder):
         with self.attempt(f"{name}.jsonl now, but later"):
             self._lines[name].append(*lines)
 
-    def _to_board(self, step: int, write: Callable[[Board], None]) -> None:
-        if self._board is None:
-            self._open_board(step)
-        with self.attempt("TensorBoard's events"):
-            board, self._board = self._board, None  # a file with half an event in it is left
-            if board is not None:
-                write(board)
-                self._board = board
+    def _to_boards(self, step: int, write: Callable[[Board], None]) -> None:
+        for name in self._boards:
+            board = self._open.pop(name, None) or self._opened(name, step)
+            with self.attempt(name):
+                if board is not None:
+                    write(board)
+                    self._open[name] = board  # else a file with half an event in it is left
 
-    def _open_board(self, step: int) -> None:
-        with self.attempt("TensorBoard's events"):
-            self._board = Board(Path(self._config.run.workdir) / "tensorboard", step)
+    def _opened(self, name: str, step: int) -> Board | None:
+        with self.attempt(name):
+            self._open[name] = self._boards[name](step)
+        return self._open.get(name)
 
     def _log(self, step: int, values: dict[str, float]) -> None:
-        self._to_board(step, lambda board: board.scalars(step, values))
-        if self._wandb is not None:
-            self._wandb.log(values, step=step)
+        self._to_boards(step, lambda board: board.scalars(step, values))
 
     def _show(self, step: int, values: dict[str, float]) -> None:
         text = ", ".join(form.format(values[name]) for name, form in _SHOWN if name in values)
@@ -214,17 +208,3 @@ class Recorder(NullRecorder):
         then, first = self._first
         seconds = (time.perf_counter() - then) / (step - first) * (self._config.run.steps - step)
         return f", {tqdm.format_interval(seconds)} left"
-
-
-def _start_wandb(config: Config):
-    if not config.run.wandb:
-        return None
-    import wandb  # pyright: ignore[reportMissingImports]
-
-    wandb.init(
-        project="jaxgan",
-        name=Path(config.run.workdir).name,
-        dir=config.run.workdir,
-        config=config.flat(),
-    )
-    return wandb

@@ -54,7 +54,7 @@ MISTAKES = {
     ("my pets", "out.npz"): "OUT=out.npz: expected a name that ends in .zip",
     ("my pets", "no/out.zip"): "there is no directory",
     ("nothing", "out.zip"): "unknown data set 'nothing'",
-    ("folder:nothing", "out.zip"): "no directory",
+    ("folder:nothing", "out.zip"): "give an existing one, or a zip file, source=folder:DIRECTORY",
     ("my pets", "out.zip", "--image_size=0x8"): "HEIGHTxWIDTH",
     ("my pets", "out.zip", "--crop=left"): "crop",
     ("my pets", "out.zip", "--background=nocolor"): "--background='nocolor' is no color",

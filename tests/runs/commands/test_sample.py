@@ -11,6 +11,7 @@ from absl import flags
 from PIL import Image
 from untrained import run_of
 
+from jaxgan.runs import drawing
 from jaxgan.runs.commands import sample
 from jaxgan.runs.config import ConfigError, make
 from jaxgan.runs.restore import restore
@@ -47,10 +48,12 @@ def truncated(run, amount):
     return VARIANTS[run.config.recipe].truncate(run, amount)
 
 
-def write(run, path, *, n=8, seed=0, label=None, truncation=None, interpolate=0, **options):
-    run = run if truncation is None else truncated(run, truncation)
-    options = VARIANTS[run.config.recipe].options(**options)
-    sample.write(path, run, options, jax.random.key(seed), n, label, interpolate)
+def write(run, path, *, n=8, truncation=None, label=None, options=None, **more):
+    options = VARIANTS[run.config.recipe].options(**options or {})
+    truncation, label = (None if one is None else str(one) for one in (truncation, label))
+    drawing.write(
+        run, drawing.Drawing(options, n=n, truncation=truncation, label=label, **more), path
+    )
     return path
 
 
@@ -62,8 +65,10 @@ def test_a_grid_and_an_array_show_the_same_samples(runs, tmp_path):
     assert samples.dtype == np.uint8
     np.testing.assert_array_equal(labels, np.arange(9))
     page = picture(write(run, tmp_path / "x.png", n=9))
-    np.testing.assert_array_equal(page[2:30, 2:30, 0], samples[0, ..., 0])
-    np.testing.assert_array_equal(page[62:90, 62:90, 0], samples[8, ..., 0])
+    assert page.shape == (80, 9 * 64, 3)  # each below its name, enlarged twice
+    for k, each in enumerate(samples):
+        left = k * 64 + 4
+        np.testing.assert_array_equal(page[20:76:2, left : left + 56 : 2, 0], each[..., 0])
 
 
 def test_samples_are_a_function_of_the_seed(runs, tmp_path):
@@ -151,9 +156,9 @@ def test_infogan_truncates_its_noise_and_leaves_codes_alone():
 
 def test_codes_are_swept_in_rows(tmp_path):
     run = run_of("infogan")
-    categories = picture(write(run, tmp_path / "0.png", n=2, sweep=0))
+    categories = picture(write(run, tmp_path / "0.png", n=2, options={"sweep": 0}))
     assert categories.shape == (2 * 30 + 2, 3 * 30 + 2, 3)
-    continuous = picture(write(run, tmp_path / "1.png", n=2, sweep=1))
+    continuous = picture(write(run, tmp_path / "1.png", n=2, options={"sweep": 1}))
     assert continuous.shape == (2 * 30 + 2, 9 * 30 + 2, 3)
     first, last = continuous[2:30, 2:30].astype(float), continuous[2:30, -30:-2].astype(float)
     assert np.abs(first - last).max() > 0
@@ -161,9 +166,11 @@ def test_codes_are_swept_in_rows(tmp_path):
 
 def test_codes_are_swept_over_truncated_noise(tmp_path):
     run = run_of("infogan", code_continuous=0)  # a row is its noise and nothing else
-    upper, lower = np.split(picture(write(run, tmp_path / "x.png", n=2, sweep=0))[1:-1], 2)
+    upper, lower = np.split(
+        picture(write(run, tmp_path / "x.png", n=2, options={"sweep": 0}))[1:-1], 2
+    )
     assert (upper != lower).any()
-    tame = picture(write(run, tmp_path / "y.png", n=2, sweep=0, truncation=1e-4))
+    tame = picture(write(run, tmp_path / "y.png", n=2, options={"sweep": 0}, truncation=1e-3))
     upper, lower = np.split(tame[1:-1].astype(int), 2)
     np.testing.assert_allclose(upper, lower, atol=1)
 
@@ -215,14 +222,14 @@ def test_options_of_other_gans_are_refused(message, mistake):
 @pytest.mark.parametrize(
     ("message", "mistake"),
     [
-        ("a code from 0 to 2", lambda out: write(run_of("infogan"), out, sweep=3)),
+        ("a code from 0 to 2", lambda out: write(run_of("infogan"), out, options={"sweep": 3})),
         (
             "--out=.*npz: .*png",
-            lambda out: write(run_of("infogan"), out.with_suffix(".npz"), sweep=0),
+            lambda out: write(run_of("infogan"), out.with_suffix(".npz"), options={"sweep": 0}),
         ),
         ("expected a run on sounds", lambda out: write(run_of("infogan"), out.with_suffix(".wav"))),
         ("--from_data$", lambda out: write(run_of("pix2pix"), out)),
-        ("--truncation: .*pix2pix", lambda out: write(run_of("pix2pix"), out, truncation=0.5)),
+        ("--truncation: .*pix2pix", lambda out: truncated(run_of("pix2pix"), 0.5)),
     ],
 )
 def test_what_a_gan_cannot_draw_is_refused_and_nothing_is_written(message, mistake, tmp_path):
@@ -246,4 +253,4 @@ def test_the_script_runs_as_the_readme_says(runs, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert str(out) in done.stdout
-    assert picture(out).shape == (122, 122, 3)
+    assert picture(out).shape[0] == 62  # two rows beside the name of their class

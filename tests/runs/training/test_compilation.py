@@ -1,8 +1,6 @@
 """What is compiled in a run: every step once, and nothing that an earlier start has compiled."""
 
-import logging
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -21,15 +19,6 @@ from jaxgan.runs.training import loop, sweep
 
 ROOT = Path(__file__).parents[3]
 RING = {"dataset": "ring", "model": "mlp", "width": 16, "latent_dim": 4, "steps_per_call": 5}
-COMPILED = re.compile(r"Compiling jit\((\w+)\)")
-
-
-@pytest.fixture
-def compiled(caplog):
-    """The names of the functions that are compiled, in order."""
-    caplog.set_level(logging.WARNING, logger="jax")
-    with jax.log_compiles():
-        yield lambda: COMPILED.findall("\n".join(record.getMessage() for record in caplog.records))
 
 
 @pytest.mark.parametrize(

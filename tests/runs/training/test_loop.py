@@ -181,6 +181,7 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_good_state(tmp_path):
         ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
         ({"penalty": "r1"}, "--d_norm=batch"),
         ({"wandb": True}, "--wandb"),
+        ({"mlflow": True}, "--mlflow"),
     ],
 )
 def test_settings_that_cannot_be_run_are_refused_before_anything_is_written(
