@@ -143,9 +143,7 @@ class Comparison:
         fooled = self._fooled(chosen)
         return {name: value for name, value in found.items() if name not in fooled}
 
-    def rows(
-        self, x: np.ndarray, chosen: Iterable[str], seen: Features | None = None
-    ) -> list[Row]:
+    def rows(self, x: np.ndarray, chosen: Iterable[str], seen: Features | None = None) -> list[Row]:
         """Measure a set of samples, and add the floor and the score of noise to each number."""
         chosen = tuple(chosen)
         real, noise = self.yardsticks(chosen)
@@ -163,9 +161,7 @@ class Comparison:
             for name, estimate in self.measure(x, chosen, seen).items()
         ]
 
-    def yardsticks(
-        self, chosen: Iterable[str]
-    ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    def yardsticks(self, chosen: Iterable[str]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
         """Measure the real examples that are held out, and noise; each is measured once."""
         real, noise = self._measured(chosen := tuple(chosen))
         fooled = self._fooled(chosen)

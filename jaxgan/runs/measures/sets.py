@@ -136,7 +136,9 @@ def compare(
         WeightsError: the weights file cannot be read, or holds other weights.
     """
     if isinstance(fake, Statistics):
-        raise ConfigError(f"--fake={fake.name}: it has statistics, and --real takes these; swap them")
+        raise ConfigError(
+            f"--fake={fake.name}: it has statistics, and --real takes these; swap them"
+        )
     if isinstance(real, Statistics):
         if save_statistics:
             raise ConfigError(
@@ -239,7 +241,9 @@ def _resizing(
 
 def _told(dataset: data.Dataset) -> str:
     n, height, width, channels = dataset.x.shape
-    return f"{n} pictures of {dataset.name}, {height}x{width} {'gray' if channels == 1 else 'color'}"
+    return (
+        f"{n} pictures of {dataset.name}, {height}x{width} {'gray' if channels == 1 else 'color'}"
+    )
 
 
 def _save(path: Path, network: FeatureNetwork, of: Moments) -> None:

@@ -128,7 +128,9 @@ def test_few_pictures_are_measured_by_the_metrics_that_are_defined_for_them(n, m
     assert all(text.endswith(f"and there are {n}") for text in told)
     names = {row.name for row in comparison.rows(comparison.held_out, METRICS)}
     assert "digits/kernel_distance" in names
-    fooled = any("digits/recall is left out: noise" in text for text in comparison.left_out(METRICS))
+    fooled = any(
+        "digits/recall is left out: noise" in text for text in comparison.left_out(METRICS)
+    )
     assert ("digits/recall" in names or fooled) == (n > 3)
     assert "digits/frechet_distance" not in names
     titles = [row.title for row in comparison.rows(comparison.held_out, ["kernel_distance"])]

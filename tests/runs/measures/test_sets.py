@@ -168,7 +168,9 @@ def test_inception_sees_pictures_of_two_sizes_antialiased_and_once(monkeypatch, 
 def test_gray_and_color_are_compared_as_color(load, folder):
     real, fake = load(folder("real", pictures(90))), load(folder("gray", pictures(80, channels=1)))
     found = sets.compare(real, fake)
-    assert found["remarks"] == ["the fake pictures are gray and the others are not: compared as color"]
+    assert found["remarks"] == [
+        "the fake pictures are gray and the others are not: compared as color"
+    ]
     assert found["features"] == "cifar10"
     assert "frechet_distance" in by_name(found)
     digits = data.load("digits", split="train[:200]")
@@ -182,8 +184,14 @@ def test_gray_and_color_are_compared_as_color(load, folder):
         ({"x": np.zeros(3)}, "it has x; expected pictures called samples or arr_0"),
         ({}, "it has nothing; expected pictures"),
         ({"samples": np.zeros((4, 8, 8, 3))}, r"samples is float64 \(4, 8, 8, 3\); expected uint8"),
-        ({"arr_0": np.zeros((4, 8, 8), np.uint8)}, r"arr_0 is uint8 \(4, 8, 8\); expected uint8 \[N"),
-        ({"mu": np.zeros(4), "sigma": np.zeros((3, 3))}, r"sigma \(3, 3\); expected floats \[width"),
+        (
+            {"arr_0": np.zeros((4, 8, 8), np.uint8)},
+            r"arr_0 is uint8 \(4, 8, 8\); expected uint8 \[N",
+        ),
+        (
+            {"mu": np.zeros(4), "sigma": np.zeros((3, 3))},
+            r"sigma \(3, 3\); expected floats \[width",
+        ),
         ({"mu": np.zeros(()), "sigma": np.zeros(())}, r"expected floats \[width"),
         ({"samples": np.array([{}], object)}, "samples is object"),
     ],
@@ -240,7 +248,10 @@ def test_the_command_compares_and_writes_json(folder, tmp_path):
         (["--real=x"], "--real=x: expected pictures to compare them with, --fake, or --save_stati"),
         (["--real=x", "--fake=y", "--workdir=z"], "--workdir: it does not go with --real"),
         (["--real=x", "--fake=y", "--samples=9"], "--samples: it does not go with --real"),
-        (["--real=x", "--fake=y", "--out=x.txt"], "--out=x.txt: expected a name that ends in .json"),
+        (
+            ["--real=x", "--fake=y", "--out=x.txt"],
+            "--out=x.txt: expected a name that ends in .json",
+        ),
         (["--workdir=z", "--out=x.json"], "--workdir: it does not go with --real"),
     ],
 )
