@@ -8,8 +8,8 @@
     fashion_mnist  60,000 of Fashion-MNIST's train split  its test split       92.79 %
     cifar10        50,000 of CIFAR-10's train split       its test split       ACCURACY %
 
-`cifar10` was trained and tested on pictures that had been re-encoded as JPEG. It is small, but it has
-seen photographs: its features compare any color pictures, while its ten classes mean something for
+`cifar10` was trained and tested on pictures that had been re-encoded as JPEG. It is small, but it
+has seen photographs: its features compare any pictures, while its ten classes mean something for
 those of CIFAR-10 only.
 """
 
