@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan._feed import Share
 from jaxgan.checkpoint import digest
 from jaxgan.data import Dataset
 from jaxgan.runs.checks import check_against_data
 from jaxgan.runs.config import ConfigError, make
 from jaxgan.runs.data import feed_of
-from jaxgan._feed import Share
 from jaxgan.runs.jitter import cut
 from jaxgan.runs.training import loop, sweep
 

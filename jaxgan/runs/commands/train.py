@@ -96,7 +96,6 @@ def run(argv: list[str]) -> int:
         print(f"what is learned: to translate {way}", flush=True)
     with hosts.nobody_waits(*expected()):
         result = sweep.run(config) if several else loop.run(config)
-    workdir = config.run.workdir
     if result.stopped_by is not None:
         if hosts.writes():
             print(f"stopped and saved at step {result.step}; run the same command to resume")
