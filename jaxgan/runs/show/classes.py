@@ -9,7 +9,7 @@ from jaxgan.runs.show.pictures import labelled
 from jaxgan.runs.show.samples import show
 
 COLUMNS = 10
-_FEW = 3  # samples of a class for which a row of its own would be nearly empty
+_FEW = 6  # samples of a class for which a row of its own would be half empty
 _NAME_WIDTH = 160  # of the longest name that is written beside rows
 _TILE_WIDTH = 64  # of the least picture that has room for a name above it
 _GAP = 4
