@@ -241,7 +241,7 @@ def look(config: Config) -> Seen:
     size, alike = sides(config.data.image_size), True
     if size is None:
         files = _sizes_of_files(config.data.dataset)
-        alike = len(set(files)) == 1
+        alike = len(set(files)) <= 1
         if files:
             side = round(statistics.median(map(min, files)))
             size = files[0] if alike else (side, side)

@@ -198,6 +198,12 @@ def test_every_choice_can_be_changed(mine, line):
     assert f"  --{name}" not in text
 
 
+def test_what_it_sees_of_other_data():
+    assert look(make(dataset="digits")) == DIGITS
+    some = make(dataset="digits", split="train[:100]", image_size="48x32")
+    assert look(some)[:4] == (100, (48, 32), True, 1)
+
+
 def test_what_are_no_pictures_is_refused():
     with pytest.raises(ConfigError, match="--dataset=ring are no pictures"):
         look(make(dataset="ring"))
