@@ -31,9 +31,9 @@ def by_class(samples: np.ndarray, y: np.ndarray, names: Sequence[str]) -> np.nda
     there = np.unique(y)
     if len(y) < _FEW * len(there):
         order = np.argsort(y, kind="stable")
-        return below_names(samples[order], [names[label] for label in y[order]])
+        return below_names(samples[order], [names[int(label)] for label in y[order]])
     rows = [samples[y == label] for label in there]
-    return beside_names(rows, [names[label] for label in there])
+    return beside_names(rows, [names[int(label)] for label in there])
 
 
 def beside_names(rows: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:
