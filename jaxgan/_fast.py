@@ -166,10 +166,8 @@ def _rewritten(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
 def _is_expressible(equation: core.JaxprEqn) -> bool:
     """Whether `_convolve` can express a convolution."""
     params = equation.params
-    (x, kernel), (y,) = (
-        (atom.aval for atom in equation.invars),
-        (one.aval for one in equation.outvars),
-    )
+    avals: list[Any] = [atom.aval for atom in (*equation.invars, *equation.outvars)]
+    x, kernel, y = avals
     steps, spread = set(params["window_strides"]), set(params["lhs_dilation"])
     return (
         params["feature_group_count"] == params["batch_group_count"] == 1

@@ -239,7 +239,7 @@ def save(
     shapes = _shapes(weights), shapes_of_inputs(about, jax.export.symbolic_shape("batch")[0])
     try:
         exported = jax.export.export(jax.jit(function), platforms=platforms)(*shapes)
-        program = exported.serialize()
+        program = bytes(exported.serialize())
     except Exception as error:
         what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:200]
         raise ExportError(

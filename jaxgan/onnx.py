@@ -82,8 +82,8 @@ def save(
     """
     check_integers(0, seed=seed)
     try:
-        import onnxruntime
-        from jax2onnx import to_onnx
+        import onnxruntime  # pyright: ignore[reportMissingImports]
+        from jax2onnx import to_onnx  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError('ONNX needs jax2onnx: pip install "jaxgan[onnx]"') from error
     settings = {"latent": latent, "classes": classes, "source": source, "notes": notes}
@@ -205,7 +205,7 @@ def _step(eqn: Any, given: list[Any]) -> Sequence[Any]:
     if name == "name":
         return given
     if name == "pad" and isinstance(given[0], Tracer):
-        return [_padded(*given, params["padding_config"])]
+        return [_padded(given[0], given[1], params["padding_config"])]
     params = eqn.primitive.get_bind_params(params)
     fixed = all(isinstance(size, int) for var in eqn.outvars for size in var.aval.shape)
     known = fixed and not any(isinstance(value, Tracer) for value in given)

@@ -29,9 +29,9 @@ def _quickly(tmp_path, monkeypatch):
 def run(pieces):
     """Execute the pieces in order, with few steps, and return what they define."""
     text = "\n".join(pieces)
-    assert text.count("STEPS = 1500") == 1
+    assert text.count("STEPS = 1000") == 1
     names = {"__name__": "__main__"}
-    exec(compile(text.replace("STEPS = 1500", "STEPS = 6"), "pieces", "exec"), names)
+    exec(compile(text.replace("STEPS = 1000", "STEPS = 6"), "pieces", "exec"), names)
     return names
 
 
@@ -53,7 +53,9 @@ def test_the_guide_runs(capsys):
 def test_the_notebook_runs_and_draws_its_picture(capsys):
     names = run(CELLS)
     assert int(names["state"].g.step) == 6
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["2", "4", "6"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        str(step) for step in range(1, 7)
+    ]
     pictures = [axis.images[0].get_array() for axis in plt.gcf().axes]
     assert len(pictures) == 40
     assert np.ptp(pictures[0]) > 0

@@ -123,7 +123,7 @@ class Archive:
         """Return the files, by name; note those that are hidden or lead outside."""
         members: dict[str, zipfile.ZipInfo] = {}
         for member in self._file.infolist():
-            if member.is_dir():
+            if member.filename.endswith("/"):  # `is_dir` fails on empty names
                 continue
             name = _name(member)
             parts = PurePosixPath(name).parts

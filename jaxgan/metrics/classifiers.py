@@ -6,10 +6,10 @@
     digits         8,000 of the 10,000 shipped digits     the 2,000 others     99.05 %
     mnist          60,000 images of MNIST's train split   MNIST's test split   99.36 %
     fashion_mnist  60,000 of Fashion-MNIST's train split  its test split       92.79 %
-    cifar10        50,000 of CIFAR-10's train split       its test split       ACCURACY %
+    cifar10        50,000 of CIFAR-10's train split       its test split       78.13 %
 
-`cifar10` was trained and tested on pictures that had been re-encoded as JPEG. It is small, but it has
-seen photographs: its features compare any color pictures, while its ten classes mean something for
+`cifar10` was trained and tested on pictures that had been re-encoded as JPEG. It is small, but it
+has seen photographs: its features compare any pictures, while its ten classes mean something for
 those of CIFAR-10 only.
 """
 

@@ -4,6 +4,7 @@ What is within a set is defined by balls around its examples, each of which exte
 nearest neighbor.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -113,12 +114,7 @@ def _checked(real: Any, fake: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
     """Return the squared distance of each example to its k-th nearest neighbor, `[N]`."""
-
-    def of_chunk(rows, points):
-        # The nearest one is the example itself. `lax.top_k` is slower: it sorts float64 on CPU.
-        return np.partition(np.asarray(_distances(rows, points)), k, axis=1)[:, k]
-
-    return over_chunks(of_chunk, features, features)
+    return over_chunks(partial(_kth_nearest, k=k), features, features)
 
 
 def _balls(centers: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -126,7 +122,15 @@ def _balls(centers: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.nda
     return over_chunks(_balls_around, points, centers, radii)
 
 
-_distances = jax.jit(squared_distances)
+@partial(jax.jit, static_argnames="k")
+def _kth_nearest(rows: jax.Array, points: jax.Array, k: int) -> jax.Array:
+    distances = squared_distances(rows, points)
+    # The nearest one is the example itself. Taking the k nearest away one by one is faster than
+    # sorting, or `lax.top_k`, which sorts float64 on CPU.
+    for _ in range(k):
+        nearest = jnp.argmin(distances, axis=1)
+        distances = distances.at[jnp.arange(len(rows)), nearest].set(jnp.inf)
+    return jnp.min(distances, axis=1)
 
 
 @jax.jit

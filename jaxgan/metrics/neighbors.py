@@ -98,23 +98,27 @@ def _nearest_images(queries: np.ndarray, references: np.ndarray) -> Neighbors:
     farther away than another image is not the nearest.
     """
     fine = references.reshape(len(references), -1)
-    levels = [(_block_sums(queries, side), _block_sums(references, side)) for side in _SIDES]
-    levels.append((queries.reshape(len(queries), -1), fine))
-    found = [_search_image(i, levels) for i in range(len(queries))]
+    coarse = [(_block_sums(queries, side), _block_sums(references, side)) for side in _SIDES]
+    found = [
+        _search_image(query.reshape(-1), fine, [(sums[i], others) for sums, others in coarse])
+        for i, query in enumerate(queries)
+    ]
     distance, which = zip(*found, strict=True)
     return Neighbors(np.array(distance, np.float64), np.array(which))
 
 
-def _search_image(i: int, levels: list[tuple[np.ndarray, np.ndarray]]) -> tuple[int, int]:
-    (*_, (fine, references)) = levels
+def _search_image(
+    query: np.ndarray, references: np.ndarray, levels: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[int, int]:
+    """Return the distance of the nearest reference and its index, ruling out others by levels."""
     rows, best = np.arange(len(references)), np.inf
-    for query, coarse in levels:
-        part = coarse if len(rows) == len(coarse) else coarse[rows]
-        bound = _l1(part, query[i])
+    for sums, others in levels:
+        bound = _l1(others if len(rows) == len(others) else others[rows], sums)
         tried = np.argpartition(bound, _TRIED)[:_TRIED] if len(bound) > _TRIED else slice(None)
-        best = min(best, _l1(references[rows[tried]], fine[i]).min())
-        rows, bound = rows[bound <= best], bound[bound <= best]
-    return bound.min(), rows[np.argmin(bound)]
+        best = min(best, _l1(references[rows[tried]], query).min())
+        rows = rows[bound <= best]
+    distance = _l1(references[rows], query)
+    return distance.min(), rows[np.argmin(distance)]
 
 
 def _l1(rows: np.ndarray, query: np.ndarray) -> np.ndarray:

@@ -334,7 +334,8 @@ def _blur(x: Array) -> Array:
     for axis in (1, 2):
         size = x.shape[axis] - 3
         taps = zip((1, 3, 3, 1), range(4), strict=True)
-        x = sum(tap / 8 * lax.slice_in_dim(x, i, i + size, axis=axis) for tap, i in taps)
+        terms = [tap / 8 * lax.slice_in_dim(x, i, i + size, axis=axis) for tap, i in taps]
+        x = sum(terms[1:], terms[0])
     return x
 
 

@@ -16,7 +16,6 @@ import jax
 from absl import flags, logging
 
 from jaxgan import data
-from jaxgan.data.image_files import image_files
 from jaxgan.models.sizes import nearest_sizes, sides_of, written
 from jaxgan.runs import hosts
 from jaxgan.runs.config import Config, make
@@ -279,17 +278,18 @@ def _loaded(config: Config, image_size: Size | None) -> data.Dataset | None:
 
 
 def _sizes_of_files(name: str) -> list[tuple[int, int]]:
-    """Return height and width of some files of a folder, by their headers; none of other data."""
+    """Return height and width of some files of a folder or zip file, by their headers."""
     kind, _, path = name.partition(":")
-    folder = Path(path).expanduser()
-    if kind != "folder" or not folder.is_dir():
+    if kind != "folder":
         return []
     from jaxgan.data.images import opened  # imports Pillow
+    from jaxgan.data.places import place_at
 
-    files = image_files(folder).files
     found = []
-    for file in files[:: max(1, len(files) // _LOOKED_AT)]:
-        with contextlib.suppress(Exception), opened(folder / file) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
-            found.append(image.size if turned else image.size[::-1])
+    with place_at(Path(path).expanduser()) as place:
+        files = place.found().files
+        for file in files[:: max(1, len(files) // _LOOKED_AT)]:
+            with contextlib.suppress(Exception), opened(place.open(file)) as image:
+                turned = image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
+                found.append(image.size if turned else image.size[::-1])
     return found

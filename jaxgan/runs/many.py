@@ -102,13 +102,13 @@ def _drawn(
 
 def _places(trained: Trained, asked: Asked) -> Callable[[int], list[str]]:
     """Return `row -> names of its files`: two for a GAN that draws pairs."""
-    folders = _folders(trained.facts.class_names)
+    folders, are_pairs = _folders(trained.facts.class_names), trained.draws_pairs
 
     def places(row: int) -> list[str]:
         name = f"{row:06d}" if asked.seeds is None else f"seed{asked.seeds[row]:04d}"
         labels = asked.labels(np.asarray([row]))
         name = f"{name}.png" if labels is None else f"{folders[labels[0]]}/{name}.png"
-        return [f"x/{name}", f"y/{name}"] if trained.draws_pairs else [name]
+        return [f"x/{name}", f"y/{name}"] if are_pairs else [name]
 
     return places
 

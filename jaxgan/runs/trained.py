@@ -73,7 +73,7 @@ class Trained(NamedTuple):
         inputs += [jax.ShapeDtypeStruct((TOGETHER,), np.int32)] if self.is_conditional else []
         return isinstance(jax.eval_shape(self._drawer(), *inputs), tuple)
 
-    def draw(self, z: jax.Array, y: np.ndarray | None) -> Any:
+    def draw(self, z: jax.Array | np.ndarray, y: np.ndarray | None) -> Any:
         """Draw samples for latents `[n, dim]` and labels `[n]`.
 
         Pictures are uint8, anything else is float. A GAN of two domains draws a pair of them.

@@ -52,7 +52,7 @@ def _dcgan_generator(tensors: Tensors) -> Leaves:
     first, *rest = [n for n in _numbers(tensors, r"main\.") if n % 3 == 0]
     # The first one makes 4x4 pixels of one: a dense layer.
     kernel = tensors.transposed(f"main.{first}.weight")[::-1, ::-1].transpose(2, 0, 1, 3)
-    leaves = {"params.Dense_0.kernel": kernel.reshape(len(kernel), -1)}
+    leaves: Leaves = {"params.Dense_0.kernel": kernel.reshape(len(kernel), -1)}
     _norm(leaves, "BatchNorm_0", tensors, f"main.{first + 1}")
     for i, number in enumerate(rest):
         layer = f"params.Upsample_{i}.ConvTranspose_0"

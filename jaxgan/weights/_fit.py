@@ -17,12 +17,12 @@ class Fitted(NamedTuple):
     Attributes:
         tree: the variables.
         misfits: what does not fit, a phrase each: the leaf, its shape there and here.
-        count: leaves that were taken.
+        taken: how many leaves were taken.
     """
 
     tree: Any
     misfits: list[str]
-    count: int
+    taken: int
 
     def told(self) -> str:
         """Say what does not fit, in one line."""

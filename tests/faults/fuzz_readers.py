@@ -410,7 +410,10 @@ def report() -> Reader:
 
 READERS = {
     reader.__name__: reader
-    for reader in (*(folder, idx, array_record, tfrecord, cache, torch_file, weights, report),)
+    for reader in (
+        *(folder, pictures_zip, idx, array_record, tfrecord, cache),
+        *(torch_file, weights, report),
+    )
 }
 
 

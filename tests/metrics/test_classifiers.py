@@ -1,4 +1,5 @@
 import os
+import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jaxgan.data.idx import read_idx
 from jaxgan.metrics import classifiers
 from jaxgan.metrics.classifiers import NAMES
 
+ACCURACY = 0.74  # of the network of photographs, on a tenth of its test split
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1), np.uint8)
 
 
@@ -63,6 +65,39 @@ def test_the_test_split_of_fashion_mnist_is_told_apart():
     assert accuracy("fashion_mnist", read("images-idx3")[..., None], read("labels-idx1")) >= 0.92
 
 
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A hundred pictures of each class of CIFAR-10's test split, re-encoded as JPEG."""
+    archive = Path(os.environ.get("JAXGAN_TEST_DATA", "")) / "cifar10" / "test.zip"
+    if not archive.is_file():
+        pytest.skip("JAXGAN_TEST_DATA names no folder with cifar10/test.zip")
+    directory = tmp_path_factory.mktemp("cifar10")
+    with zipfile.ZipFile(archive) as file:
+        taken = [name for name in file.namelist() if name.endswith("0.jpg")]
+        file.extractall(directory / "test", taken)
+    return data.load(f"folder:{directory / 'test'}", cache_dir=directory / "cache")
+
+
+def test_photographs_are_told_apart_at_any_size(photographs):
+    assert photographs.x.shape == (1000, 32, 32, 3)
+    assert accuracy("cifar10", photographs.x, photographs.y) >= ACCURACY
+    large = photographs.x.repeat(3, axis=1).repeat(2, axis=2)
+    assert accuracy("cifar10", large, photographs.y) >= ACCURACY - 0.1
+
+
+def test_a_gray_picture_is_seen_as_a_color_one_without_color():
+    gray = IMAGES.repeat(3, axis=-1)
+    apply = classifiers.load("cifar10").apply
+    for one, other in zip(apply(IMAGES), apply(gray), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_other_channels_are_refused_by_the_network_of_photographs(channels):
+    with pytest.raises(ValueError, match=r"takes images \[B, H, W, 1\] or \[B, H, W, 3\], not"):
+        classifiers.load("cifar10").apply(np.zeros((2, 32, 32, channels), np.uint8))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_features_are_float32_and_each_varies(name):
     network = classifiers.load(name)
@@ -99,7 +134,9 @@ def test_the_same_function_is_given_for_the_same_name():
 
 
 def test_a_wrong_name_is_answered_with_the_names():
-    with pytest.raises(ValueError, match=r"'emnist'; choose one of digits, mnist, fashion_mnist$"):
+    with pytest.raises(
+        ValueError, match=r"'emnist'; choose one of digits, mnist, fashion_mnist, cifar10$"
+    ):
         classifiers.load("emnist")
 
 

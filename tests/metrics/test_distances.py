@@ -92,6 +92,19 @@ def test_kernel_distance_is_that_of_its_formula_on_the_same_subsets():
     assert found.spread == pytest.approx(np.std(expected), rel=1e-9)
 
 
+def test_few_samples_get_a_smaller_subset_which_is_said(caplog):
+    a, b = features(0, 60, 4), features(1, 50, 4)
+    found = metrics.kernel_distance(a, b, subsets=3)
+    assert "subsets of 50 examples" in caplog.text
+    caplog.clear()
+    assert found == metrics.kernel_distance(a, b, subsets=3, subset_size=50)
+    assert not caplog.text
+    with pytest.raises(metrics.MetricError, match="50 samples are too few for subsets of 51"):
+        metrics.kernel_distance(a, b, subset_size=51)
+    with pytest.raises(metrics.MetricError, match="1 samples are too few for subsets of 2"):
+        metrics.kernel_distance(a, b[:1])
+
+
 def test_kernel_distance_is_unbiased():
     """For two draws of one distribution it is zero on average, for any number of samples."""
     found = [

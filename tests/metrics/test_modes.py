@@ -3,9 +3,13 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from jaxgan import data, metrics
 from jaxgan.data.toys import GRID_SD, RING_SD, grid_modes, ring_modes
+from jaxgan.metrics import neighbors
 
 
 def test_modes_and_reverse_kl():
@@ -126,6 +130,44 @@ def test_nearest(norm):
     np.testing.assert_array_equal(found.which, distances[norm].argmin(1))
     np.testing.assert_allclose(found.distance, distances[norm].min(1), rtol=1e-12)
     assert (found.which[3], found.distance[3]) == (77, 0)
+
+
+@st.composite
+def two_sets_of_pictures(draw):
+    """Smooth or noisy pictures of any size; copies among them, and equal distances."""
+    height, width, channels = draw(st.integers(1, 19)), draw(st.integers(1, 19)), draw(st.just(3))
+    random = np.random.default_rng(draw(st.integers(0, 99)))
+    highest, coarse = draw(st.sampled_from([1, 40, 255])), draw(st.booleans())
+    x = random.integers(0, highest + 1, (draw(st.integers(2, 60)), height, width, channels))
+    if coarse:
+        x[:] = x[:, :1, :1]
+    x = x.astype(np.uint8)
+    return x[: draw(st.integers(1, 5))], x[draw(st.integers(0, 1)) :]
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(two_sets_of_pictures())
+def test_the_nearest_picture_is_found_without_looking_at_all_of_them(both):
+    queries, references = both
+    distances = np.abs(queries[:, None].astype(int) - references).sum((2, 3, 4))
+    found = metrics.nearest(queries, references, norm="l1")
+    np.testing.assert_array_equal(found.distance, distances.min(1))
+    np.testing.assert_array_equal(found.which, distances.argmin(1))
+
+
+def test_few_pictures_are_looked_at_whole(monkeypatch):
+    """Blocks rule out nearly all digits; a search that does not use them looks at 500 each."""
+    digits = data.load("digits").x
+    looked_at = []
+    whole = neighbors._l1
+
+    def counted(rows, query):
+        looked_at.append(len(rows) if len(query) == 28 * 28 else 0)
+        return whole(rows, query)
+
+    monkeypatch.setattr(neighbors, "_l1", counted)
+    metrics.nearest(digits[:20], digits[500:1000], norm="l1")
+    assert sum(looked_at) < 20 * 120
 
 
 def test_nearest_refuses_what_it_cannot_compare():

@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_skipped_features_pass_a_relu():
-    """As in the authors' code, whose ReLU follows the joining: what is negative is not handed on."""
+    """As in the authors' code, whose ReLU follows the joining: nothing negative is handed on."""
     y = jnp.asarray(np.random.default_rng(0).normal(size=(1, 8, 8, 1)), jnp.float32)
     network = unet.Generator(channels=1, width=2, stages=2, dropout=0.0)
     params = variables_of(network, y)["params"]

@@ -1,5 +1,6 @@
 """Settings that are chosen from the data."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,8 @@ def test_what_it_sees_of_a_folder(mine):
     seen = look(from_flags(flags_on(mine)))
     assert seen == Seen(61, (40, 40), False, 3, platform="cpu")
     assert "of several sizes" in str(seen)
+    zipped = shutil.make_archive(str(mine / "mine"), "zip", mine / "mine")
+    assert look(from_flags(flags_on(mine, f"--dataset=folder:{zipped}"))) == seen
 
 
 def test_a_run_is_what_was_chosen_and_goes_on_as_it_was_begun(mine):

@@ -217,7 +217,7 @@ TABLE = {
         "workdir=nowhere: there is no run here": lambda: jaxgan.load_run("nowhere"),
     },
     "export.Generator": {
-        "z is None; the generator expects latents [B, 2]": lambda: GENERATOR(),
+        "z is None; the generator expects latents [B, 2]": GENERATOR,
         "z has shape (4, 3)": lambda: GENERATOR(LOGITS),
         "y is given; the generator takes none": lambda: GENERATOR(POINTS, LABELS),
         "seed is 0.5": lambda: GENERATOR(POINTS, seed=0.5),

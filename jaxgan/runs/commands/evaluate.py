@@ -100,8 +100,8 @@ def _compare(values: flags.FlagValues) -> None:
             f"--save_statistics"
         )
     for name, suffix in ("save_statistics", ".npz"), ("out", ".json"):
-        if values[name].value:
-            check_output(name, values[name].value, (suffix,))
+        if file := values[name].value:
+            check_output(name, file, (suffix,))
 
     from jaxgan.runs.devices import check_platform, keep_compiled
     from jaxgan.runs.files import write_whole
@@ -110,17 +110,11 @@ def _compare(values: flags.FlagValues) -> None:
 
     check_platform()
     keep_compiled("")
-    real, fake = (
-        sets.load(
-            name,
-            values[name].value,
-            image_size=values.image_size or 0,
-            cache_dir=values.cache_dir or "",
-        )
-        if values[name].value
-        else None
-        for name in ("real", "fake")
-    )
+    size, cache_dir = values.image_size or 0, values.cache_dir or ""
+    real = sets.load("real", values.real, image_size=size, cache_dir=cache_dir)
+    fake = None
+    if values.fake:
+        fake = sets.load("fake", values.fake, image_size=size, cache_dir=cache_dir)
     found = sets.compare(
         real,
         fake,

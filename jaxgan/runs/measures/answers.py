@@ -70,7 +70,9 @@ class Question:
         if name not in classifiers.NAMES or x.shape[1:] not in {(28, 28, 1), (32, 32, 3)}:
             return None
         apply = classifiers.load(name).apply
-        parts = [np.asarray(apply(x[i : i + 250])[1]) for i in range(0, len(x), 250)]
+        parts = [
+            np.asarray(apply(jax.numpy.asarray(x[i : i + 250]))[1]) for i in range(0, len(x), 250)
+        ]
         return np.concatenate(parts).argmax(axis=1)
 
 

@@ -21,7 +21,8 @@ _STANDARD = {
     "kernel_distance": "kid",
     "classifier_score": "inception_score",
 }
-# The fewest examples that each metric is defined for; the Fréchet distance needs more than features.
+# The fewest examples that each metric is defined for. The Fréchet distance needs one more than
+# there are features.
 _LEAST = {
     "kernel_distance": 2,
     "precision_recall": 4,

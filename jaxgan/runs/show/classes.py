@@ -9,7 +9,7 @@ from jaxgan.runs.show.pictures import labelled
 from jaxgan.runs.show.samples import show
 
 COLUMNS = 10
-_FEW = 3  # samples of a class for which a row of its own would be nearly empty
+_FEW = 6  # samples of a class for which a row of its own would be half empty
 _NAME_WIDTH = 160  # of the longest name that is written beside rows
 _TILE_WIDTH = 64  # of the least picture that has room for a name above it
 _GAP = 4
@@ -31,9 +31,9 @@ def by_class(samples: np.ndarray, y: np.ndarray, names: Sequence[str]) -> np.nda
     there = np.unique(y)
     if len(y) < _FEW * len(there):
         order = np.argsort(y, kind="stable")
-        return below_names(samples[order], [names[label] for label in y[order]])
+        return below_names(samples[order], [names[int(label)] for label in y[order]])
     rows = [samples[y == label] for label in there]
-    return beside_names(rows, [names[label] for label in there])
+    return beside_names(rows, [names[int(label)] for label in there])
 
 
 def beside_names(rows: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:

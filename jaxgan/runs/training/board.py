@@ -123,7 +123,8 @@ class Wandb:
 class MLflow:
     """A run of MLflow's experiment "jaxgan", named after the workdir.
 
-    It is sent to where MLFLOW_TRACKING_URI says, or else kept in `mlruns` in the workdir.
+    It is sent to where MLFLOW_TRACKING_URI says, or else kept in `mlruns` in the workdir, which
+    `MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri WORKDIR/mlruns` shows.
 
     Args:
         workdir: directory of the run.
@@ -134,7 +135,10 @@ class MLflow:
         from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
         from mlflow.entities import Param  # pyright: ignore[reportMissingImports]
 
-        where = os.environ.get("MLFLOW_TRACKING_URI") or (workdir / "mlruns").absolute().as_uri()
+        where = os.environ.get("MLFLOW_TRACKING_URI")
+        if not where:
+            where = (workdir / "mlruns").absolute().as_uri()
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # newer ones ask
         with _as_os_error():
             self._client = MlflowClient(tracking_uri=where)
             known = self._client.get_experiment_by_name("jaxgan")

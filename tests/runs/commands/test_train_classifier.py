@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl import flags
+from PIL import Image
 
 from jaxgan.data import DataError
 from jaxgan.metrics import classifiers
@@ -57,6 +58,26 @@ def test_a_training_follows_from_its_seed(digits):
     jax.tree.map(np.testing.assert_array_equal, one, same)
     kernels = [of["params"]["Conv_0"]["kernel"] for of in (one, other)]
     assert np.any(kernels[0] != kernels[1])
+
+
+def test_cifar10_is_read_from_the_folders_of_its_classes(tmp_path):
+    for part, count in ("train", 3), ("test", 2):
+        for label, name in enumerate(("airplane", "truck")):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(count):
+                picture = Image.new("RGB", (32, 32), (label * 200, i, count))
+                picture.save(tmp_path / part / name / f"{i}.png")
+    seen, unseen = examples("cifar10", str(tmp_path), str(tmp_path / "cache"))
+    assert (seen.x.shape, unseen.x.shape) == ((6, 32, 32, 3), (4, 32, 32, 3))
+    assert seen.y.tolist() == [0, 0, 0, 1, 1, 1]
+    assert unseen.x[-1, 0, 0].tolist() == [200, 1, 2]
+
+
+def test_colors_are_distorted_together():
+    image = np.random.default_rng(0).uniform(0, 255, (9, 9, 1)).astype(np.float32)
+    recipe = Recipe(epochs=1, shift=2, turn=20, zoom=0.1, mirror=True)
+    gray, color = (distort(recipe, KEY, image.repeat(n, axis=-1)) for n in (1, 3))
+    np.testing.assert_allclose(color, np.repeat(gray, 3, axis=-1), atol=1e-4)
 
 
 def test_accuracy_is_the_share_of_right_answers():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from ring import RING
 
 from jaxgan.checkpoint import Checkpoints, digest
@@ -147,6 +148,27 @@ def test_conditional_samples_have_the_labels_of_the_data(tmp_path):
         loop.run(config)
     assert set(np.concatenate(seen)) == set(range(8))
     assert len(evaluations(config)) == 1
+
+
+def test_twenty_pictures_are_evaluated_while_a_gan_is_trained_on_them(tmp_path):
+    """Fewer than the Fréchet distance takes: the kernel distance ranks the steps in its place."""
+    for i, one in enumerate(np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)):
+        Image.fromarray(one).save(tmp_path / f"{i}.png")
+    small = {"model": "mlp", "width": 8, "latent_dim": 4, "batch_size": 4, "parallel": "jit"}
+    config = make(
+        **small,
+        dataset=f"folder:{tmp_path}",
+        cache_dir=str(tmp_path / "cache"),
+        steps=2,
+        eval_every=1,
+        workdir=str(tmp_path / "run"),
+    )
+    loop.run(config)
+    first, second = evaluations(config)
+    assert "cifar10/kernel_distance" in first
+    assert "cifar10/frechet_distance" not in first
+    best = min((first, second), key=lambda line: line["cifar10/kernel_distance"])
+    assert restore(config.run.workdir, best=True).step == best["step"]
 
 
 def test_stop_rules():
