@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def called_as_modules(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["pytest"])
     monkeypatch.setattr(invocation.shutil, "which", lambda name: None)
     python = "python -m jaxgan.runs.commands.{}"
-    monkeypatch.setattr(train, "command", lambda name: python.format(name))
+    monkeypatch.setattr(train, "command", python.format)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,6 @@ def test_a_member_is_named_where_there_are_several(tmp_path, called_as_modules, 
 
 
 def run_module(command):
-    import subprocess
-
     return subprocess.run(
         [sys.executable, *command[1:]], capture_output=True, text=True, check=False, timeout=300
     )
