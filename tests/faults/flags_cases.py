@@ -99,7 +99,11 @@ PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("--eval_every=1", "--features=mnist"), ("features",)),
     ("train", ("--eval_every=1", "--inception_weights=no.pth"), ("inception_weights",)),
     ("train", ("--eval_every=1", "--inception_weights=text.txt"), ("inception_weights",)),
-    ("train", ("--eval_every=1", "--eval_samples=2"), ("eval_samples",)),
+    (
+        "train",
+        ("--eval_every=1", "--eval_samples=2", "--eval_metrics=density_coverage"),
+        ("eval_samples",),
+    ),
     ("train", ("--eval_every=1", "--eval_metrics=precision_recall"), ("eval_metrics",)),
     ("train", ("--eval_every=1", "--seeds=2"), ("eval_every",)),
     ("train", ("--label_smoothing=0.1", "--loss=hinge"), ("label_smoothing",)),

@@ -208,7 +208,10 @@ def test_settings_that_contradict_each_other_are_refused(settings, message):
             "precision and recall conflict.*add one of",
         ),
         ({"dataset": "notes", "model": "wavegan"}, "--eval_every: .*notes has neither pictures"),
-        ({"eval_samples": 2}, "--eval_samples: nothing is left that ranks.*density_coverage"),
+        (
+            {"eval_samples": 2, "eval_metrics": "density_coverage"},
+            "--eval_samples: nothing is left that ranks.*density_coverage is left out: it needs 6",
+        ),
         (
             {"dataset": "digits", "features": "inception", "inception_weights": "/no/such.pth"},
             "--inception_weights=/no/such.pth: there is no such file",
