@@ -240,7 +240,7 @@ PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 def explicit() -> list[Case]:
     """Return the cases that are tried every time."""
     return [
-        Case(command, "contradiction", (*BASE[command], *more), names)
+        Case(command, "contradiction", (*_without(command, *_names(more)), *more), names)
         for command, more, names in PAIRS
     ]
 
@@ -271,7 +271,16 @@ def cases(flags: dict[str, list[Flag]], *, may_be_valid: bool = False) -> st.Sea
 
 
 def _with(command: str, kind: str, name: str, value: str, *more: str) -> Case:
-    return Case(command, kind, (*BASE[command], *more, f"--{name}={value}"), (name,))
+    return Case(command, kind, (*_without(command, name), *more, f"--{name}={value}"), (name,))
+
+
+def _names(arguments: tuple[str, ...]) -> list[str]:
+    return [one.partition("=")[0].lstrip("-") for one in arguments]
+
+
+def _without(command: str, *names: str) -> list[str]:
+    """What is right about a command line, but for these flags: none is given twice."""
+    return [one for one in BASE[command] if one.partition("=")[0].lstrip("-") not in names]
 
 
 def _wrong_value(command: str, flags: list[Flag]) -> st.SearchStrategy[Case]:

@@ -66,7 +66,7 @@ def _head(run: RunFiles, license_name: str, notes: dict[str, Any]) -> str:
     values: dict[str, Any] = {
         "license": license_name,
         "library_name": "jaxgan",
-        "tags": ["gan", "jax", run.config.recipe],
+        "tags": list(dict.fromkeys(["gan", "jax", run.config.recipe])),
     }
     task = _task(run, notes)
     rows = [row for row in run.evaluation.get("rows") or [] if is_number(row.get("value"))]
@@ -129,7 +129,7 @@ def _metrics(run: RunFiles) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     said = (
         f"Measured at step {_number(found.get('step'))} against "
-        f"{_plain(str(found.get('reference', 'real images')))}. *Real data* is the score of "
+        f"{_plain(_unplaced(str(found.get('reference', 'real images'))))}. *Real data* is the score of "
         f"as many real examples, *noise* that of noise: no number means anything without them."
     )
     return "\n".join(lines) + f"\n\n{said}"
@@ -153,7 +153,13 @@ def _data(run: RunFiles, notes: dict[str, Any]) -> str:
 
 def _dataset(run: RunFiles) -> str:
     """Return the name of the data, without the directories above a folder of the author's."""
-    return re.sub(r"folder:([^,]+)", lambda m: f"folder:{Path(m[1]).name}", run.config.data.dataset)
+    return _unplaced(run.config.data.dataset)
+
+
+def _unplaced(text: str) -> str:
+    """Return a text that names data, without the directories above folders."""
+    name = r"[^/,]+(?:/(?:train|test|val\w*)(?:\[[^\]]*\])?)?"
+    return re.sub(rf"folder:[^,]*?({name})(?=,|$)", r"folder:\1", text)
 
 
 def _training(run: RunFiles) -> str:

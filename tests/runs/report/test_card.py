@@ -11,6 +11,7 @@ from report_pages import bare, evaluation, hostile, jsonl, whole
 
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs.config import ConfigError
+from jaxgan.runs.report import card
 from jaxgan.runs.report.write import write_card
 from jaxgan.runs.settings import RATES
 
@@ -58,6 +59,20 @@ def test_a_card_does_not_tell_where_the_author_keeps_things(run):
     text = write_card(run).read_text()
     assert "secret" not in text
     assert str(run.parent) not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("3000 examples of folder:/home/me/pets/train", "3000 examples of folder:pets/train"),
+        ("5 of folder:/home/me/pets/train[:90%]", "5 of folder:pets/train[:90%]"),
+        ("unpaired:folder:/a/b/cats,folder:dogs", "unpaired:folder:cats,folder:dogs"),
+        ("folder:/a/b/pets.zip", "folder:pets.zip"),
+        ("digits/train", "digits/train"),
+    ],
+)
+def test_of_a_folder_only_its_name_is_told(name, told):
+    assert card._unplaced(name) == told
 
 
 def test_the_command_on_a_card_is_that_of_the_run(run):
