@@ -127,10 +127,10 @@ def _metrics(run: RunFiles) -> str:
             _number(row.get("samples")),
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    reference = _plain(_unplaced(str(found.get("reference", "real images"))))
     said = (
-        f"Measured at step {_number(found.get('step'))} against "
-        f"{_plain(_unplaced(str(found.get('reference', 'real images'))))}. *Real data* is the score of "
-        f"as many real examples, *noise* that of noise: no number means anything without them."
+        f"Measured at step {_number(found.get('step'))} against {reference}. *Real data* is the score "
+        f"of as many real examples, *noise* that of noise: no number means anything without them."
     )
     return "\n".join(lines) + f"\n\n{said}"
 
