@@ -76,9 +76,25 @@ class Classifier(nn.Module):
 
     Attributes:
         channels: of the images, 1 or 3.
+
+    Raises:
+        ValueError: if there is no classifier of so many channels.
+
+    Example:
+        >>> from jaxgan.metrics import classifiers
+        >>> classifiers.Classifier(channels=3).shape
+        (32, 32, 3)
     """
 
     channels: int = 1
+
+    def __post_init__(self):
+        if self.channels not in _LAYERS:
+            raise ValueError(
+                f"channels={self.channels!r}: there are classifiers of gray and color images; "
+                f"give 1 or 3"
+            )
+        super().__post_init__()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -27,19 +27,13 @@ from jaxgan.metrics import _npz, torch_file
 from jaxgan.metrics.features import FeatureNetwork
 from jaxgan.metrics.torch_file import WeightsError
 
-__all__ = ["HOW", "SHA256", "URL", "WeightsError", "from_arrays", "load", "resize", "shapes"]
+__all__ = ["SHA256", "URL", "WeightsError", "from_arrays", "load", "resize", "shapes"]
 
 URL = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
     "pt_inception-2015-12-05-6726825d.pth"
 )
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-
-HOW = (
-    f"fetch its weights (95 MB) with curl -LO {URL} and give "
-    f"--inception_weights={URL.rpartition('/')[2]}; their SHA-256, {SHA256[:12]}..., is checked"
-)
-"""What to tell those who want this network and have no weights."""
 
 _SIDE = 299
 _WIDTH = 2048

@@ -170,6 +170,7 @@ TABLE = {
     },
     "metrics.points": {"points has shape (4, 3)": lambda: metrics.points().apply(LOGITS)},
     "metrics.stacked": {"network is None": lambda: metrics.stacked(None)},
+    "metrics.classifiers.Classifier": {"channels=2": lambda: classifiers.Classifier(2)},
     "metrics.classifiers.load": {"'letters'": lambda: classifiers.load("letters")},
     "metrics.classifiers.save": {
         "variables does not hold": lambda: classifiers.save("weights.npz", {"params": {}}),

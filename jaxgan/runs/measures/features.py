@@ -11,6 +11,11 @@ from jaxgan.runs.settings import ConfigError
 
 _BATCH = 250
 _GENERAL = "cifar10"  # the classifier whose features compare any pictures
+_HOW = (
+    f"fetch its weights (95 MB) with curl -LO {inception.URL} and give "
+    f"--inception_weights={inception.URL.rpartition('/')[2]}; their SHA-256, "
+    f"{inception.SHA256[:12]}..., is checked"
+)
 _CIFAR10 = (
     "airplane",
     "automobile",
@@ -76,7 +81,7 @@ def network_for(features: str, weights: str, dataset: data.Dataset) -> FeatureNe
         return metrics.pixels(channels)
     if features == "inception":
         if not weights:
-            raise ConfigError(f"--features=inception: {inception.HOW}")
+            raise ConfigError(f"--features=inception: {_HOW}")
         return inception.load(weights)
     if features == _GENERAL:
         return _general(dataset)
