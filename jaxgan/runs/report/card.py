@@ -129,8 +129,8 @@ def _metrics(run: RunFiles) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     reference = _plain(_unplaced(str(found.get("reference", "real images"))))
     said = (
-        f"Measured at step {_number(found.get('step'))} against {reference}. *Real data* is the score "
-        f"of as many real examples, *noise* that of noise: no number means anything without them."
+        f"Measured at step {_number(found.get('step'))} against {reference}. *Real data* is the "
+        f"score of as many real examples, *noise* that of noise: no number means anything without them."
     )
     return "\n".join(lines) + f"\n\n{said}"
 
