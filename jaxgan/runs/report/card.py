@@ -130,7 +130,7 @@ def _metrics(run: RunFiles) -> str:
     reference = _plain(_unplaced(str(found.get("reference", "real images"))))
     said = (
         f"Measured at step {_number(found.get('step'))} against {reference}. *Real data* is the "
-        f"score of as many real examples, *noise* that of noise: no number means anything without them."
+        f"score of as many real examples, *noise* that of noise: a number alone means little."
     )
     return "\n".join(lines) + f"\n\n{said}"
 
