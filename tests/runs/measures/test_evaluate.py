@@ -91,7 +91,7 @@ def test_runs_that_cannot_be_measured_are_refused(runs):
         (runs / "digits", {"step": 7}, "--step=7: expected a step of"),
         (runs / "digits", {"member": 0}, "the run trained a single GAN"),
         (runs / "digits", {"best": True}, "no best step is kept; train with --eval_every"),
-        (runs / "digits", {"features": "inception"}, "--inception_weights=FILE"),
+        (runs / "digits", {"features": "inception"}, "--inception_weights=pt_inception"),
     ):
         with pytest.raises(ConfigError, match=message):
             evaluate(str(workdir), samples=300, **settings)
