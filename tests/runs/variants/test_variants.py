@@ -143,7 +143,7 @@ def test_samples_are_shown_beside_what_they_are_made_of(name):
     ("settings", "kind", "message"),
     [
         (asked("acgan", "dcgan", conditional=False), "labels", "--noconditional: .*acgan"),
-        (asked("acgan", "dcgan", conditional=True), "plain", "--conditional: .* no labels"),
+        (asked("acgan", "dcgan", conditional=True), "plain", "--recipe=acgan: .* no labels"),
         (asked("acgan", "dcgan", conditional=True), "pairs", "pairs of pictures, no labels"),
         (asked("infogan", "unet"), "labels", "--model=unet: expected dcgan or mlp"),
         (asked("sgan", "dcgan"), "plain", "--recipe=sgan: .* no labels"),
