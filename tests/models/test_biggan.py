@@ -123,5 +123,5 @@ def test_errors():
         shapes_of(biggan.Discriminator(28, 4), x, Y)
     with pytest.raises(ValueError, match=r"attention=64.*\[14, 28\]"):
         shapes_of(biggan.Generator(28, 1, 4, attention=64), z)
-    with pytest.raises(ValueError, match="image_size is 30; expected .* such as"):
+    with pytest.raises(ValueError, match=r"image_size is 30; expected .* such as"):
         shapes_of(biggan.Generator(30, 1, 4), z)

@@ -170,7 +170,7 @@ def test_bfloat16_computes_from_float32_parameters():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="image_size is 27; expected .* such as 28 or 24"):
+    with pytest.raises(ValueError, match=r"image_size is 27; expected .* such as 28 or 24"):
         shapes_of(Generator(27), jnp.ones((1, 8)))
     with pytest.raises(ValueError, match="1 or 3 channels, not 4"):
         shapes_of(Generator(28, 4), jnp.ones((1, 8)))

@@ -273,7 +273,7 @@ def test_errors():
     z = jnp.ones((2, 8))
     with pytest.raises(ValueError, match="images of 28x28 for image_size=32"):
         shapes_of(resnet.Discriminator(32, 4), IMAGES)
-    with pytest.raises(ValueError, match="image_size is 30; expected .* such as"):
+    with pytest.raises(ValueError, match=r"image_size is 30; expected .* such as"):
         shapes_of(resnet.Generator(30, 1, 4), z)
     with pytest.raises(ValueError, match="no labels"):
         shapes_of(resnet.Discriminator(28, 4, num_classes=3), IMAGES)

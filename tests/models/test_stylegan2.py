@@ -214,7 +214,7 @@ def test_bfloat16_computes_from_float32_parameters():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="image_size is 27; expected .* such as 28 or 24"):
+    with pytest.raises(ValueError, match=r"image_size is 27; expected .* such as 28 or 24"):
         shapes_of(small(image_size=27), jnp.ones((1, 8)))
     with pytest.raises(ValueError, match="images of 32x28 for image_size=28"):
         shapes_of(Discriminator(28), jnp.ones((2, 32, 28, 1)))
