@@ -30,7 +30,7 @@ CASES = [
     ("gan", {"model": "dcgan", "conditional": True}),
     ("gan", {"model": "mlp", "dataset": "ring", "split": "train"}),
     ("gan", {"model": "biggan", "conditional": True}),
-    ("gan", {"model": "resnet", "attention": 14}),
+    ("gan", {"model": "resnet", "attention": "14"}),
     ("gan", {"model": "wavegan", "dataset": "notes", "split": "train"}),
     ("gan", {"model": "voxels", "dataset": "solids", "split": "train"}),
     ("pix2pix", {"dropout": 0.5}),
