@@ -20,7 +20,7 @@ CASES = [
     ("gan", {"model": "dcgan"}),
     ("gan", {"model": "dcgan", "upsample": "bilinear"}),
     ("gan", {"model": "biggan", "conditional": True}),
-    ("gan", {"model": "resnet", "attention": 14}),
+    ("gan", {"model": "resnet", "attention": "14"}),
     ("gan", {"model": "wavegan", **SOUND}),
     ("acgan", {}),
     ("aae", {}),
