@@ -7,6 +7,7 @@ import dataclasses
 import math
 import sys
 import typing
+from logging import Formatter
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,8 @@ def parse(argv: list[str]) -> list[str]:
         ConfigError: one line that names the flag.
     """
     logging.set_verbosity(logging.WARNING)  # Orbax logs some thirty lines about each checkpoint
+    # What was read of a folder, say, is for the user: without the time and the line of our code.
+    logging.get_absl_handler().setFormatter(Formatter("%(message)s"))
     try:
         argv = _with_presets(argv)
         for line in check_given_once(argv):
