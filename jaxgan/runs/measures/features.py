@@ -1,5 +1,6 @@
 """What pictures are compared in: the choice of a feature network, and its features."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ from jaxgan.metrics import FeatureNetwork, classifiers, inception
 from jaxgan.runs.settings import ConfigError
 
 _BATCH = 250
+_VALUES = 2**25  # in a batch, of which the networks make floats: fewer of large pictures
 _GENERAL = "cifar10"  # the classifier whose features compare any pictures
 _HOW = (
     f"fetch its weights (95 MB) with curl -LO {inception.URL} and give "
@@ -111,11 +113,12 @@ def _general(dataset: data.Dataset) -> FeatureNetwork:
 def features_of(network: FeatureNetwork, x: np.ndarray, rows: np.ndarray | None = None) -> Features:
     """Compute the features of images or points, or of some rows of them."""
     rows = np.arange(len(x)) if rows is None else rows
+    batch = min(_BATCH, max(1, _VALUES // math.prod(x.shape[1:])))
     parts = []
-    for start in range(0, len(rows), _BATCH):
-        part = np.asarray(x[rows[start : start + _BATCH]])
+    for start in range(0, len(rows), batch):
+        part = np.asarray(x[rows[start : start + batch]])
         # Padded, so that one compiled program serves all batches.
-        padded = np.concatenate([part, np.repeat(part[:1], _BATCH - len(part), axis=0)])
+        padded = np.concatenate([part, np.repeat(part[:1], batch - len(part), axis=0)])
         found = network.apply(jax.numpy.asarray(padded))
         parts.append([np.asarray(one)[: len(part)] for one in found])
     return Features(*map(np.concatenate, zip(*parts, strict=True)))
