@@ -59,5 +59,6 @@ def test_a_command_says_it_and_goes_on():
 def test_help_can_be_cut_short():
     line = f"{sys.executable} -m jaxgan.runs.commands.train --help | head -n 1"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
-    assert done.stdout == "Train a GAN: jaxgan-train --preset=dcgan_digits.\n"
+    assert done.stdout.startswith("Train a GAN: ")
+    assert done.stdout.count("\n") == 1
     assert done.stderr == ""
