@@ -14,6 +14,8 @@ from jaxgan.runs import hosts
 
 WAITING = """
 import hashlib, signal, sys, time
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    signal.signal(number, signal.SIG_DFL)  # what is started in the background ignores some
 from jaxgan.runs import hosts
 {before}
 with hosts.stop_signals() as stop:
