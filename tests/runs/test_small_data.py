@@ -41,7 +41,6 @@ def settings(tmp_path, pictures, classes, **more):
         pytest.param("duplicates", "acgan", 2, marks=pytest.mark.slow),
         pytest.param("constant", "gan", 2, marks=pytest.mark.slow),
         pytest.param("varied", "gan", 1, marks=pytest.mark.slow),
-        ("varied", "acgan", 1),
     ],
 )
 def test_data_without_variety_are_trained_on_and_measured(tmp_path, name, recipe, classes):
