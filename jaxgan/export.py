@@ -433,7 +433,10 @@ def check_about(about: Any) -> dict[str, Any]:
 
 def _program(content: bytes) -> Any:
     program = jax.export.deserialize(bytearray(content))
-    called = set(re.findall(r"custom_call @([\w.]+)", program.mlir_module()))
+    module = program.mlir_module()
+    called = set(re.findall(r'custom_call @("[^"]*"|[\w.$-]+)', module))
+    if module.count("custom_call") != len(re.findall(r"custom_call @", module)):
+        called.add("what cannot be read")
     if called - _KNOWN_CALLS:
         raise ExportError(
             f"its program calls {', '.join(sorted(called - _KNOWN_CALLS))}, which no generator "
