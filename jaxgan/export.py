@@ -28,6 +28,7 @@ import safetensors.numpy as safetensors
 from jax.interpreters import partial_eval
 
 from jaxgan._checks import check_array, check_integers, check_labels, told
+from jaxgan._files import write_whole
 from jaxgan._handed import check_networks
 from jaxgan.latents import Latent, describe, described
 from jaxgan.types import Network, Variables
@@ -379,17 +380,7 @@ def _write(path: Path, about: dict[str, Any], program: bytes, weights: dict[str,
         archive.writestr(_ABOUT, json.dumps(about, indent=2) + "\n")
         archive.writestr(_PROGRAM, program)
         archive.writestr(_WEIGHTS, safetensors.save(to_host(weights)))
-    write_file(path, content.getvalue())
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file, which replaces an existing one only when it is complete."""
-    temporary = path.with_name(f".{path.name}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, content.getvalue())
 
 
 def to_host(weights: dict[str, Any]) -> dict[str, np.ndarray]:

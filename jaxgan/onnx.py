@@ -23,6 +23,7 @@ from jax.interpreters import partial_eval
 
 from jaxgan import export
 from jaxgan._checks import check_integers
+from jaxgan._files import write_whole
 from jaxgan.latents import Latent
 from jaxgan.types import Network, Variables
 
@@ -133,7 +134,7 @@ def save(
                 f"the network cannot be expressed in ONNX (its samples differ by {apart:.1g}); "
                 f"expected another format"
             )
-    export.write_file(Path(path), content)
+    write_whole(Path(path), content)
     return about
 
 

@@ -135,7 +135,7 @@ def test_a_program_that_calls_out_of_xla_is_refused(network, tmp_path, name):
         disabled_checks=[jax.export.DisabledSafetyCheck.custom_call(name)],
     )({}, {"z": jax.ShapeDtypeStruct((2, 3), jnp.float32)})
     rewrite(path, "generator.stablehlo", program.serialize())
-    with pytest.raises(export.ExportError, match="its program calls .*, which no generator"):
+    with pytest.raises(export.ExportError, match=r"its program calls .*, which no generator"):
         export.load(path)
 
 

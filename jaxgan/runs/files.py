@@ -1,4 +1,4 @@
-"""Writing of files: whole or not at all."""
+"""Files of JSON lines, and the writing of whole files."""
 
 import errno
 import json
@@ -7,20 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jaxgan._files import write_whole
 
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file atomically: it replaces an existing one only when it is complete.
-
-    Raises:
-        OSError: it cannot be written; no partial file is left.
-    """
-    content = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+__all__ = ["Lines", "read_lines", "write_whole"]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
