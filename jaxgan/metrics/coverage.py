@@ -61,10 +61,8 @@ def precision_recall(real: Any, fake: Any, *, k: int = 3) -> PrecisionRecall:
         >>> round(precision, 2), round(recall, 2)
         (0.99, 0.13)
     """
-    real, fake = _checked(real, fake, k)
-    precision = np.mean(_balls(real, _radii(real, k), fake) > 0)
-    recall = np.mean(_balls(fake, _radii(fake, k), real) > 0)
-    return PrecisionRecall(float(precision), float(recall))
+    check_integers(k=k)
+    return Balls(real, k).precision_recall(fake, k)
 
 
 def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
@@ -96,48 +94,82 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
         >>> round(density, 1), round(coverage, 2)
         (1.3, 0.3)
     """
-    real, fake = _checked(real, fake, k)
-    radii = _radii(real, k)
-    density = np.mean(_balls(real, radii, fake)) / k
-    coverage = np.mean(over_chunks(_nearest, real, fake) <= radii)
-    return DensityCoverage(float(density), float(coverage))
-
-
-def _checked(real: Any, fake: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     check_integers(k=k)
-    real, fake = as_array("real features", real), as_array("fake features", fake)
-    check_features(real=real, fake=fake)
-    for name, features in ("real", real), ("fake", fake):
-        check_count(name, len(features), k + 1, f"for {k} neighbors each")
-    return real, fake
+    return Balls(real, k).density_coverage(fake, k)
 
 
-def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Return the squared distance of each example to its k-th nearest neighbor, `[N]`."""
-    return over_chunks(partial(_kth_nearest, k=k), features, features)
+class Balls:
+    """Real examples with balls around them, whose radii serve all fakes that are compared.
 
+    Args:
+        real: features `[N, width]`.
+        k: the farthest neighbor to which balls extend; from 1 to N - 1.
 
-def _balls(centers: np.ndarray, radii: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return how many balls each point is in, `[M]`."""
-    return over_chunks(_balls_around, points, centers, radii)
+    Raises:
+        MetricError: if there are k or fewer examples, or features are not finite.
+    """
+
+    def __init__(self, real: Any, k: int):
+        self._real = real = as_array("real features", real)
+        check_features(real=real)
+        check_count("real", len(real), k + 1, f"for {k} neighbors each")
+        self._distances = over_chunks(partial(_nearest_others, k=k), real, real)
+
+    def precision_recall(self, fake: Any, k: int = 3) -> PrecisionRecall:
+        """Compare features `[M, width]` as `precision_recall` does."""
+        fake = self._checked(fake, k)
+        radii = over_chunks(partial(_nearest_others, k=k), fake, fake)[:, -1]
+        # `over_chunks` slices one array: the radii are its last column.
+        with_radii = np.concatenate([fake.astype(np.float64), radii[:, None]], axis=1)
+        within, covered = over_chunks(_within, with_radii, self._real, self._radii(k))
+        return PrecisionRecall(float(np.mean(within)), float(np.mean(covered.any(axis=0))))
+
+    def density_coverage(self, fake: Any, k: int = 5) -> DensityCoverage:
+        """Compare features `[M, width]` as `density_coverage` does."""
+        fake = self._checked(fake, k)
+        counts, nearest = over_chunks(_counted, fake, self._real, self._radii(k))
+        covered = nearest.min(axis=0) <= self._radii(k)
+        return DensityCoverage(float(np.mean(counts)) / k, float(np.mean(covered)))
+
+    def _checked(self, fake: Any, k: int) -> np.ndarray:
+        fake = as_array("fake features", fake)
+        check_features(real=self._real, fake=fake)
+        check_count("fake", len(fake), k + 1, f"for {k} neighbors each")
+        return fake
+
+    def _radii(self, k: int) -> np.ndarray:
+        """Return the squared distance of each example to its k-th nearest neighbor, `[N]`."""
+        return self._distances[:, k - 1]
 
 
 @partial(jax.jit, static_argnames="k")
-def _kth_nearest(rows: jax.Array, points: jax.Array, k: int) -> jax.Array:
+def _nearest_others(rows: jax.Array, points: jax.Array, k: int) -> jax.Array:
+    """Return the squared distances of each row to the k points nearest to it, `[N, k]`, sorted.
+
+    The rows are some of the points; the nearest one is the row itself, and is left out.
+    """
     distances = squared_distances(rows, points)
-    # The nearest one is the example itself. Taking the k nearest away one by one is faster than
-    # sorting, or `lax.top_k`, which sorts float64 on CPU.
+    found = []
+    # Taking the nearest away one by one is faster than sorting, or `lax.top_k`, which sorts float64
+    # on CPU.
     for _ in range(k):
         nearest = jnp.argmin(distances, axis=1)
         distances = distances.at[jnp.arange(len(rows)), nearest].set(jnp.inf)
-    return jnp.min(distances, axis=1)
+        found.append(jnp.min(distances, axis=1))
+    return jnp.stack(found, axis=1)
 
 
 @jax.jit
-def _balls_around(rows: jax.Array, centers: jax.Array, radii: jax.Array) -> jax.Array:
-    return jnp.sum(squared_distances(rows, centers) <= radii, axis=1)
+def _within(fake: jax.Array, real: jax.Array, real_radii: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return which fakes are in a ball of a real example, and which real ones in one of these."""
+    features, radii = fake[:, :-1], fake[:, -1:]
+    distances = squared_distances(features, real)
+    return jnp.any(distances <= real_radii, axis=1), jnp.any(distances <= radii, axis=0)[None]
 
 
 @jax.jit
-def _nearest(rows: jax.Array, points: jax.Array) -> jax.Array:
-    return jnp.min(squared_distances(rows, points), axis=1)
+def _counted(fake: jax.Array, real: jax.Array, radii: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return how many balls each fake is in, and how near the nearest of them is to each ball."""
+    distances = squared_distances(fake, real)
+    counts = jnp.sum(distances <= radii, axis=1, dtype=jnp.int32)
+    return counts, jnp.min(distances, axis=0)[None]

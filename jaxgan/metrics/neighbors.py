@@ -123,7 +123,9 @@ def _search_image(
 
 def _l1(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     """Return the L1 distance of each row, without the overflow of unsigned differences."""
-    return (np.maximum(rows, query) - np.minimum(rows, query)).sum(axis=1, dtype=np.int64)
+    # In sums of 32 bits where they suffice: they are faster.
+    dtype = np.uint32 if rows.shape[1] <= 2**24 else np.int64
+    return (np.maximum(rows, query) - np.minimum(rows, query)).sum(axis=1, dtype=dtype)
 
 
 def _block_sums(images: np.ndarray, side: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxgan import data, metrics
+from jaxgan.metrics.coverage import Balls
 from jaxgan.runs.measures.distribution import Comparison
 from jaxgan.runs.measures.features import Features
 from jaxgan.runs.measures.row import Row
@@ -97,7 +98,7 @@ class Evaluation:
         kept, _ = self._comparison.yardsticks(["precision_recall"])
         if not kept:
             return {}
-        real = self._comparison.reference.features[:count]
+        real = Balls(self._comparison.reference.features[:count], 3)
         curve = []
         for psi in _PSI:
             try:
@@ -105,7 +106,7 @@ class Evaluation:
             except ConfigError:  # these latents cannot be truncated
                 return {}
             fake = self._comparison.features(samples).values
-            curve.append({"psi": psi, **metrics.precision_recall(real, fake)._asdict()})
+            curve.append({"psi": psi, **real.precision_recall(fake)._asdict()})
         return {"truncation": curve}
 
     def _interpolation(self, directory: Path) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import numpy as np
 from jaxgan import metrics
 from jaxgan.data.toys import GRID_SD, RING_SD, grid_modes, ring_modes
 from jaxgan.metrics import Estimate, FeatureNetwork
+from jaxgan.metrics.coverage import Balls
 from jaxgan.runs.measures.features import Features
 from jaxgan.runs.settings import METRICS
 
 _POINTS = {"ring": (ring_modes, RING_SD), "grid": (grid_modes, GRID_SD)}
 _SUBSET = 1000  # of the kernel distance
+_NEIGHBORS = 5  # of density and coverage; precision and recall take 3
 
 # The names of metrics in the features of the FID Inception network, and only there.
 _STANDARD = {
@@ -51,6 +53,7 @@ class Reference:
     ):
         self.network, self.name, self._features = network, name, features
         self._given = moments
+        self._balls: dict[int, Balls] = {}  # around so many of the examples
 
     def __len__(self) -> int:
         return self.moments.number if self._features is None else len(self._features)
@@ -127,18 +130,23 @@ class Reference:
 
     def _precision_recall(self, x: np.ndarray, seen: Features) -> dict[str, Any]:
         del x
-        return metrics.precision_recall(*self._equal(seen.values))._asdict()
+        real, fake = self._equal(seen.values)
+        return real.precision_recall(fake)._asdict()
 
     def _density_coverage(self, x: np.ndarray, seen: Features) -> dict[str, Any]:
         del x
-        return metrics.density_coverage(*self._equal(seen.values))._asdict()
+        real, fake = self._equal(seen.values)
+        return real.density_coverage(fake)._asdict()
 
-    def _equal(self, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _equal(self, fake: np.ndarray) -> tuple[Balls, np.ndarray]:
         """Return as many of either: metrics that count neighbors depend on both numbers."""
         count = min(len(self), len(fake))
         random = np.random.default_rng(2)
-        real = self.features[random.permutation(len(self))[:count]]
-        return real, fake if len(fake) == count else fake[random.permutation(len(fake))[:count]]
+        chosen = random.permutation(len(self))[:count]
+        if count not in self._balls:
+            self._balls[count] = Balls(self.features[chosen], min(_NEIGHBORS, count - 1))
+        fake = fake if len(fake) == count else fake[random.permutation(len(fake))[:count]]
+        return self._balls[count], fake
 
     def _classifier_score(self, x: np.ndarray, seen: Features) -> dict[str, Any]:
         del x
