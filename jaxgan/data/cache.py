@@ -2,15 +2,14 @@
 
 An entry is a folder: `x.npy`, `y.npy` if there are labels, and `entry.json`, which describes both
 arrays. It is written under a temporary name and renamed when it is complete, so neither a killed
-process nor two concurrent ones can leave half an entry. A killed process may leave a folder
-`.partial-...`, which is safe to delete.
+process nor two concurrent ones can leave half an entry. A process that is killed or interrupted may
+leave a folder `.partial-...`, from which the next one goes on (`progress`); it is safe to delete.
 """
 
+import contextlib
 import hashlib
 import json
 import re
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from absl import logging
 
 from jaxgan.data._homes import user_cache
 from jaxgan.data.dataset import Dataset
+from jaxgan.data.scratch import scratch
 
 FORMAT = 3  # increment it when the same key would yield different arrays than before
 
@@ -69,34 +69,22 @@ def recalled(root: Path | None, name: str, key: Mapping[str, Any], build: Build)
     key = {"format": FORMAT, "name": name, **key}
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     entry = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[-40:]}-{digest}"
-    decoded, new = None, None
-    try:
-        root = default_root() if root is None else root
-        decoded = _read(root / entry, name)
+    with contextlib.ExitStack() as stack:
+        decoded, new = None, None
+        try:
+            root = default_root() if root is None else root
+            decoded = _read(root / entry, name)
+            if decoded is None:
+                new = stack.enter_context(scratch(root, entry))
+        except OSError as error:
+            logging.warning(
+                "cannot cache %s (%s): give a folder that is writable, cache_dir=DIRECTORY",
+                name,
+                error,
+            )
         if decoded is None:
-            new = _scratch(root)
-    except OSError as error:
-        logging.warning(
-            "cannot cache %s (%s): give a folder that is writable, cache_dir=DIRECTORY", name, error
-        )
-    return _build(build, new, entry) if decoded is None else decoded
-
-
-def _scratch(root: Path) -> Path:
-    """Make a folder for a new entry; those who may not read the data do not see the cache."""
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = root / f".partial-{uuid.uuid4().hex}" / "new"
-    new.mkdir(parents=True)
-    return new
-
-
-def _build(build: Build, new: Path | None, entry: str) -> Decoded:
-    if new is None:
-        return build(None)
-    try:
-        return _publish(build(new), new, new.parents[1] / entry)
-    finally:
-        shutil.rmtree(new.parent, ignore_errors=True)
+            decoded = build(new) if new is None else _publish(build(new), new, root / entry)
+    return decoded
 
 
 def _read(entry: Path, name: str) -> Decoded | None:

@@ -1,37 +1,28 @@
 """Data sets of image files in a directory or a zip file."""
 
 import os
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from absl import logging
-from PIL import Image
 
 from jaxgan._checks import ImageSize, told
 from jaxgan.data._homes import expanded
 from jaxgan.data.cache import Decoded, cached, recalled
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.depth import Depth
 from jaxgan.data.errors import DataError
-from jaxgan.data.image_files import DAMAGED, SUFFIXES, Found, named
+from jaxgan.data.image_files import SUFFIXES, Found, named
 from jaxgan.data.images import (
-    check_side_by_side,
     color_of,
-    halves,
-    has_frames,
-    is_gray,
-    opened,
     to_array,
-    upright,
-    why_unreadable,
 )
 from jaxgan.data.layout import Layout, arrange, counts_of, of_classes, split_counts
-from jaxgan.data.places import Place, place_at
+from jaxgan.data.places import place_at
+from jaxgan.data.reading import Reading
 from jaxgan.data.slices import Part, evenly, part_of
-from jaxgan.data.stack import Example, stack
+from jaxgan.data.stack import stack
 
 __all__ = ["load_folder"]
 
@@ -116,7 +107,7 @@ def load_folder(
             "look": [crop, color_of(background), side_by_side],
         }
         convert = partial(to_array, image_size=image_size, crop=crop, background=background)
-        reading = _Reading(name, place, files, layout, part.split, convert, side_by_side)
+        reading = Reading(name, place, files, layout, part.split, convert, side_by_side)
         whole = recalled(cache_root, name, key, reading.decode)
     taken = _slice(whole.dataset, part, cache_root, key)
     logging.warning("%s", _line(part, found, layout, whole, taken))
@@ -175,101 +166,3 @@ def _line(part: Part, found: Found, layout: Layout, whole: Decoded, taken: Datas
         *others,
     ]
     return "; ".join(filter(None, parts))
-
-
-class _Headers(NamedTuple):
-    """What the headers of all files say; files without a readable one, with the reasons."""
-
-    gray: bool
-    several: list[str]
-    unreadable: dict[str, str]
-
-
-class _Reading(NamedTuple):
-    """The files of a split, and how they are decoded."""
-
-    name: str
-    place: Place
-    files: list[str]
-    layout: Layout
-    split: str
-    convert: Callable[[Image.Image, int], np.ndarray]
-    side_by_side: bool
-
-    def decode(self, directory: Path | None) -> Decoded:
-        """Decode all files, given a folder for the array."""
-        headers = self._headers()
-        unreadable, depth = headers.unreadable, Depth()
-        readable = [file for file in self.files if file not in unreadable]
-        classes = self.layout.class_names(self.split, readable)
-        labels = {each: i for i, each in enumerate(classes)}
-
-        def examples() -> Iterator[Example]:
-            for file in readable:
-                try:
-                    image = self._read(file, 1 if headers.gray else 3, depth)
-                except DataError:
-                    raise
-                except Exception as error:  # decoders raise errors of any kind on damaged files
-                    unreadable[file] = why_unreadable(error)
-                    continue
-                yield image, labels[self.layout.class_of(file)] if classes else None
-
-        x, y = stack(examples(), len(readable), directory)
-        damaged = _on_damaged(unreadable)
-        if not len(x):
-            raise DataError(
-                f"{self.name}: none of {len(self.files)} can be read: {damaged}: expected at least "
-                "one picture"
-            )
-        if y is not None and self.split == "train":  # a class may have had damaged images only
-            present, y = np.unique(y, return_inverse=True)
-            classes, y = tuple(classes[i] for i in present), y.astype(np.int32)
-        several = ""
-        if headers.several:
-            count = len(headers.several)
-            several = f"of {count} with several frames ({named(headers.several)}) the first is used"
-        remarks = (_on_classes(self, classes), _on_labels(self), several, *depth.remarks)
-        return Decoded(Dataset(x, y, self.name, classes), (damaged, *filter(None, remarks)))
-
-    def _headers(self) -> _Headers:
-        gray, several, unreadable = True, [], {}
-        for file in self.files:
-            try:
-                with opened(self.place.open(file)) as image:
-                    gray = is_gray(image) and gray
-                    several += [file] if has_frames(image) else []
-            except Exception as error:  # see `decode`
-                unreadable[file] = why_unreadable(error)
-        return _Headers(gray, several, unreadable)
-
-    def _read(self, file: str, channels: int, depth: Depth) -> np.ndarray:
-        with opened(self.place.open(file)) as image:
-            turned = upright(image)
-            depth.see(turned)
-            if self.side_by_side:
-                check_side_by_side(turned.height, turned.width, file)
-            parts = halves(turned) if self.side_by_side else [turned]
-            arrays = [self.convert(part, channels) for part in parts]
-        return np.concatenate(arrays, axis=1)
-
-
-def _on_classes(reading: _Reading, classes: tuple[str, ...]) -> str:
-    """Say which classes have no picture that can be read."""
-    lost = sorted(set(reading.layout.class_names(reading.split, reading.files)) - set(classes))
-    return f"no class {named(lost)}, whose pictures are all damaged" if lost and classes else ""
-
-
-def _on_labels(reading: _Reading) -> str:
-    classes = {reading.layout.class_of(file) for file in reading.files}
-    if "" not in classes or len(classes) == 1:
-        return ""
-    return "no labels, as there are pictures beside the folders"
-
-
-def _on_damaged(unreadable: dict[str, str]) -> str:
-    if not unreadable:
-        return ""
-    first = [f"{file!r}: {reason}" for file, reason in sorted(unreadable.items())[:3]]
-    more = f" and {len(unreadable) - 3} more" * (len(unreadable) > 3)
-    return f"{len(unreadable)} {DAMAGED} ({', '.join(first)}{more})"

@@ -59,15 +59,27 @@ def opened(file: str | os.PathLike[str] | BinaryIO) -> Iterator[Image.Image]:
         ...     image.size
         (40, 30)
     """
+    with quiet(), Image.open(file, formats=_formats()) as image:
+        _check_pixels(image)
+        yield image
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Do not show Pillow's warnings.
+
+    Filters of warnings belong to the process, not to a thread: a program whose threads open images
+    does so within one of its own.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(file, formats=_formats()) as image:
-            if image.width * image.height > PIXELS:
-                size = f"{image.height}x{image.width}"
-                raise ValueError(f"{size} is too large: more than {PIXELS:,} pixels")
-            # An icon may hold a larger picture than it says, which is found when it is decoded.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield image
+        yield
+
+
+def _check_pixels(image: Image.Image) -> None:
+    if image.width * image.height > PIXELS:
+        size = f"{image.height}x{image.width}"
+        raise ValueError(f"{size} is too large: more than {PIXELS:,} pixels")
 
 
 @functools.cache
@@ -116,6 +128,7 @@ def upright(image: Image.Image) -> Image.Image:
 
     Raises:
         TypeError: if `image` is no image of Pillow's.
+        ValueError: if it has more than `PIXELS` pixels, whatever its header says.
 
     Example:
         >>> from PIL import Image
@@ -127,6 +140,7 @@ def upright(image: Image.Image) -> Image.Image:
     """
     check_types(Image.Image, image=image)
     image.load()  # in PNG files, EXIF may follow the pixels
+    _check_pixels(image)  # an icon may hold a larger picture than it says
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return ImageOps.exif_transpose(image) if turned else image
 

@@ -5,6 +5,7 @@ import io
 import itertools
 import os
 import stat
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -81,6 +82,7 @@ class Archive:
     def __init__(self, path: Path, file: zipfile.ZipFile):
         self._path, self._file = path, file
         self._members: dict[str, zipfile.ZipInfo] = {}
+        self._lock = threading.Lock()  # of the file, from which several threads unpack
 
     def found(self) -> Found:
         """Return the image files in it, in the order that they would have in a directory.
@@ -105,7 +107,7 @@ class Archive:
             ValueError: if it has not the size that it says.
         """
         member = self._members[name]
-        with self._file.open(member) as packed:
+        with self._lock, self._file.open(member) as packed:
             content = packed.read(member.file_size)
         if len(content) != member.file_size:
             raise ValueError(f"it ends after {len(content)} of {member.file_size} bytes")

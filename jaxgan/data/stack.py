@@ -1,28 +1,43 @@
 """The collection of decoded images in one array, in memory or in a file."""
 
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from absl import logging
+from tqdm import tqdm
 
 from jaxgan.data.errors import DataError
 from jaxgan.data.memory import check_images
 
 Example = tuple[np.ndarray, int | None]
 
+_SAVE_EVERY = 2.0  # seconds
+
 
 def stack(
-    examples: Iterable[Example], size: int, directory: Path | None = None
+    examples: Iterable[Example],
+    size: int,
+    directory: Path | None = None,
+    *,
+    name: str = "images",
+    before: Sequence[int | None] = (),
+    save: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Stack images and labels; with a directory, only one image is in memory at a time.
+
+    A bar shows the progress in a terminal.
 
     Args:
         examples: pairs of a uint8 image `[H, W, C]`, the same shape for all, and a label or None.
         size: the largest number of examples that there can be.
         directory: folder to write `x.npy` to; if it is None, or its disk is too full, the images
             are kept in memory.
+        name: of the data set, for the bar.
+        before: labels of the images that `x.npy` holds already, which the examples go on from.
+        save: called every few seconds, when all images so far are in the file on the disk.
 
     Returns:
         Images `[N, H, W, C]`, N being 0 to `size`, and int32 labels `[N]` or None.
@@ -30,17 +45,35 @@ def stack(
     Raises:
         DataError: if images differ in shape, or fit neither on the disk nor in memory.
     """
-    x, labels = np.empty((0, 0, 0, 0), np.uint8), []
-    for image, label in examples:
-        if not labels:
-            x = _allocate((size, *image.shape), directory)
-        if image.shape != x.shape[1:]:
-            raise DataError(
-                f"images differ in size ({_sides(x[0])} and {_sides(image)}, height x width): "
-                "give one size for all, such as image_size=64"
-            )
-        x[len(labels)] = image
-        labels.append(label)
+    x, labels = np.empty((0, 0, 0, 0), np.uint8), list(before)
+    if labels:
+        assert directory is not None  # they are in a file of it
+        x = np.lib.format.open_memmap(directory / "x.npy", "r+")
+    with tqdm(
+        desc=f"decoding {name}",
+        total=size,
+        initial=len(labels),
+        leave=False,
+        disable=None,
+        delay=1,
+        unit=" pictures",
+    ) as bar:
+        saved = time.monotonic()
+        for image, label in examples:
+            if not labels:
+                x = _allocate((size, *image.shape), directory)
+            if image.shape != x.shape[1:]:
+                raise DataError(
+                    f"images differ in size ({_sides(x[0])} and {_sides(image)}, height x width): "
+                    "give one size for all, such as image_size=64"
+                )
+            x[len(labels)] = image
+            labels.append(label)
+            bar.update()
+            if isinstance(x, np.memmap) and time.monotonic() - saved > _SAVE_EVERY:
+                x.flush()
+                save()
+                saved = time.monotonic()
     if len(labels) < size:
         x = _shorten(x, len(labels), directory)
     labeled = bool(labels) and labels[0] is not None
