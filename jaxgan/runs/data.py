@@ -104,7 +104,7 @@ def facts(dataset: Dataset) -> Facts:
 def notes_of(dataset: Dataset) -> dict[str, Any]:
     """Return what a checkpoint notes about the data: facts, and a fingerprint of the examples."""
     known = facts(dataset)._asdict()
-    return known | {"examples": len(dataset.x), "fingerprint": _fingerprint(dataset)}
+    return known | {"examples": len(dataset.x), "fingerprint": fingerprint(dataset)}
 
 
 def facts_of(notes: dict[str, Any]) -> Facts:
@@ -112,7 +112,7 @@ def facts_of(notes: dict[str, Any]) -> Facts:
     return Facts(**{name: tuple(notes[name]) for name in Facts._fields})
 
 
-def _fingerprint(dataset: Dataset) -> str:
+def fingerprint(dataset: Dataset) -> str:
     """Return a SHA-256 of the labels and the pictures: of all, or of evenly spaced ones if many.
 
     Floats are made by a formula that the name of the data set stands for, and their last bits may

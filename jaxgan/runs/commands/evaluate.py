@@ -121,6 +121,7 @@ def _compare(values: flags.FlagValues) -> None:
         features=values.features,
         weights=values.inception_weights,
         save_statistics=values.save_statistics or "",
+        cache_dir=cache_dir,
     )
     rows = found.get("rows", [])
     print(f"real: {found['real']}")

@@ -1,5 +1,6 @@
 """Comparison of samples with data: every number next to those of real examples and of noise."""
 
+import hashlib
 from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
@@ -8,12 +9,15 @@ import numpy as np
 
 from jaxgan import data
 from jaxgan.metrics import Estimate, FeatureNetwork
+from jaxgan.runs.data import fingerprint
 from jaxgan.runs.measures.features import Features, features_of
+from jaxgan.runs.measures.kept import Kept
 from jaxgan.runs.measures.reference import Reference
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.settings import ConfigError
 
 _REFERENCE = 50_000
+_PROBES = 16
 
 
 class Metric(NamedTuple):
@@ -64,6 +68,8 @@ class Comparison:
         samples: size of a set of samples, at most half that of the data.
         whole: whether the whole data set is the reference, whatever the number of samples. The
             floor is then that of one half of it against the other.
+        cache_dir: folder in which the floor and the score of noise are kept for the next time; ""
+            for the user's.
 
     Raises:
         ConfigError: there are too many samples for the data set, or fewer than two.
@@ -76,6 +82,7 @@ class Comparison:
         samples: int,
         *,
         whole: bool = False,
+        cache_dir: str = "",
     ):
         half = len(dataset.x) // 2
         if not whole and not 2 <= samples <= half:
@@ -88,11 +95,10 @@ class Comparison:
         self.network = network
         self.dataset = dataset
         self.samples = samples
-        self._whole = whole
+        self._whole, self._cache_dir = whole, cache_dir
         self._held_out = np.sort(order[:held_out])
         self._rest = np.sort(order[held_out : held_out + (half + 1 if whole else _REFERENCE)])
         self._reference_rows = np.arange(len(order)) if whole else self._rest
-        self._yardsticks: dict[str, tuple[dict[str, Estimate], dict[str, Estimate]]] = {}
         self.reference_name = f"{len(self._reference_rows)} examples of {dataset.name}"
 
     def headline(self, chosen: Iterable[str]) -> str:
@@ -162,7 +168,7 @@ class Comparison:
         ]
 
     def yardsticks(self, chosen: Iterable[str]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-        """Measure the real examples that are held out, and noise; each is measured once."""
+        """Measure the real examples that are held out, and noise; each is measured once ever."""
         real, noise = self._measured(chosen := tuple(chosen))
         fooled = self._fooled(chosen)
         return (
@@ -174,14 +180,32 @@ class Comparison:
         real: dict[str, Estimate] = {}
         noise: dict[str, Estimate] = {}
         for metric in chosen:
-            if metric not in self._yardsticks:
-                self._yardsticks[metric] = (
+            if (found := self._kept.get(metric)) is None:
+                found = (
                     self._floor.measure(self.held_out, self.held_out_features, [metric]),
                     self.reference.measure(self._noise, self._noise_features, [metric]),
                 )
-            real |= self._yardsticks[metric][0]
-            noise |= self._yardsticks[metric][1]
+                self._kept.put(metric, *found)
+            real |= found[0]
+            noise |= found[1]
         return real, noise
+
+    @cached_property
+    def _kept(self) -> Kept:
+        """Yardsticks of these data in these features, also those that other runs have measured.
+
+        The network is known by what it sees in some of the examples, bit for bit.
+        """
+        seen = self.features(np.asarray(self.dataset.x[self._held_out[:_PROBES]]))
+        key = {
+            "data": fingerprint(self.dataset),
+            "name": self.dataset.name,
+            "samples": self.samples,
+            "whole": self._whole,
+            "network": [self.network.name, self.network.classes],
+            "seen": hashlib.sha256(seen.values.tobytes() + seen.logits.tobytes()).hexdigest(),
+        }
+        return Kept(key, self._cache_dir)
 
     def left_out(self, chosen: Iterable[str]) -> list[str]:
         """Return a sentence for each metric that is not measured, which says why."""

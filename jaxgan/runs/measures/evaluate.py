@@ -79,7 +79,12 @@ def evaluate(
     }
     if _is_compared(trained, features):
         network = network_for(features, weights, dataset)
-        comparison = Comparison(network, dataset, min(samples, len(dataset.x) // 2))
+        comparison = Comparison(
+            network,
+            dataset,
+            min(samples, len(dataset.x) // 2),
+            cache_dir=config.data.cache_dir,
+        )
         found |= {
             "samples": comparison.samples,
             "reference": f"{comparison.reference_name}/{config.data.split}",

@@ -117,6 +117,7 @@ def compare(
     features: str = "auto",
     weights: str = "",
     save_statistics: str = "",
+    cache_dir: str = "",
 ) -> dict[str, Any]:
     """Compare two sets of pictures, and keep the statistics of the real ones if asked to.
 
@@ -126,6 +127,7 @@ def compare(
         features: one of `FEATURES`.
         weights: weights file of the FID Inception network, or "".
         save_statistics: file to write: .npz; "" for none.
+        cache_dir: folder in which the floor is kept for the next time; "" for the user's.
 
     Returns:
         What is known: `rows`, `left_out`, `remarks` and what was compared.
@@ -155,7 +157,7 @@ def compare(
         remarks.append(remark)
     found: dict[str, Any] = {"features": network.name, "real": _told(real), "remarks": remarks}
     count = len(real.x) if fake is None else len(fake.x)
-    comparison = Comparison(network, real, count, whole=True)
+    comparison = Comparison(network, real, count, whole=True, cache_dir=cache_dir)
     if fake is not None:
         found |= {
             "fake": _told(fake),

@@ -44,7 +44,7 @@ class Evaluator:
         )
         self._config, self._gan, self._dataset = config, gan, dataset
         samples = min(config.evaluation.eval_samples, len(dataset.x) // 2)
-        self._comparison = Comparison(network, dataset, samples)
+        self._comparison = Comparison(network, dataset, samples, cache_dir=config.data.cache_dir)
         self._chosen = chosen_metrics(config.evaluation.eval_metrics) or self._fast()
         self._rule = stop_rule(config.evaluation.stop_when)
         self._headline = self._comparison.headline(self._chosen)
