@@ -41,7 +41,7 @@ from jaxgan import (
 from jaxgan._fit import Moment, fit
 from jaxgan._population import population
 from jaxgan.core import two_player
-from jaxgan.parallel import jit, pmap, scan, shard_map
+from jaxgan.parallel import jit, pmap, scan, shard_map, shard_optimizer
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ __all__ = [
     "scan",
     "schedules",
     "shard_map",
+    "shard_optimizer",
     "two_player",
     "types",
     "weights",
