@@ -17,7 +17,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgan.types import PlayerState, TrainState
 
-__all__ = ["Scatter"]
+__all__ = ["MIN_SIZE", "Scatter"]
+
+MIN_SIZE = 2**14
+"""Smaller arrays are not worth two messages each, and nearly all bytes are in larger ones."""
 
 
 class Scatter(NamedTuple):
@@ -31,7 +34,7 @@ class Scatter(NamedTuple):
 
     mesh: Mesh
     axis_name: str
-    min_size: int
+    min_size: int = MIN_SIZE
 
     def map(self, gradients: Callable) -> Callable:
         """Map `(params, state, opponent, batch, key, step, *, axis_name, mean) -> (grads, ...)`.
@@ -60,6 +63,14 @@ class Scatter(NamedTuple):
         whole = self._shardings(_whole, state)
         g, d = self._of_player(state.g), self._of_player(state.d)
         return whole._replace(g=g, d=d, ema=self._shardings(self._part, state.ema))
+
+    def bytes(self, state: TrainState) -> int:
+        """Count what a state takes on each device."""
+
+        def one(leaf, where):
+            return math.prod(where.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+
+        return sum(jax.tree.leaves(jax.tree.map(one, state, self.shardings(state))))
 
     def _of_player(self, player: PlayerState) -> PlayerState:
         whole = self._shardings(_whole, player)

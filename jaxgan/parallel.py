@@ -26,7 +26,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgan._batch_axes import PER_DEVICE, all_devices, divide, map_batch, place, row, split
 from jaxgan._scan import map_steps, scan
-from jaxgan._scatter import Scatter
+from jaxgan._scatter import MIN_SIZE, Scatter
 from jaxgan.types import GAN
 
 __all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map", "shard_optimizer"]
@@ -202,7 +202,7 @@ def shard_optimizer(
     mesh: Mesh | None = None,
     batch_axis: Any = 0,
     axis_name: str = AXIS,
-    min_size: int = 2**14,
+    min_size: int = MIN_SIZE,
     donate: bool = True,
 ) -> GAN:
     """Like `shard_map`, with the optimizers' states and the running average split over devices.
