@@ -72,6 +72,10 @@ class Scatter(NamedTuple):
 
         return sum(jax.tree.leaves(jax.tree.map(one, state, self.shardings(state))))
 
+    def splits(self, leaf: Any) -> bool:
+        """Whether an array of this shape is split."""
+        return self._axis(leaf) is not None
+
     def _of_player(self, player: PlayerState) -> PlayerState:
         whole = self._shardings(_whole, player)
         return whole._replace(opt_state=self._shardings(self._part, player.opt_state))

@@ -1,6 +1,6 @@
 """Ways to run a GAN: each takes a GAN and returns a GAN, so they combine.
 
-`jit`, `pmap` and `shard_map` compile; `scan` goes inside one of them and runs many steps in one
+`jit`, `pmap`, `shard_map` and `shard_optimizer` compile; `scan` goes inside one of them and runs many steps in one
 call: `jaxgan.pmap(jaxgan.scan(gan), batch_axis=1)`.
 
 The compiled steps donate the state: its buffers are reused for the new state, and the old one can
@@ -9,8 +9,8 @@ no longer be read. `batch_axis` says which axis of each leaf of the batch holds 
 whole, `PER_DEVICE` for leaves `[devices, ...]` of which each device sees its own entry, such as
 the parts of a data set.
 
-Where several processes run one program (`jax.distributed`), `pmap` and `shard_map` span the devices
-of all of them. Each process then gives its own part of the batch, the one that its devices take: a
+Where several processes run one program (`jax.distributed`), all but `jit` span the devices of all
+of them. Each process then gives its own part of the batch, the one that its devices take: a
 batch of 64 over two processes with equally many devices is 32 examples from each.
 """
 

@@ -66,7 +66,7 @@ def mode_and_devices(run: Run) -> tuple[str, list]:
         raise ConfigError("--parallel=jit: it uses one device; choose pmap, shard_map or auto")
     if mode == "shard_optimizer" and run.shard_data:
         raise ConfigError(
-            "--shard_data: it is not possible with --parallel=shard_optimizer, which keeps the data "
+            "--shard_data: it does not go with --parallel=shard_optimizer, which keeps the data "
             "whole; choose pmap or shard_map"
         )
     return mode, devices[:1] if mode == "jit" else devices
