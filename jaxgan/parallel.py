@@ -207,11 +207,11 @@ def shard_optimizer(
 ) -> GAN:
     """Like `shard_map`, with the optimizers' states and the running average split over devices.
 
-    With Adam and a running average, data parallelism keeps 16 bytes for each parameter on every one
-    of n devices, and 20 for one of G; here it is 8 + 8 / n, and 8 + 12 / n. Steps are those of
-    `shard_map`, to rounding, with any optimizer. They send as much: gradients are scattered while
-    they are added up, each device updates its part, and the new parameters are gathered. (Stage 1
-    of ZeRO, arXiv:1910.02054.)
+    With Adam, data parallelism needs 16 bytes for each parameter on every one of n devices (itself,
+    its gradient, two moments), and 4 more for the running average of one of G. Here it is 8 + 8 / n
+    bytes and 4 / n more. Steps are those of `shard_map`, to rounding, with any optimizer. They send
+    as much: gradients are scattered while they are added up, each device updates its part, and the
+    new parameters are gathered. (Stage 1 of ZeRO, arXiv:1910.02054.)
 
     Args:
         gan: the GAN.
