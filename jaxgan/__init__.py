@@ -1,7 +1,7 @@
 """Generative adversarial networks in JAX.
 
 `two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `fit` trains one
-on data. `jit`, `pmap`, `shard_map` and `scan` say how to run steps in a loop of one's own, and
+on data. `jit`, `pmap`, `shard_map`, `shard_optimizer` and `scan` say how to run steps in a loop of one's own, and
 `population` trains many in one program. These need JAX and optax only; what needs more (`models`,
 `data`, `metrics`, `checkpoint`, `export`, `onnx`, `weights`) is imported when it is first used.
 `load_run` and `load_generator` read what runs have made.
@@ -41,7 +41,7 @@ from jaxgan import (
 from jaxgan._fit import Moment, fit
 from jaxgan._population import population
 from jaxgan.core import two_player
-from jaxgan.parallel import jit, pmap, scan, shard_map
+from jaxgan.parallel import jit, pmap, scan, shard_map, shard_optimizer
 from jaxgan.types import GAN, Batch, Network, Player, PlayerState, TrainState, Variables
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ __all__ = [
     "scan",
     "schedules",
     "shard_map",
+    "shard_optimizer",
     "two_player",
     "types",
     "weights",

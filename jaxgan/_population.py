@@ -20,8 +20,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan._batch_axes import row, split
 from jaxgan._checks import check_callable
-from jaxgan.parallel import row, split
 from jaxgan.types import GAN, Batch, TrainState
 
 __all__ = ["AXIS", "population"]

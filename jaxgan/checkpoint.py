@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
+from jax.experimental.multihost_utils import process_allgather
 
 from jaxgan import _record
 from jaxgan.parallel import greatest
@@ -114,6 +115,7 @@ class Checkpoints:
         _check(state)
         failed = None
         try:
+            state = jax.tree.map(_here, state)
             if jax.process_index() == 0 and step not in self.steps():
                 arrays = _to_host(state)
                 record = {"step": step, "digest": digest(arrays), "notes": notes or {}}
@@ -296,6 +298,13 @@ def _to_host(state: Any) -> Any:
     return jax.tree.map(np.asarray, jax.device_get(_without_keys(state)))
 
 
+def _here(leaf: Any) -> Any:
+    """Gather an array of which each process has a part; all of them have to call this."""
+    if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+        return process_allgather(leaf, tiled=True)
+    return leaf
+
+
 def _named(tree: Any) -> dict[str, Any]:
     """Return the leaves by names such as `g.params.Dense_0.kernel`, whatever their Python types."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
@@ -311,7 +320,7 @@ def _as_like(array: Any, like: Any) -> Any:
     elif sharding is None:
         array = jax.device_put(array)  # `jnp.asarray` would compile a program for every shape
     else:
-        array = jax.make_array_from_process_local_data(sharding, array)
+        array = jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
     if array.shape != like.shape or array.dtype != like.dtype:
         raise CheckpointError(
             f"it holds {array.dtype}{list(array.shape)} where {like.dtype}{list(like.shape)} "

@@ -10,6 +10,7 @@ from jax import lax
 
 from jaxgan._checks import check_integers, check_numbers, check_types
 from jaxgan._handed import check_optimizers, refuse_factories
+from jaxgan._scatter import Scatter
 from jaxgan.schedules import Schedule
 from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, Sample, TrainState, Variables
 
@@ -149,23 +150,14 @@ def _init_player(player: Player, key: jax.Array, batch: Batch) -> PlayerState:
 
 
 def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, axis_name, norms):
-    """The only gradient and the only optimizer update in this package."""
+    """The only optimizer update in this package."""
     key = jax.random.fold_in(key, own.step)
-    params = own.params
-    if axis_name is not None:
-        index = lax.axis_index(axis_name)
-        key = jax.random.fold_in(key, index)
-        params = _vary(params, index)
-    loss = jax.value_and_grad(player.loss, has_aux=True)
-    (value, (state, metrics)), grads = loss(
-        params, own.state, lax.stop_gradient(opponent), batch, key, own.step
-    )
-    metrics = {"loss": value, **metrics}
-    if axis_name is not None and player.merge is not None:
-        state = player.merge(state, axis_name)
-        grads, metrics = mean_over_devices((grads, metrics), axis_name)
-    elif axis_name is not None:
-        grads, state, metrics = mean_over_devices((grads, state, metrics), axis_name)
+    gradients = partial(_gradients, player)
+    if isinstance(axis_name, Scatter):
+        gradients = axis_name.map(gradients)
+    else:
+        gradients = partial(gradients, axis_name=axis_name)
+    grads, state, metrics = gradients(own.params, own.state, opponent, batch, key, own.step)
     is_good = _is_finite((metrics["loss"], grads, state))
 
     def change():
@@ -174,18 +166,47 @@ def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, a
 
     # Not a selection between two states, for which XLA would make both.
     kept = lax.cond(is_good, change, lambda: (own.params, own.state, own.opt_state))
-    metrics |= _measure(norms, grads, own.params, kept[0])
+    new = PlayerState(own.step + 1, *kept)
+    if isinstance(axis_name, Scatter):
+        new = axis_name.place(new)
+    metrics |= _measure(norms, grads, own.params, new.params)
     metrics["skipped"] = 1.0 - is_good
-    return PlayerState(own.step + 1, *kept), metrics
+    return new, metrics
+
+
+def _gradients(player: Player, params, state, opponent, batch, key, step, *, axis_name, mean=None):
+    """The only gradient in this package, with what the loss gives besides.
+
+    Over an axis, all of it becomes one: gradients by `mean(grads, axis_name)`.
+    """
+    if axis_name is not None:
+        index = lax.axis_index(axis_name)
+        key = jax.random.fold_in(key, index)
+        params = _vary(params, index)
+    loss = jax.value_and_grad(player.loss, has_aux=True)
+    (value, (state, metrics)), grads = loss(
+        params, state, lax.stop_gradient(opponent), batch, key, step
+    )
+    metrics = {"loss": value, **metrics}
+    if axis_name is None:
+        return grads, state, metrics
+    mean, merge = mean or mean_over_devices, player.merge or mean_over_devices
+    return mean(grads, axis_name), merge(state, axis_name), mean_over_devices(metrics, axis_name)
 
 
 def _is_finite(tree) -> jax.Array:
     """Whether all floats are finite, and the sum of their squares too, which Adam keeps.
 
     A product reads them as fast as the memory gives them; `jnp.isfinite` of each takes far longer.
+    (Not `jnp.vdot`, which flattens: arrays in parts would be gathered for it.)
     """
     squares = [
-        jnp.vdot(leaf, leaf, preferred_element_type=jnp.promote_types(leaf.dtype, jnp.float32))
+        jnp.tensordot(
+            leaf,
+            leaf,
+            leaf.ndim,
+            preferred_element_type=jnp.promote_types(leaf.dtype, jnp.float32),
+        )
         for leaf in jax.tree.leaves(tree)
         if jnp.issubdtype(leaf.dtype, jnp.inexact)
     ]

@@ -1,6 +1,6 @@
 """Ways to run a GAN: each takes a GAN and returns a GAN, so they combine.
 
-`jit`, `pmap` and `shard_map` compile; `scan` goes inside one of them and runs many steps in one
+`jit`, `pmap`, `shard_map` and `shard_optimizer` compile; `scan` goes inside one of them and runs many steps in one
 call: `jaxgan.pmap(jaxgan.scan(gan), batch_axis=1)`.
 
 The compiled steps donate the state: its buffers are reused for the new state, and the old one can
@@ -9,8 +9,8 @@ no longer be read. `batch_axis` says which axis of each leaf of the batch holds 
 whole, `PER_DEVICE` for leaves `[devices, ...]` of which each device sees its own entry, such as
 the parts of a data set.
 
-Where several processes run one program (`jax.distributed`), `pmap` and `shard_map` span the devices
-of all of them. Each process then gives its own part of the batch, the one that its devices take: a
+Where several processes run one program (`jax.distributed`), all but `jit` span the devices of all
+of them. Each process then gives its own part of the batch, the one that its devices take: a
 batch of 64 over two processes with equally many devices is 32 examples from each.
 """
 
@@ -22,19 +22,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.core import Tracer
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxgan.core import NORMS
-from jaxgan.types import GAN, Batch, Metrics
+from jaxgan._batch_axes import PER_DEVICE, all_devices, divide, map_batch, place, row, split
+from jaxgan._scan import map_steps, scan
+from jaxgan._scatter import MIN_SIZE, Scatter
+from jaxgan.types import GAN
 
-__all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map"]
+__all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map", "shard_optimizer"]
 
 AXIS = "devices"
 """The name of the mapped axis, to be given to batch norm that is to see the whole batch."""
-
-PER_DEVICE = "per device"
-"""The `batch_axis` of leaves that hold one entry for each device."""
 
 
 def jit(gan: GAN, *, donate: bool = True, compiler_options: dict[str, Any] | None = None) -> GAN:
@@ -66,7 +64,7 @@ def jit(gan: GAN, *, donate: bool = True, compiler_options: dict[str, Any] | Non
             step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options
         )
 
-    return _map_steps(_jit_rest(gan, jax.jit(gan.init)), compiled)
+    return map_steps(_jit_rest(gan, jax.jit(gan.init)), compiled)
 
 
 def pmap(
@@ -106,7 +104,7 @@ def pmap(
         >>> int(state.g.step)
         1
     """
-    chosen = list(devices) if devices is not None else _all_devices()
+    chosen = list(devices) if devices is not None else all_devices()
     local = [device for device in chosen if device.process_index == jax.process_index()]
     everywhere = NamedSharding(row(local, axis_name), PartitionSpec())
     mapped_axis = jax.tree.map(lambda axis: 0 if axis == PER_DEVICE else axis, batch_axis)
@@ -122,12 +120,12 @@ def pmap(
         )
 
         def apply(state, batch):
-            return mapped(state, _map_batch(partial(_divide, len(local)), batch_axis, batch))
+            return mapped(state, map_batch(partial(divide, len(local)), batch_axis, batch))
 
         return apply
 
     # Where the state starts is where the steps leave it: nothing moves, nothing compiles twice.
-    return _map_steps(_jit_rest(gan, jax.jit(gan.init, out_shardings=everywhere)), compiled)
+    return map_steps(_jit_rest(gan, jax.jit(gan.init, out_shardings=everywhere)), compiled)
 
 
 def shard_map(
@@ -169,26 +167,12 @@ def shard_map(
         >>> int(state.g.step)
         1
     """
-    mesh = mesh if mesh is not None else row(_all_devices(), axis_name)
-    if axis_name not in mesh.axis_names:
-        raise ValueError(f"the mesh has axes {mesh.axis_names}, but not {axis_name!r}")
+    mesh = _mesh(mesh, axis_name)
     whole = PartitionSpec()
-    parts = mesh.local_mesh.shape[axis_name]
-
-    def place(axis, leaf):
-        several = jax.process_count() > 1
-        if several and _is_global(leaf):
-            return leaf
-        _check(parts, axis, leaf)
-        if not several:
-            return leaf
-        return jax.make_array_from_process_local_data(
-            NamedSharding(mesh, _spec(axis_name, axis)), leaf
-        )
 
     def compiled(step):
         def one(state, batch):
-            batch = _map_batch(
+            batch = map_batch(
                 lambda axis, leaf: leaf[0] if axis == PER_DEVICE else leaf, batch_axis, batch
             )
             return step(state, batch, axis_name=axis_name)
@@ -204,99 +188,89 @@ def shard_map(
         )
 
         def apply(state, batch):
-            return mapped(state, _map_batch(place, batch_axis, batch))
+            return mapped(state, place(mesh, axis_name, batch_axis, batch))
 
         return apply
 
     init = jax.jit(gan.init, out_shardings=NamedSharding(mesh, whole))
-    return _map_steps(_jit_rest(gan, init), compiled)
+    return map_steps(_jit_rest(gan, init), compiled)
 
 
-def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
-    """Run several steps in one call, with `lax.scan`.
+def shard_optimizer(
+    gan: GAN,
+    *,
+    mesh: Mesh | None = None,
+    batch_axis: Any = 0,
+    axis_name: str = AXIS,
+    min_size: int = MIN_SIZE,
+    donate: bool = True,
+) -> GAN:
+    """Like `shard_map`, with the optimizers' states and the running average split over devices.
 
-    Without `load`, a step's batch has one more axis in front: K batches for K steps. With `load`,
-    it is a pair `(source, items)`: step k trains on `load(source, items[k])`, inside the compiled
-    program. With the data set itself as the source and indices as the items, whole epochs run
-    without the host:
-
-        steps = jaxgan.jit(jaxgan.scan(gan, lambda x, index: Batch(gather(x, index))))
-        state, metrics = steps.train_step(state, (x, order(len(x), 64, ...)))
-
-    A third part, `(source, items, count)`, makes only the first `count` steps, so that a run whose
-    last call is shorter compiles nothing anew; the metrics after them are 0.
-
-    The lengths of gradients and updates (`jaxgan.two_player`) are measured once in each call, in
-    its last step; all entries of these metrics have that value, so their mean has it too.
+    With Adam, data parallelism needs 16 bytes for each parameter on every one of n devices (itself,
+    its gradient, two moments), and 4 more for the running average of one of G. Here it is 8 + 8 / n
+    bytes and 4 / n more. Steps are those of `shard_map`, to rounding, with any optimizer. They send
+    as much: gradients are scattered while they are added up, each device updates its part, and the
+    new parameters are gathered. (Stage 1 of ZeRO, arXiv:1910.02054.)
 
     Args:
-        gan: the GAN, not yet compiled.
-        load: `(source, item) -> Batch`.
+        gan: the GAN.
+        mesh: as in `shard_map`, and so are `batch_axis`, `axis_name` and `donate`.
+        batch_axis: the axis of the examples in the batch's leaves; `PER_DEVICE` is not supported.
+        axis_name: the mesh axis to split over.
+        min_size: numbers in the smallest array that is split. The longest axis that divides is; an
+            array that has none stays whole.
+        donate: whether a step may reuse the memory of the state it is given.
 
     Returns:
-        The GAN; metrics come stacked, `[K]` each.
+        The GAN; its steps raise ValueError for a batch that does not divide. Its states are of the
+        same shapes as ever: only where their arrays lie differs.
+
+    Raises:
+        ValueError: the mesh has no such axis, or a leaf of the batch is `PER_DEVICE`.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
         >>> discriminator = nets.stateless(lambda key, x: jnp.ones(2), lambda w, x: x @ w)
-        >>> sgd = {"g_optimizer": optax.sgd(0.1), "d_optimizer": optax.sgd(0.1)}
-        >>> gan = recipes.gan(generator, discriminator, latent=latents.normal(2), **sgd)
+        >>> adam = {"g_optimizer": optax.adam(0.1), "d_optimizer": optax.adam(0.1)}
+        >>> gan = recipes.gan(generator, discriminator, latent=latents.normal(2), **adam)
         >>> batch = Batch(jnp.ones((4, 2)))
-        >>> steps = jaxgan.jit(jaxgan.scan(gan, lambda x, index: Batch(x[index])))
-        >>> state = steps.init(jax.random.key(0), batch)
-        >>> data, order = jnp.ones((100, 2)), jnp.arange(40).reshape(10, 4)  # 4 a step
-        >>> state, metrics = steps.train_step(state, (data, order))
-        >>> int(state.g.step), metrics["d_loss"].shape
-        (10, (10,))
+        >>> mesh = jax.make_mesh((1,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,))
+        >>> compiled = jaxgan.shard_optimizer(gan, mesh=mesh)
+        >>> state = compiled.init(jax.random.key(0), batch)
+        >>> state, metrics = compiled.train_step(state, batch)  # the whole batch
+        >>> int(state.g.step)
+        1
     """
+    scatter = Scatter(_mesh(mesh, axis_name), axis_name, min_size)
+    if PER_DEVICE in jax.tree.leaves(batch_axis):
+        raise ValueError(
+            "batch_axis: PER_DEVICE is for pmap and shard_map, where a device sees one entry only; "
+            "give the axis of the examples, or None"
+        )
 
-    def many(step):
-        def steps(state, batch, *, axis_name=None, norms=True):
-            source, items, *count = (None, batch) if load is None else batch
-            length = len(jax.tree.leaves(items)[0])
-            last = (count[0] if count else length) - 1
+    def init(key, batch):
+        where = scatter.shardings(jax.eval_shape(gan.init, key, batch))
+        return jax.jit(gan.init, out_shardings=where)(key, batch)
 
-            def body(state, numbered):
-                i, item = numbered
-                one = item if load is None else load(source, item)
-                return step(state, one, axis_name=axis_name, norms=norms & (i == last))
+    def constrain(axis, leaf):
+        where = NamedSharding(scatter.mesh, split(axis, axis_name))
+        return lax.with_sharding_constraint(leaf, where)
 
-            run = partial(_scan_first, *count) if count else lax.scan
-            state, metrics = run(body, state, (jnp.arange(length), items))
-            return state, _everywhere(metrics, last)
+    def compiled(step):
+        def one(state, batch):
+            batch = map_batch(constrain, batch_axis, batch)
+            state, metrics = step(state, batch, axis_name=scatter)
+            return lax.with_sharding_constraint(state, scatter.shardings(state)), metrics
 
-        return steps
+        mapped = jax.jit(one, donate_argnums=(0,) if donate else ())
 
-    return _map_steps(gan, many)
+        def apply(state, batch):
+            return mapped(state, place(scatter.mesh, axis_name, batch_axis, batch))
 
+        return apply
 
-def _everywhere(metrics: Metrics, last: int | jax.Array) -> Metrics:
-    """Give the norms of the last step to all steps up to it."""
-
-    def spread(values):
-        made = jnp.arange(len(values)) <= last
-        made = made.reshape(-1, *[1] * (values.ndim - 1))
-        return jnp.where(made, values[last], 0)
-
-    return {name: spread(leaf) if name in NORMS else leaf for name, leaf in metrics.items()}
-
-
-def _scan_first(count: jax.Array, body: Callable, state: Any, items: Any) -> tuple[Any, Any]:
-    """`lax.scan` over the first `count` items, a number that the program does not depend on."""
-
-    def item(i):
-        return jax.tree.map(lambda leaf: leaf[i], items)
-
-    length = len(jax.tree.leaves(items)[0])
-    _, metrics = jax.eval_shape(body, state, item(0))
-    history = jax.tree.map(lambda one: jnp.zeros((length, *one.shape), one.dtype), metrics)
-
-    def advance(i, carry):
-        state, history = carry
-        state, metrics = body(state, item(i))
-        return state, jax.tree.map(lambda past, now: past.at[i].set(now), history, metrics)
-
-    return lax.fori_loop(0, count, advance, (state, history))
+    return map_steps(_jit_rest(gan, init), compiled)
 
 
 def greatest(value: int) -> jax.Array:
@@ -317,12 +291,13 @@ def greatest(value: int) -> jax.Array:
 _greatest = jax.pmap(lambda value: lax.pmax(value, AXIS), axis_name=AXIS, out_axes=None)
 
 
-def _map_steps(gan: GAN, transform: Callable[[Callable], Callable]) -> GAN:
-    return gan._replace(
-        d_step=transform(gan.d_step),
-        g_step=transform(gan.g_step),
-        train_step=transform(gan.train_step),
-    )
+def _mesh(mesh: Mesh | None, axis_name: str) -> Mesh:
+    """The mesh that was given, or all devices in a row."""
+    if mesh is None:
+        return row(all_devices(), axis_name)
+    if axis_name not in mesh.axis_names:
+        raise ValueError(f"the mesh has axes {mesh.axis_names}, but not {axis_name!r}")
+    return mesh
 
 
 def _jit_rest(gan: GAN, init: Callable) -> GAN:
@@ -335,70 +310,3 @@ def _jit_rest(gan: GAN, init: Callable) -> GAN:
         return compiled(state, key, n=n, y=y)
 
     return gan._replace(init=init, sample=sample)
-
-
-def row(devices: Sequence[Any], axis_name: str) -> Mesh:
-    """A mesh with one axis."""
-    return jax.make_mesh(
-        (len(devices),), (axis_name,), axis_types=(AxisType.Auto,), devices=tuple(devices)
-    )
-
-
-def split(axes: Any, axis_name: str) -> Any:
-    """Specs that split an axis of each leaf over the mesh, or none where it is None."""
-    return jax.tree.map(partial(_spec, axis_name), axes, is_leaf=_is_none)
-
-
-def _spec(axis_name: str, axis: Any) -> PartitionSpec:
-    if axis is None:
-        return PartitionSpec()
-    return PartitionSpec(*[None] * (0 if axis == PER_DEVICE else axis), axis_name)
-
-
-def _all_devices() -> list[Any]:
-    """The devices of all processes, those of each together: its part of a batch is one piece."""
-    return [device for i in range(jax.process_count()) for device in jax.local_devices(i)]
-
-
-def _is_none(axis: Any) -> bool:
-    return axis is None
-
-
-def _is_global(leaf: Any) -> bool:
-    """Whether an array spans the processes already; what is being traced does."""
-    if isinstance(leaf, Tracer):
-        return True
-    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
-
-
-def _map_batch(change: Callable[[Any, Any], Any], batch_axis: Any, batch: Any) -> Any:
-    """Apply `change(axis, leaf)` to every leaf of a batch."""
-
-    def below(axis, leaves):
-        return jax.tree.map(partial(change, axis), leaves)
-
-    return jax.tree.map(below, batch_axis, batch, is_leaf=_is_none)
-
-
-def _check(parts: int, axis: Any, leaf: Any) -> None:
-    least = axis + 1 if isinstance(axis, int) else int(axis == PER_DEVICE)
-    if np.ndim(leaf) < least:
-        raise ValueError(
-            f"a leaf of the batch has shape {np.shape(leaf)}; expected examples along axis {axis}"
-        )
-    if axis == PER_DEVICE and leaf.shape[0] != parts:
-        raise ValueError(f"{leaf.shape[0]} entries for {parts} devices; expected one for each")
-    if isinstance(axis, int) and leaf.shape[axis] % parts:
-        raise ValueError(
-            f"a batch of {leaf.shape[axis]} does not divide over {parts} devices; "
-            f"expected a multiple of {parts}"
-        )
-
-
-def _divide(parts: int, axis: Any, leaf: Any) -> Any:
-    """Turn the axis of the examples into two, `[parts, examples / parts]`, where there is one."""
-    _check(parts, axis, leaf)
-    if not isinstance(axis, int):
-        return leaf
-    before, size, after = leaf.shape[:axis], leaf.shape[axis], leaf.shape[axis + 1 :]
-    return leaf.reshape(*before, parts, size // parts, *after)

@@ -47,6 +47,7 @@ def unchecked(gan):
 WAYS = {
     "pmap": partial(jaxgan.pmap, donate=False),
     "shard_map": partial(jaxgan.shard_map, donate=False),
+    "shard_optimizer": partial(jaxgan.shard_optimizer, min_size=1, donate=False),
     "unchecked": unchecked,
 }
 

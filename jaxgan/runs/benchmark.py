@@ -91,6 +91,7 @@ def prepare(config: Config, options: Options) -> Bench:
         "jit": partial(jaxgan.jit, compiler_options=compiler_options()),
         "pmap": partial(jaxgan.pmap, devices=devices),
         "shard_map": jaxgan.shard_map,
+        "shard_optimizer": jaxgan.shard_optimizer,
     }[mode]
     one = transform(gan)
     split = {} if mode == "jit" else {"batch_axis": (0, None)}

@@ -64,6 +64,11 @@ def mode_and_devices(run: Run) -> tuple[str, list]:
         mode = "jit" if len(devices) == 1 else "pmap"
     if mode == "jit" and (jax.process_count() > 1 or run.num_devices > 1):
         raise ConfigError("--parallel=jit: it uses one device; choose pmap, shard_map or auto")
+    if mode == "shard_optimizer" and run.shard_data:
+        raise ConfigError(
+            "--shard_data: it does not go with --parallel=shard_optimizer, which keeps the data "
+            "whole; choose pmap or shard_map"
+        )
     return mode, devices[:1] if mode == "jit" else devices
 
 
@@ -82,21 +87,34 @@ def compile_steps(
         return jaxgan.jit(many, compiler_options=compiler_options()), _on_device(batches)
     axis = (PER_DEVICE if batches.sharded else None, 1, None)
     local = [device for device in devices if device.process_index == jax.process_index()]
-    mesh = Mesh(np.array(devices if mode == "shard_map" else local), (AXIS,))
+    mesh = Mesh(np.array(local if mode == "pmap" else devices), (AXIS,))
     where = NamedSharding(mesh, PartitionSpec(AXIS) if batches.sharded else PartitionSpec())
     source = jax.tree.map(
         lambda leaf: jax.make_array_from_process_local_data(where, leaf), batches.source
     )
     if mode == "pmap":
         compiled = jaxgan.pmap(many, devices=devices, batch_axis=axis)
-    else:
+    elif mode == "shard_map":
         compiled = jaxgan.shard_map(many, mesh=mesh, batch_axis=axis)
+    else:
+        compiled = jaxgan.shard_optimizer(many, mesh=mesh, batch_axis=axis)
     return compiled, batches._replace(source=source)
 
 
-def one_copy(state: jaxgan.TrainState) -> jaxgan.TrainState:
-    """Return one device's copy of a state, which a process may use without the others."""
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
+def to_sample(state: jaxgan.TrainState) -> jaxgan.TrainState:
+    """Return one device's copy of a state without optimizers; every process has to call this.
+
+    A process may sample from it without the others.
+    """
+    g, d = (player._replace(opt_state=()) for player in (state.g, state.d))
+    return jax.tree.map(_one_copy, state._replace(g=g, d=d))
+
+
+def _one_copy(leaf: jax.Array) -> jax.Array:
+    if not leaf.is_fully_replicated:
+        everywhere = NamedSharding(leaf.sharding.mesh, PartitionSpec())
+        leaf = jax.jit(lambda whole: whole, out_shardings=everywhere)(leaf)
+    return leaf.addressable_data(0)
 
 
 def devices_of_members(run: Run, members: int) -> list | None:
@@ -111,10 +129,10 @@ def devices_of_members(run: Run, members: int) -> list | None:
             "--seeds, --sweep: a population is trained by one process on the whole data set; "
             "leave out --coordinator and --shard_data"
         )
-    if run.parallel == "pmap":
+    if run.parallel in ("pmap", "shard_optimizer"):
         raise ConfigError(
-            "--parallel=pmap: it splits batches, and a population is split by members; "
-            "choose --parallel=auto, jit or shard_map"
+            f"--parallel={run.parallel}: it splits batches, and a population is split by members; "
+            f"choose --parallel=auto, jit or shard_map"
         )
     if run.parallel == "jit" or len(devices) == 1:
         return None

@@ -98,7 +98,9 @@ def _placed(tree: Variables, like: Variables) -> Variables:
     """Put arrays where those of the state are, which may be on many devices."""
 
     def place(array, old):
+        if array is old:
+            return old
         value = np.asarray(array)
-        return old if array is old else jax.make_array_from_process_local_data(old.sharding, value)
+        return jax.make_array_from_callback(value.shape, old.sharding, value.__getitem__)
 
     return jax.tree.map(place, tree, like)

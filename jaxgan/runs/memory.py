@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from jaxgan._batch_axes import row
+from jaxgan._scatter import Scatter
 from jaxgan.data import Dataset
 from jaxgan.data.memory import gigabytes, machine_memory
+from jaxgan.parallel import AXIS
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config, catalog, default
 from jaxgan.runs.devices import mode_and_devices
@@ -49,10 +52,11 @@ def check_run(config: Config, dataset: Dataset, facts: "Facts", example: "Batch"
     Raises:
         ConfigError: one line that names the flag; or the networks do not fit the data.
     """
-    _, devices = mode_and_devices(config.run)
-    state = count(config) * _state(config, facts, example)
+    mode, devices = mode_and_devices(config.run)
+    scatter = Scatter(row(devices, AXIS), AXIS) if mode == "shard_optimizer" else None
+    state = count(config) * _state(config, facts, example, scatter)
     batch = config.optimization.batch_size * math.prod(facts.shape) * _FLOAT
-    # A population is split over the devices, and so is a batch; a state is copied to each.
+    # A population is split over the devices, and so is a batch; most states are copied to each.
     parts = len(devices) if is_population(config) else 1
     _refuse(config, "the state takes", state // parts, _sizes(config), devices)
     _refuse(config, "a batch takes", batch // len(devices), _OF_A_CALL[2:], devices)
@@ -79,13 +83,15 @@ def check_samples(trained: "Trained", n: int, flags: dict[str, int]) -> None:
         raise _too_large(name, flags[name], "the samples take", need, "this machine has", room)
 
 
-def _state(config: Config, facts: "Facts", example: "Batch") -> int:
-    """Return the bytes of the state of one GAN: both players, their optimizers and the average."""
+def _state(config: Config, facts: "Facts", example: "Batch", scatter: Scatter | None) -> int:
+    """Return a device's bytes of the state of one GAN: players, optimizers and the average."""
     init = build(config, facts).gan.init
     try:
         state = jax.eval_shape(init, jax.random.key(0), example)
     except ValueError as error:
         raise ConfigError(f"--model={config.networks.model}: {error}") from error
+    if scatter is not None:
+        return scatter.bytes(state)
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 

@@ -350,8 +350,9 @@ class Run:
     )
     parallel: str = setting(
         "auto",
-        "auto is jit on one device, pmap on several",
-        choices=("auto", "jit", "pmap", "shard_map"),
+        "auto is jit on one device, pmap on several; shard_optimizer is for networks whose state "
+        "is too large for a device: it splits Adam's moments and the running average",
+        choices=("auto", "jit", "pmap", "shard_map", "shard_optimizer"),
     )
     num_devices: int = setting(
         0, "devices that each process uses; 0 for all", identity=False, low=0

@@ -153,6 +153,27 @@ def test_two_processes_train_what_one_does_on_two_devices(tmp_path, straight, pa
     assert names(workdir) == names(straight) | {"best", "evaluations.jsonl"}
 
 
+@pytest.mark.slow  # half a minute
+def test_two_processes_split_the_state_of_the_optimizers(tmp_path):
+    """What each of them holds a part of is saved whole, sampled from and measured."""
+    settings = {"parallel": "shard_optimizer", "width": 128, "ema_decay": 0.9}
+    workdir, alone = tmp_path / "run", tmp_path / "alone"
+    measured = {"eval_every": 10, "eval_samples": 100}
+    codes, outputs = end(start_two(steps=10, workdir=workdir, **settings, **measured))
+    assert codes == [0, 0], outputs
+    for steps in (10, 20):  # 20: one process goes on with what two have written
+        loop.run(make(**RUN | settings, num_devices=2, steps=steps, workdir=str(alone)))
+        if steps == 20:
+            loop.run(make(**RUN | settings, num_devices=2, steps=steps, workdir=str(workdir)))
+        np.testing.assert_allclose(losses(workdir, steps), losses(alone, steps), rtol=1e-5)
+    assert (workdir / "evaluations.jsonl").read_text().count("points/coverage") == 1
+
+    # And two with what one has.
+    codes, outputs = end(start_two(steps=25, workdir=alone, **settings))
+    assert codes == [0, 0], outputs
+    assert len(losses(alone, 25)) == 5
+
+
 @pytest.mark.slow  # half a minute; the test above has two processes
 def test_two_processes_go_on_where_one_was_and_stop_together(tmp_path, half_way, straight):
     workdir = shutil.copytree(half_way, tmp_path / "run")

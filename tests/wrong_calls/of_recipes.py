@@ -55,6 +55,14 @@ TABLE = {
             gan(), mesh=jaxgan.parallel.row(jax.devices()[:1], "one"), axis_name="other"
         ),
     },
+    "jaxgan.shard_optimizer": {
+        "'other'": lambda: jaxgan.shard_optimizer(
+            gan(), mesh=jaxgan.parallel.row(jax.devices()[:1], "one"), axis_name="other"
+        ),
+        "batch_axis: PER_DEVICE": lambda: jaxgan.shard_optimizer(
+            gan(), batch_axis=jaxgan.parallel.PER_DEVICE
+        ),
+    },
     # Recipes: what they are made with. Their batches: tests/test_wrong_batches.py.
     "recipes.gan": {
         "generator is a Dense": lambda: recipes.gan(nn.Dense(2), mlp(), **PLAYERS),

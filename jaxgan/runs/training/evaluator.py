@@ -12,7 +12,7 @@ from jaxgan.parallel import greatest
 from jaxgan.runs import hosts
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import sample_key
-from jaxgan.runs.devices import one_copy
+from jaxgan.runs.devices import to_sample
 from jaxgan.runs.measures.distribution import Comparison
 from jaxgan.runs.measures.features import network_for
 from jaxgan.runs.settings import ConfigError
@@ -72,9 +72,10 @@ class Evaluator:
         Raises:
             MetricError: the samples cannot be measured.
         """
+        drawn_from = to_sample(state)
         with hosts.together():
             if hosts.writes():
-                self._measure(step, state, recorder)
+                self._measure(step, drawn_from, recorder)
         is_best, is_over = self._verdict(recorder)
         if is_best:
             directory = Path(self._config.run.workdir) / "best"
@@ -121,7 +122,7 @@ class Evaluator:
 
     def _draw(self, state: jaxgan.TrainState) -> np.ndarray:
         """Draw samples of the same latents and labels at every step; labels are as in the data."""
-        state, key = one_copy(state), sample_key(self._config.run.seed)
+        key = sample_key(self._config.run.seed)
         random = np.random.default_rng(self._config.run.seed)
         parts = []
         for i in range(math.ceil(self._comparison.samples / _AT_ONCE)):

@@ -19,7 +19,7 @@ from jaxgan.runs import hosts, workdir
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
-from jaxgan.runs.devices import compile_steps, mode_and_devices, one_copy, share_of
+from jaxgan.runs.devices import compile_steps, mode_and_devices, share_of, to_sample
 from jaxgan.runs.initial import begin
 from jaxgan.runs.show import films, plots
 from jaxgan.runs.show.view import real_examples, view
@@ -91,6 +91,7 @@ def run(config: Config) -> Result:
         Watch(config),
         evaluator,
         real_examples(config, dataset, _SAMPLES),
+        to_sample,
     )
     return go(config, task, notes_of(dataset))
 
@@ -250,7 +251,7 @@ def _sampler(config: Config, gan: jaxgan.GAN, dataset: data.Dataset):
     key = sample_key(config.run.seed)
 
     def draw(state: jaxgan.TrainState) -> np.ndarray:
-        samples = gan.sample(one_copy(state), key, n=count, y=y)
+        samples = gan.sample(state, key, n=count, y=y)
         return show(jax.tree.map(np.asarray, samples))
 
     return draw

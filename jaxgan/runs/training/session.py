@@ -90,6 +90,7 @@ class Session:
     def picture(self, step: int, state: jaxgan.TrainState) -> None:
         """Draw a picture of samples, unless there is one of this step."""
         path = Path(self.config.run.workdir) / "samples" / f"step_{step:08d}.png"
+        state = self.task.to_sample(state)
         if not hosts.writes() or path.exists():
             return
         self._drawn[path] = picture = self.task.draw(state)

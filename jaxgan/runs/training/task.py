@@ -84,6 +84,8 @@ class Task(NamedTuple):
         watch: the observer of its metrics and states.
         evaluator: the evaluator of its samples, or None.
         real: a picture of real examples to hold the samples against, or None.
+        to_sample: `state -> state` that one process may draw from without the others, which all
+            have to call this.
     """
 
     gan: jaxgan.GAN
@@ -94,6 +96,7 @@ class Task(NamedTuple):
     watch: Watch
     evaluator: Evaluator | None = None
     real: np.ndarray | None = None
+    to_sample: Callable[[jaxgan.TrainState], jaxgan.TrainState] = lambda state: state
 
 
 def floats(state: jaxgan.TrainState) -> list[jax.Array]:

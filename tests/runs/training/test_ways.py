@@ -40,6 +40,7 @@ WAYS = {
     "jit": {"parallel": "jit"},
     "pmap": {"parallel": "pmap"},
     "shard_map": {"parallel": "shard_map"},
+    "shard_optimizer": {"parallel": "shard_optimizer"},
     "seeds": {"seeds": 4},
 }
 PAIRS = [(recipe, model) for recipe, one in VARIANTS.items() for model in models_of(one)]
