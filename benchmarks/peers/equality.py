@@ -32,8 +32,12 @@ def differences(name: str) -> dict[str, float]:
         Of each loss the relative difference; of the updates of the weights of each player the
         largest difference relative to the largest update, which sees a wrong gradient too.
     """
-    with jax.enable_x64(True), mock.patch.dict(networks._DTYPES, {"float32": jnp.float64}):
-        return _differences(name)
+    jax.config.update("jax_disable_most_optimizations", True)  # compiled once, run once
+    try:
+        with jax.enable_x64(True), mock.patch.dict(networks._DTYPES, {"float32": jnp.float64}):
+            return _differences(name)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", False)
 
 
 def _differences(name):

@@ -185,7 +185,7 @@ class Trainer(Players):
             (gradient,) = torch.autograd.grad(value, w, create_graph=True)
             lengths = (gradient.square().sum(1) + 1e-12).sqrt()
             share = 0.01 if step else 1.0
-            self._path_length = self._path_length.lerp(lengths.mean().detach(), share)
+            self._path_length = self._path_length.to(lengths).lerp(lengths.mean().detach(), share)
             apart = (lengths - self._path_length).square().mean()
             loss = loss + self._path_weight * self._path_every * apart
         return loss
