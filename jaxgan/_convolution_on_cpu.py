@@ -99,16 +99,19 @@ def _turned(kernel):
 
 
 def _gather(x, kernel, geometry):
-    """A narrow one as a convolution of stride 1 between blocks of `stride` pixels a side."""
+    """Narrow ones, and those of an image below its window, see blocks of `stride` pixels a side."""
     stride, padding = geometry.stride, geometry.padding
-    if not (geometry.is_pixelwise or _is_narrow(kernel)):
+    by_products = geometry.is_pixelwise or _is_narrow(kernel)
+    is_tiny = any(n < k for n, k in zip(geometry.space, geometry.window, strict=True))
+    if not by_products and not is_tiny:
         strides = (stride,) * len(padding)
         return _convolve(x, kernel, window_strides=strides, padding=padding)
     taps = _blocks(kernel, stride)
     # Exactly the blocks that the outputs see, which may also crop the end.
     sizes = zip(geometry.space, geometry.outputs, taps.shape[:-2], padding, strict=True)
     pads = [(before, (m + t - 1) * stride - n - before) for n, m, t, (before, _) in sizes]
-    return _correlate_by_products(space_to_depth(_pad(x, pads), stride), taps)
+    blocks = space_to_depth(_pad(x, pads), stride)
+    return (_correlate_by_products if by_products else _correlate)(blocks, taps)
 
 
 def _paint(y, kernel, geometry, *, by_products=False):
@@ -125,7 +128,7 @@ def _paint(y, kernel, geometry, *, by_products=False):
     if by_products or geometry.is_pixelwise or _is_narrow(kernel):
         blocks = _correlate_by_products(_pad(y, pads), taps)
     else:
-        blocks = _convolve(y, taps, window_strides=(1,) * len(pads), padding=pads)
+        blocks = _correlate(y, taps, pads)
     return _pad(depth_to_space(blocks, stride), crops)
 
 
@@ -229,6 +232,10 @@ def _convolve(x, kernel, **settings):
         x.astype(wide), kernel.astype(wide), dimension_numbers=layout(kernel.ndim - 2), **settings
     )
     return y.astype(x.dtype)
+
+
+def _correlate(x, taps, padding="VALID"):
+    return _convolve(x, taps, window_strides=(1,) * (taps.ndim - 2), padding=padding)
 
 
 def _correlate_by_products(x, taps):

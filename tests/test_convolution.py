@@ -56,6 +56,8 @@ LAYERS = [
     pytest.param(*PAIRS[0], 9, 8, 1, 9, 1, id="last-of-super-resolution"),
     pytest.param(*PAIRS[0], 7, 8, 12, 3, 2, id="strided-of-translator"),
     pytest.param(*PAIRS[0], 5, 8, 12, 1, 1, id="pixelwise"),
+    pytest.param(*PAIRS[0], 2, 8, 12, 4, 2, id="bottleneck-of-unet"),
+    pytest.param(*PAIRS[1], 1, 12, 8, 4, 2, id="behind-the-bottleneck"),
     pytest.param(*PAIRS[1], 7, 16, 8, 4, 2, id="hidden-of-generator"),
     pytest.param(*PAIRS[1], 4, 16, 1, 4, 2, id="last-of-generator"),
 ]
