@@ -1,22 +1,24 @@
-"""The three linear maps that convolutions are made of on CPU, each in the form that is fast there.
+"""The three maps that convolutions are made of on CPU, each in the form that is fast there.
 
     gather(x, kernel)            a strided convolution
     paint(y, kernel)             its adjoint in x: a transposed convolution
     kernel_gradient(x, y)        its adjoint in the kernel
 
-Gather's two reverse derivatives are the other two; paint's are gather and, with the arguments
-exchanged, kernel_gradient. All are made of ordinary JAX operations, so derivatives of every order
-and in both directions exist, `vmap` works, and those of second order are matrix products again.
-`docs/adr/0007-convolutions-on-cpu.md` says why.
+Each is linear in either argument, and its adjoints in them are the other two, or itself. So they
+are closed under differentiation: as primitives they have derivatives of every order and in both
+directions, all in these forms. `docs/adr/0007-convolutions-on-cpu.md` says why.
 """
 
 from functools import partial, reduce
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from jaxgan._alone import alone
 from jaxgan._checks import check_array, check_integers
@@ -57,79 +59,97 @@ def layout(dimensions):
     return f"N{space}C", f"{space}IO", f"N{space}C"
 
 
+class _Geometry(NamedTuple):
+    """What the three maps of a convolution agree on: sizes along the spatial axes."""
+
+    space: tuple[int, ...]  # of x
+    window: tuple[int, ...]
+    stride: int
+    padding: tuple[tuple[int, int], ...]
+
+    @property
+    def outputs(self):
+        """The space of y."""
+        sizes = zip(self.space, self.window, self.padding, strict=True)
+        return tuple(max(0, (n + sum(pads) - k) // self.stride + 1) for n, k, pads in sizes)
+
+    @property
+    def is_pixelwise(self):
+        return self.stride == 1 and {*self.window} == {1} and {*self.padding} == {(0, 0)}
+
+
 def conv_on_cpu(x, kernel, *, stride, padding):
-    if _is_narrow(kernel):
-        return _gather_by_products(x, kernel, stride, padding)
-    return _gather(x, kernel, stride, padding)
+    geometry = _Geometry(x.shape[1:-1], kernel.shape[:-2], stride, tuple(padding))
+    return _gather_p.bind(x, kernel, geometry=geometry)
 
 
 def conv_transpose_on_cpu(x, kernel, *, stride, padding):
     """The adjoint of the strided convolution with the same kernel, turned around."""
-    turned = jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
-    sizes = zip(x.shape[1:-1], kernel.shape[:-2], padding, strict=True)
+    window = kernel.shape[:-2]
+    sizes = zip(x.shape[1:-1], window, padding, strict=True)
     space = tuple(max(0, (n - 1) * stride + sum(pads) - k + 2) for n, k, pads in sizes)
     pads = tuple(
-        (k - 1 - before, k - 1 - after)
-        for k, (before, after) in zip(kernel.shape[:-2], padding, strict=True)
+        (k - 1 - before, k - 1 - after) for k, (before, after) in zip(window, padding, strict=True)
     )
-    paint = _paint_by_products if _is_narrow(kernel) else _paint
-    return paint(x, turned, stride, pads, space)
+    return _paint_p.bind(x, _turned(kernel), geometry=_Geometry(space, window, stride, pads))
 
 
-def _is_narrow(kernel):
-    """Whether one side is an image, or nearly so: then matrix products alone are the fastest."""
-    return min(kernel.shape[-2:]) < _NARROW
+def _turned(kernel):
+    return jnp.flip(kernel, range(kernel.ndim - 2)).swapaxes(-1, -2)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _gather(x, kernel, stride, padding):
-    return _gather_by_convolution(x, kernel, stride, padding)
+def _gather(x, kernel, geometry):
+    """Narrow ones, and those of an image below its window, see blocks of `stride` pixels a side."""
+    stride, padding = geometry.stride, geometry.padding
+    by_products = geometry.is_pixelwise or _is_narrow(kernel)
+    is_tiny = any(n < k for n, k in zip(geometry.space, geometry.window, strict=True))
+    if not by_products and not is_tiny:
+        strides = (stride,) * len(padding)
+        return _convolve(x, kernel, window_strides=strides, padding=padding)
+    taps = _blocks(kernel, stride)
+    # Exactly the blocks that the outputs see, which may also crop the end.
+    sizes = zip(geometry.space, geometry.outputs, taps.shape[:-2], padding, strict=True)
+    pads = [(before, (m + t - 1) * stride - n - before) for n, m, t, (before, _) in sizes]
+    blocks = space_to_depth(_pad(x, pads), stride)
+    return (_correlate_by_products if by_products else _correlate)(blocks, taps)
 
 
-@_gather.defjvp
-def _gather_jvp(stride, padding, primals, tangents):
-    (x, kernel), (dx, dkernel) = primals, tangents
-    y = _gather(x, kernel, stride, padding)
-    space, window = x.shape[1:-1], kernel.shape[:-2]
-    from_x = _adjoint(lambda y: _paint_by_products(y, kernel, stride, padding, space), y)
-    from_kernel = _adjoint(lambda y: _kernel_gradient(x, y, stride, padding, window), y)
-    return y, from_x(dx) + from_kernel(dkernel)
+def _paint(y, kernel, geometry, *, by_products=False):
+    """Every block of pixels is a sum over the windows that see it: a convolution of stride 1."""
+    stride = geometry.stride
+    taps = _turned(_blocks(kernel, stride))
+    pads, crops = [], []
+    sizes = zip(geometry.space, y.shape[1:-1], taps.shape[:-2], geometry.padding, strict=True)
+    for n, m, t, (before, _) in sizes:
+        # The blocks in which the image lies, and none that would crop y.
+        first, last = min(before // stride, t - 1), max(-(-(before + n) // stride), m)
+        pads.append((t - 1 - first, last - m))
+        crops.append((first * stride - before, before + n - last * stride))
+    if by_products or geometry.is_pixelwise or _is_narrow(kernel):
+        blocks = _correlate_by_products(_pad(y, pads), taps)
+    else:
+        blocks = _correlate(y, taps, pads)
+    return _pad(depth_to_space(blocks, stride), crops)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
-def _paint(y, kernel, stride, padding, space):
-    return _paint_by_products(y, kernel, stride, padding, space)
-
-
-@_paint.defjvp
-def _paint_jvp(stride, padding, space, primals, tangents):
-    (y, kernel), (dy, dkernel) = primals, tangents
-    x = _paint(y, kernel, stride, padding, space)
-    window = kernel.shape[:-2]
-    from_y = _adjoint(lambda x: _gather_by_convolution(x, kernel, stride, padding), x)
-    from_kernel = _adjoint(lambda x: _kernel_gradient(x, y, stride, padding, window), x)
-    return x, from_y(dy) + from_kernel(dkernel)
-
-
-def _adjoint(linear, like):
-    """The adjoint of `linear`, an operation on arrays like `like`.
-
-    A derivative stated in this way is `linear` itself when autodiff transposes it.
-    """
-    transposed = jax.linear_transpose(linear, like)
-    return lambda a: transposed(a)[0]
-
-
-def _gather_by_convolution(x, kernel, stride, padding):
-    return _convolve(x, kernel, window_strides=(stride,) * len(padding), padding=padding)
-
-
-def _kernel_gradient(x, y, stride, padding, window):
+def _kernel_gradient(x, y, geometry):
     """The gradient of `sum(gather(x, kernel) * y)`: x is seen through a window the size of y.
 
     The channels of x take the place of the examples, and the examples that of the channels.
     """
-    sizes = zip(x.shape[1:-1], y.shape[1:-1], window, padding, strict=True)
+    if geometry.is_pixelwise:
+        wide = jnp.promote_types(x.dtype, jnp.float32)
+        axes = list(range(x.ndim - 1))
+        gradient = jnp.tensordot(x, y, (axes, axes), preferred_element_type=wide)
+        return gradient.astype(x.dtype).reshape(*geometry.window, x.shape[-1], y.shape[-1])
+    if geometry.stride == 1 and y.shape[-1] < min(_NARROW, x.shape[-1]):
+        # An image makes a better image than window: y is seen through x instead.
+        pads = zip(geometry.window, geometry.padding, strict=True)
+        pads = tuple((k - 1 - before, k - 1 - after) for k, (before, after) in pads)
+        swapped = geometry._replace(space=geometry.outputs, padding=pads)
+        return _turned(_kernel_gradient(y, x, swapped))
+    stride, window = geometry.stride, geometry.window
+    sizes = zip(geometry.space, y.shape[1:-1], window, geometry.padding, strict=True)
     pads = [(before, k + (m - 1) * stride - n - before) for n, m, k, (before, _) in sizes]
     gradient = _convolve(
         x.swapaxes(0, -1),
@@ -141,6 +161,70 @@ def _kernel_gradient(x, y, stride, padding, window):
     return jnp.moveaxis(gradient, 0, -2)
 
 
+def _is_narrow(kernel):
+    """Whether one side is an image, or nearly so: then matrix products are the fastest."""
+    return min(kernel.shape[-2:]) < _NARROW
+
+
+def _primitive(name, function, shape, vectorized=None) -> Primitive:
+    """A primitive of two arrays and a geometry.
+
+    Args:
+        name: what it is called in traces.
+        function: computes it.
+        shape: `(a, b, geometry) -> shape` of the result.
+        vectorized: what `vmap` maps where it cannot join the mapped axis to the examples.
+    """
+    primitive = Primitive(name)
+    compiled = jax.jit(function, static_argnames="geometry")
+    primitive.def_impl(lambda a, b, geometry: compiled(a, b, geometry=geometry))
+    primitive.def_abstract_eval(
+        lambda a, b, geometry: a.update(shape=shape(a.shape, b.shape, geometry), weak_type=False)
+    )
+    mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False))
+
+    def batch(operands, axes, *, geometry):
+        a, b = operands
+        if axes[1] is None and primitive is not _kernel_gradient_p:
+            a = jnp.moveaxis(a, axes[0], 0)
+            y = primitive.bind(a.reshape(-1, *a.shape[2:]), b, geometry=geometry)
+            return y.reshape(*a.shape[:2], *y.shape[1:]), 0
+        mapped = partial(vectorized or function, geometry=geometry)
+        return jax.vmap(mapped, axes)(a, b), 0
+
+    batching.primitive_batchers[primitive] = batch
+    return primitive
+
+
+_gather_p = _primitive(
+    "gather_windows", _gather, lambda x, kernel, geometry: (x[0], *geometry.outputs, kernel[-1])
+)
+_paint_p = _primitive(
+    "paint_windows",
+    _paint,
+    lambda y, kernel, geometry: (y[0], *geometry.space, kernel[-2]),
+    partial(_paint, by_products=True),
+)
+_kernel_gradient_p = _primitive(
+    "kernel_gradient", _kernel_gradient, lambda x, y, geometry: (*geometry.window, x[-1], y[-1])
+)
+ad.defbilinear(
+    _gather_p,
+    lambda y, x, kernel, geometry: _paint_p.bind(y, kernel, geometry=geometry),
+    lambda y, x, kernel, geometry: _kernel_gradient_p.bind(x, y, geometry=geometry),
+)
+ad.defbilinear(
+    _paint_p,
+    lambda x, y, kernel, geometry: _gather_p.bind(x, kernel, geometry=geometry),
+    lambda x, y, kernel, geometry: _kernel_gradient_p.bind(x, y, geometry=geometry),
+)
+ad.defbilinear(
+    _kernel_gradient_p,
+    lambda kernel, x, y, geometry: _paint_p.bind(y, kernel, geometry=geometry),
+    lambda kernel, x, y, geometry: _gather_p.bind(x, kernel, geometry=geometry),
+)
+
+
 def _convolve(x, kernel, **settings):
     """The one order of axes that is fast on CPU. Its low-precision convolutions are slow."""
     wide = jnp.promote_types(x.dtype, jnp.float32)
@@ -150,47 +234,15 @@ def _convolve(x, kernel, **settings):
     return y.astype(x.dtype)
 
 
-def _gather_by_products(x, kernel, stride, padding):
-    """A strided convolution is one of stride 1 between blocks of `stride` pixels a side."""
-    taps = _blocks(kernel, stride)
-    pads = []
-    for n, k, t, (before, after) in zip(
-        x.shape[1:-1], kernel.shape[:-2], taps.shape[:-2], padding, strict=True
-    ):
-        size = max(0, (n + before + after - k) // stride + 1)
-        # Exactly the blocks that the outputs see, which may also crop the end.
-        pads.append((before, (size + t - 1) * stride - n - before))
-    return _correlate(space_to_depth(_pad(x, pads), stride), taps)
+def _correlate(x, taps, padding="VALID"):
+    return _convolve(x, taps, window_strides=(1,) * (taps.ndim - 2), padding=padding)
 
 
-def _paint_by_products(y, kernel, stride, padding, space):
-    """Every value of y paints one window, block by block; the paintings are added."""
-    taps = _blocks(kernel, stride)
-    window = taps.shape[:-2]
-    products = _product(y, jnp.moveaxis(taps, -1, 0).reshape(y.shape[-1], -1))
-    offsets = list(np.ndindex(*window))
-    parts = lax.split(products, [taps.shape[-2]] * len(offsets), axis=products.ndim - 1)
-    blocks = reduce(
-        jnp.add,
-        (
-            _pad(part, [(i, t - 1 - i) for i, t in zip(offset, window, strict=True)])
-            for part, offset in zip(parts, offsets, strict=True)
-        ),
-    )
-    image = depth_to_space(blocks, stride)
-    crops = [
-        (-before, before + n - painted)
-        for n, painted, (before, _) in zip(space, image.shape[1:-1], padding, strict=True)
-    ]
-    return _pad(image, crops).astype(y.dtype)
-
-
-def _correlate(x, taps):
+def _correlate_by_products(x, taps):
     """Sums `x[p + i] @ taps[i]` over `i` for `x` `[B, *n, C]` and `taps` `[*t, C, F]`.
 
     This is one matrix product. The shifts are of `x`, unless `x` has at least four times as many
-    channels as the result, as where a layer ends in an image: then they are of the products. Of the
-    forms that were timed, layer by layer and with their gradients, these two won nearly everywhere.
+    channels as the result, as where a layer ends in an image: then they are of the products.
     """
     *window, channels, features = taps.shape
     offsets = list(np.ndindex(*window))

@@ -1,4 +1,4 @@
-"""The matrix-product convolutions of CPU equal those of lax, with all their derivatives."""
+"""The convolutions of CPU equal those of lax, with all their derivatives."""
 
 from functools import partial
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
+from jax.extend import core
 from jax.sharding import AxisType, PartitionSpec
 from networks import compilation
 
@@ -51,6 +52,12 @@ LAYERS = [
     pytest.param(*PAIRS[0], 7, 8, 8, 3, 1, id="after-interpolation"),
     pytest.param(*PAIRS[0], 7, 16, 1, 3, 1, id="last-after-interpolation"),
     pytest.param(*PAIRS[0], 7, 8, 12, 3, 1, id="pixel-shuffle"),
+    pytest.param(*PAIRS[0], 9, 3, 8, 7, 1, id="first-of-translator"),
+    pytest.param(*PAIRS[0], 9, 8, 1, 9, 1, id="last-of-super-resolution"),
+    pytest.param(*PAIRS[0], 7, 8, 12, 3, 2, id="strided-of-translator"),
+    pytest.param(*PAIRS[0], 5, 8, 12, 1, 1, id="pixelwise"),
+    pytest.param(*PAIRS[0], 2, 8, 12, 4, 2, id="bottleneck-of-unet"),
+    pytest.param(*PAIRS[1], 1, 12, 8, 4, 2, id="behind-the-bottleneck"),
     pytest.param(*PAIRS[1], 7, 16, 8, 4, 2, id="hidden-of-generator"),
     pytest.param(*PAIRS[1], 4, 16, 1, 4, 2, id="last-of-generator"),
 ]
@@ -143,6 +150,45 @@ def test_any_small_convolution_equals_lax(ours, theirs, window, stride, size, ch
 def test_every_window_and_stride_equals_lax(ours, theirs, window, stride, padding):
     x, kernel = arrays((2, 9, 8, 8), (window, window, 8, 2))
     assert_close(*both(value_and_pullback, ours, theirs, stride, padding)(x, kernel))
+
+
+@pytest.mark.parametrize("channels", [(8, 8), (3, 8), (8, 3)], ids=["wide", "first", "last"])
+@pytest.mark.parametrize(
+    ("window", "stride", "padding"), [(3, 1, "SAME"), (4, 2, ((1, 0), (3, 2)))]
+)
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=IDS)
+def test_float64_equals_lax_to_its_own_precision(ours, theirs, window, stride, padding, channels):
+    with jax.enable_x64(True), compilation(optimized=False):
+        x, kernel = arrays((2, 7, 6, channels[0]), (window, window, *channels), dtype=jnp.float64)
+        every = both(derivatives, ours, theirs, stride, padding)
+        assert_close(*every(x, kernel), 1e-13)
+
+
+def primitives_of(jaxpr):
+    """The names of all operations of a program, also within others."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for inner in core.jaxprs_in_params(equation.params):
+            yield from primitives_of(inner)
+
+
+@pytest.mark.parametrize("function", [conv, conv_transpose], ids=IDS)
+def test_derivatives_of_every_order_are_of_the_same_three_maps(function, monkeypatch):
+    """Those that autodiff would make of lax's convolutions are slow in compiled loops."""
+    monkeypatch.setattr(lax, "platform_dependent", lambda *operands, cpu, default: cpu(*operands))
+    x, kernel = arrays((2, 6, 6, 8), (3, 3, 8, 8))
+
+    def energy(x, kernel):
+        return jnp.sum(jnp.tanh(function(x, kernel)))
+
+    def penalty(x, kernel):
+        each = jax.vmap(lambda one: jax.grad(energy)(one[None], kernel))(x)
+        return jnp.sum(each**2)
+
+    program = jax.make_jaxpr(jax.grad(lambda *a: jnp.sum(jax.grad(penalty, 1)(*a) ** 2), (0, 1)))
+    names = set(primitives_of(program(x, kernel).jaxpr))
+    assert {"gather_windows", "paint_windows", "kernel_gradient"} <= names
+    assert "conv_general_dilated" not in names
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=IDS)

@@ -1,22 +1,27 @@
 """What is compared: settings of `experiments/train.py`, and the PyTorch networks they stand for."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
+import torch_authors as authors
 import torch_networks as peers
-from torch_training import Trainer
+from torch import nn
+from torch_training import CycleGAN, Pix2Pix, Players, Trainer
 
 from jaxgan.data import Dataset
+from jaxgan.models import progressive, resnet
 from jaxgan.models.sizes import stages_of
 from jaxgan.runs.config import Config, make
 from jaxgan.runs.networks import Facts
 
 _IMAGES = 2048
+_SMALL = (32, 32, 3)
 
 CASES: dict[str, tuple[Config, tuple[int, int, int]]] = {
-    "dcgan_32": (make(width=64, ema_decay=0.0), (32, 32, 3)),
+    "dcgan_32": (make(width=64, ema_decay=0.0), _SMALL),
     "dcgan_64": (make(width=64, ema_decay=0.0), (64, 64, 3)),
     "dense": (make(model="mlp", width=256, one_batch=True, ema_decay=0.0), (28, 28, 1)),
     "wgan_gp": (
@@ -29,48 +34,178 @@ CASES: dict[str, tuple[Config, tuple[int, int, int]]] = {
             d_steps=5,
             ema_decay=0.0,
         ),
-        (32, 32, 3),
+        _SMALL,
     ),
+    "sngan": (
+        make(
+            model="resnet",
+            width=32,
+            spectral_norm=True,
+            loss="hinge",
+            one_batch=True,
+            beta1=0.0,
+            beta2=0.9,
+            ema_decay=0.0,
+        ),
+        _SMALL,
+    ),
+    "r3gan": (
+        make(
+            model="r3gan",
+            widths="64,64,32,16",
+            blocks=1,
+            latent_dim=64,
+            loss="relativistic_paired",
+            penalty="r1_r2",
+            penalty_weight=1.0,
+            beta1=0.0,
+            beta2=0.9,
+            batch_size=32,
+            ema_decay=0.0,
+        ),
+        _SMALL,
+    ),
+    "stylegan2": (
+        make(
+            recipe="stylegan2",
+            width=16,
+            latent_dim=64,
+            mixing=0.0,
+            penalty_weight=1.0,
+            batch_size=32,
+            ema_decay=0.0,
+        ),
+        _SMALL,
+    ),
+    "pix2pix": (
+        make(recipe="pix2pix", width=32, stages=5, dropout=0.0, batch_size=32),
+        _SMALL,
+    ),
+    "cyclegan": (make(recipe="cyclegan", width=32, blocks=3, batch_size=16), _SMALL),
 }
 
 
-def images(shape: tuple[int, int, int], seed: int = 0) -> Dataset:
+def images(config: Config, shape: tuple[int, int, int], seed: int = 0) -> Dataset:
     """Random images: how fast a step is does not depend on what they show."""
-    x = np.random.default_rng(seed).integers(0, 256, (_IMAGES, *shape), dtype=np.uint8)
-    return Dataset(x, None, "random")
+    draw = np.random.default_rng(seed).integers
+    x = draw(0, 256, (_IMAGES, *shape), dtype=np.uint8)
+    y = draw(0, 256, x.shape, dtype=np.uint8) if config.recipe in _TRANSLATIONS else None
+    return Dataset(x, y, "random", paired=config.recipe != "cyclegan")
 
 
-def facts(shape: tuple[int, int, int]) -> Facts:
+def facts(config: Config, shape: tuple[int, int, int]) -> Facts:
     """What the networks have to know about the images."""
-    return Facts(shape)
+    return Facts(shape, source=shape if config.recipe in _TRANSLATIONS else ())
 
 
-def networks(config: Config, shape: tuple[int, int, int]):
-    """The generator and the discriminator in PyTorch."""
+def _gan(config, shape, **settings) -> Players:
+    objective, latent = config.objective, config.networks.latent_dim
+    own = vars(config.own) if config.recipe == "stylegan2" else {}
+    return Trainer(
+        *_NETWORKS[config.networks.model](config, shape),
+        latent=latent,
+        penalty=objective.penalty,
+        penalty_weight=objective.penalty_weight,
+        penalty_every=objective.penalty_every,
+        one_batch=objective.one_batch,
+        **own,
+        **settings,
+    )
+
+
+def _dense(config, shape):
     size, _, channels = shape
-    image = (channels, size, size)
-    settings = config.networks
-    width, latent = settings.width, settings.latent_dim
-    if settings.model == "mlp":
-        pixels = int(np.prod(image))
-        generator = peers.Dense(latent, [width, 2 * width], image)
-        return generator, peers.Dense(pixels, [2 * width, width], None)
+    width, image = config.networks.width, (channels, size, size)
+    generator = peers.Dense(config.networks.latent_dim, [width, 2 * width], image)
+    return generator, peers.Dense(math.prod(image), [2 * width, width], None)
+
+
+def _dcgan(config, shape):
+    settings, (size, _, channels) = config.networks, shape
     side, _, stages = stages_of(size)
-    widths = [width * 2**stage for stage in range(stages)]
-    generator = peers.DCGANGenerator(latent, side, widths[::-1], channels)
+    widths = [settings.width * 2**stage for stage in range(stages)]
+    generator = peers.DCGANGenerator(settings.latent_dim, side, widths[::-1], channels)
     return generator, peers.DCGANDiscriminator(side, widths, channels, settings.d_norm)
 
 
-def trainer(config: Config, generator: Any, discriminator: Any, **settings: Any) -> Trainer:
-    """The PyTorch side of a case."""
-    objective, optimization = config.objective, config.optimization
-    return Trainer(
-        generator,
-        discriminator,
-        loss=objective.loss,
-        penalty_weight=objective.penalty_weight if objective.penalty != "none" else 0.0,
-        one_batch=objective.one_batch,
+def _resnet(config, shape):
+    size, _, channels = shape
+    widths = resnet.stage_widths(size, config.networks.width)
+    generator = peers.ResNetGenerator(
+        config.networks.latent_dim, stages_of(size).height, widths, channels
+    )
+    return generator, peers.ResNetDiscriminator(widths[::-1], channels, halvings=2)
+
+
+def _r3gan(config, shape):
+    size, _, channels = shape
+    own, side = config.own_of_model, stages_of(size).height
+    shared = {
+        "side": side,
+        "widths": list(map(int, own.widths.split(","))),
+        "channels": channels,
+        "blocks": own.blocks,
+    }
+    generator = authors.R3GANGenerator(config.networks.latent_dim, **shared)
+    return generator, authors.R3GANDiscriminator(**shared)
+
+
+def _stylegan2(config, shape):
+    size, _, channels = shape
+    latent = config.networks.latent_dim
+    widths = list(progressive.stage_widths(size, config.networks.width).values())
+    generator = authors.StyleGAN2Generator(latent, latent, widths, channels)
+    return generator, authors.StyleGAN2Discriminator(widths, channels)
+
+
+def _pix2pix(config, shape, **settings) -> Players:
+    width, channels, own = config.networks.width, shape[-1], config.own
+    return Pix2Pix(
+        authors.UNet(channels, channels, width, config.own_of_model.stages),
+        authors.PatchDiscriminator(2 * channels, width, own.patch_layers),
+        content_weight=own.content_weight,
+        **settings,
+    )
+
+
+def _cyclegan(config, shape, **settings) -> Players:
+    width, channels, own = config.networks.width, shape[-1], config.own
+    blocks = config.own_of_model.blocks
+    translators = {
+        name: authors.Translator(channels, channels, width, blocks) for name in ("to_x", "to_y")
+    }
+    discriminators = {
+        name: authors.PatchDiscriminator(channels, width, own.patch_layers) for name in ("x", "y")
+    }
+    return CycleGAN(
+        nn.ModuleDict(translators),
+        nn.ModuleDict(discriminators),
+        cycle_weight=own.cycle_weight,
+        identity_weight=own.identity_weight,
+        pool_size=own.pool_size,
+        **settings,
+    )
+
+
+_NETWORKS = {
+    "mlp": _dense,
+    "dcgan": _dcgan,
+    "resnet": _resnet,
+    "r3gan": _r3gan,
+    "stylegan2": _stylegan2,
+}
+_TRANSLATIONS = {"pix2pix": _pix2pix, "cyclegan": _cyclegan}
+
+
+def trainer(config: Config, shape: tuple[int, int, int], **settings: Any) -> Players:
+    """The PyTorch side of a case, with further keywords of `Players`."""
+    optimization = config.optimization
+    return _TRANSLATIONS.get(config.recipe, _gan)(
+        config,
+        shape,
+        loss=config.objective.loss,
         learning_rates=(optimization.g_lr, optimization.d_lr),
+        betas=(optimization.beta1, optimization.beta2),
         **settings,
     )
 

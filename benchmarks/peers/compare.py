@@ -21,18 +21,19 @@ from pathlib import Path
 import cases
 import equality
 import jax
-import numpy as np
 import torch
 from absl import app, flags
 from tqdm import tqdm
 
-import jaxgan
 from jaxgan.runs.build import build
 from jaxgan.runs.data import feed_of
 from jaxgan.runs.devices import compile_steps
+from jaxgan.runs.networks import example
 
 _CASES = flags.DEFINE_list("cases", list(cases.CASES), "which to compare")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "examples per update", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", None, "examples per update; that of the case if not given", lower_bound=1
+)
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "blocks of each side that are timed", lower_bound=1)
 _SECONDS = flags.DEFINE_float("seconds", 3.0, "about how long a block lasts", lower_bound=0.0)
 _COMPILE = flags.DEFINE_string(
@@ -45,12 +46,14 @@ _JSON = flags.DEFINE_string("json", "", "file to write the numbers to as well")
 
 def jaxgan_block(config, shape) -> Callable[[int], Callable[[], None]]:
     """`steps -> block`, a call of which trains so many steps and waits for them."""
-    batches = feed_of(config, cases.images(shape))
+    facts = cases.facts(config, shape)
     gan, batches = compile_steps(
-        build(config, cases.facts(shape)).gan, batches, "jit", jax.devices()
+        build(config, facts).gan,
+        feed_of(config, cases.images(config, shape)),
+        "jit",
+        jax.devices(),
     )
-    example = jaxgan.Batch(np.zeros((2, *shape), np.float32))
-    state, step = gan.init(jax.random.key(0), example), 0
+    state, step = gan.init(jax.random.key(0), example(facts)), 0
 
     def of(steps: int) -> Callable[[], None]:
         def block() -> None:
@@ -68,28 +71,37 @@ def jaxgan_block(config, shape) -> Callable[[int], Callable[[], None]]:
 def torch_block(config, shape, device: str) -> Callable[[int], Callable[[], None]]:
     """The same in PyTorch."""
     layout = torch.channels_last if _CHANNELS_LAST.value else torch.contiguous_format
-    generator, discriminator = (
-        network.to(device, memory_format=layout) for network in cases.networks(config, shape)
-    )
     trainer = cases.trainer(
         config,
-        generator,
-        discriminator,
+        shape,
         compile_mode=_COMPILE.value or None,
         autocast=_PRECISION.value == "bfloat16",
+        device=device,
+        layout=layout,
     )
-    x = torch.from_numpy(cases.images(shape).x.transpose(0, 3, 1, 2).copy()).to(device)
+    x, y, *_ = cases.images(config, shape)
+    x, y = (
+        None if a is None else torch.from_numpy(a.transpose(0, 3, 1, 2).copy()).to(device)
+        for a in (x, y)
+    )
     size, d_steps = config.optimization.batch_size, config.optimization.d_steps
+    is_paired = config.recipe != "cyclegan"
 
-    def noise() -> torch.Tensor:
-        return torch.randn(size, config.networks.latent_dim, device=device)
+    def some(images: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return (images[rows].float() / 127.5 - 1).contiguous(memory_format=layout)
+
+    def rows() -> torch.Tensor:
+        return torch.randint(len(x), (size,), device=device)
+
+    def draw():
+        first = rows()
+        return some(x, first), None if y is None else some(y, first if is_paired else rows())
 
     def step() -> None:
         for _ in range(d_steps):
-            real = x[torch.randint(len(x), (size,), device=device)].float() / 127.5 - 1
-            mix = torch.rand(size, 1, 1, 1, device=device)
-            trainer.d_step(real.contiguous(memory_format=layout), noise(), mix)
-        trainer.g_step(noise())
+            batch = draw()
+            trainer.d_step(batch)
+        trainer.g_step(batch)
 
     def of(steps: int) -> Callable[[], None]:
         def block() -> None:
@@ -107,7 +119,8 @@ def work(connection, side: str, name: str, argv: list[str]) -> None:
     """The process of one side: told how many steps, it trains them and answers the seconds."""
     flags.FLAGS(argv)
     config, shape = cases.CASES[name]
-    config = config.replace(batch_size=_BATCH_SIZE.value, precision=_PRECISION.value)
+    size = _BATCH_SIZE.value or config.optimization.batch_size
+    config = config.replace(batch_size=size, precision=_PRECISION.value)
     if side == "jaxgan":
         blocks = jaxgan_block(config, shape)
     else:
@@ -180,7 +193,6 @@ def main(argv: list[str]) -> None:
         "device": jax.devices()[0].device_kind,
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
-        "batch_size": _BATCH_SIZE.value,
         "precision": _PRECISION.value,
     }
     print("  ".join(f"{name}: {value}" for name, value in machine.items()))

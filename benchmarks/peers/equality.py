@@ -1,18 +1,21 @@
 """Whether both sides do the same work: one D and one G step from the same weights and inputs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import torch
 import torch_networks as peers
+from torch import nn
 
-import jaxgan
-from jaxgan import Batch, losses, nets, penalties
-from jaxgan.runs.networks import MODELS, Maker
+from jaxgan import Batch
+from jaxgan.runs import networks
+from jaxgan.runs.build import build
 
 TOLERANCE = 1e-3
 """An update is about a thousandth of a weight: of the weights this is a millionth."""
@@ -26,65 +29,106 @@ def differences(name: str) -> dict[str, float]:
     of the million activations lie, and the sign of Adam's first update where a gradient vanishes.
 
     Returns:
-        Of each loss the relative difference; of the updated weights of each player the largest
-        difference relative to the largest update, which sees a wrong gradient too.
+        Of each loss the relative difference; of the updates of the weights of each player the
+        largest difference relative to the largest update, which sees a wrong gradient too.
     """
-    with jax.enable_x64(True):
-        return _differences(name)
+    jax.config.update("jax_disable_most_optimizations", True)  # compiled once, run once
+    try:
+        with jax.enable_x64(True), mock.patch.dict(networks._DTYPES, {"float32": jnp.float64}):
+            return _differences(name)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", False)
 
 
 def _differences(name):
     config, shape = cases.CASES[name]
-    shared, objective, optimization = config.networks, config.objective, config.optimization
-    z = jax.random.normal(jax.random.key(1), (_BATCH, shared.latent_dim), jnp.float64)
-    mix_key = jax.random.key(2)
-    mix = jax.random.uniform(mix_key, (_BATCH, 1, 1, 1), jnp.float64)
-    x = cases.images(shape, seed=3).x[:_BATCH] / 127.5 - 1
+    x, y, *_ = cases.images(config, shape, seed=3)
+    x, y = (None if a is None else a[:_BATCH] / 127.5 - 1 for a in (x, y))
+    batch = tuple(None if a is None else torch.from_numpy(a.transpose(0, 3, 1, 2)) for a in (x, y))
+    trainer = cases.trainer(config, shape)
+    pair = {"g": trainer.generator.double(), "d": trainer.discriminator.double()}
+    begun = {player: _tensors(network) for player, network in pair.items()}
+    gan = build(config, cases.facts(config, shape)).gan
+    start = _with_weights(jax.jit(gan.init)(jax.random.key(0), Batch(x, y)), pair)
 
-    def penalty(critic, real, fake, key):
-        del key
-        return penalties.gradient_penalty()(critic, real, fake, mix_key)
-
-    maker = Maker(MODELS[shared.model], shared, config.own_of_model, cases.facts(shape))
-    betas = {"b1": optimization.beta1, "b2": optimization.beta2}
-    gan = jaxgan.recipes.gan(
-        *(nets.from_linen(module.clone(dtype=jnp.float64)) for module in maker.pair()),
-        latent=lambda key, n: z[:n],
-        g_optimizer=optax.adam(optimization.g_lr, **betas),
-        d_optimizer=optax.adam(optimization.d_lr, **betas),
-        loss=getattr(losses, objective.loss)(),
-        penalty=penalty if objective.penalty != "none" else None,
-        penalty_weight=objective.penalty_weight,
-        one_batch=objective.one_batch,
-    )
-    start = gan.init(jax.random.key(0), Batch(x))
-    start = jax.tree.map(lambda a: a.astype(jnp.float64) if a.dtype == np.float32 else a, start)
-    state, d_metrics = jax.jit(gan.d_step)(start, Batch(x))
-    state, g_metrics = jax.jit(gan.g_step)(state, Batch(x))
-
-    generator, discriminator = (n.double() for n in cases.networks(config, shape))
-    peers.load(generator, cases.named(start.g.params))
-    peers.load(discriminator, cases.named(start.d.params))
-    trainer = cases.trainer(config, generator, discriminator)
-    d_loss = trainer.d_step(_tensor(x.transpose(0, 3, 1, 2)), _tensor(z), _tensor(mix))
-    g_loss = trainer.g_step(_tensor(z))
+    with _same_numbers():
+        between, d_metrics = jax.jit(gan.d_step)(start, Batch(x, y))
+        _set_vectors(pair["d"], start)
+        d_loss = trainer.d_step(batch)
+        end, g_metrics = jax.jit(gan.g_step)(between, Batch(x, y))
+        if _set_vectors(pair["d"], between):
+            pair["d"](batch[0])  # ours iterates for real images, too, whose logits it leaves out
+        g_loss = trainer.g_step(batch)
 
     result = {
         "d_loss": _relative(d_metrics["d_loss"], d_loss.numpy()),
         "g_loss": _relative(g_metrics["g_loss"], g_loss.numpy()),
     }
-    for player, network in (("g", generator), ("d", discriminator)):
-        before, after = (cases.named(getattr(s, player).params) for s in (start, state))
-        there = peers.dump(network)
-        apart = max(np.abs(after[k] - there[k]).max() for k in after)
-        update = max(np.abs(after[k] - before[k]).max() for k in after)
-        result[f"{player}_weights"] = float(apart / update)
+    for player, network in pair.items():
+        before, after = (cases.named(getattr(state, player).params) for state in (start, end))
+        now = _tensors(network)
+        there = peers.renamed(network, {name: now[name] - begun[player][name] for name in now})
+        here = {leaf: after[leaf] - before[leaf] for leaf in after}
+        apart = max(np.abs(here[leaf] - there[leaf]).max() for leaf in here)
+        result[f"{player}_weights"] = float(apart / max(np.abs(a).max() for a in here.values()))
     return result
+
+
+@contextmanager
+def _same_numbers() -> Iterator[None]:
+    """Both sides draw the same numbers, which depend on nothing but their shape."""
+
+    def draw(kind, shape):
+        return getattr(np.random.default_rng(shape), kind)(size=shape)
+
+    def ours(kind):
+        return lambda key, shape=(), *_: jnp.asarray(draw(kind, tuple(shape)))
+
+    def theirs(kind):
+        def drawn(*shape, device):
+            channels_last = (shape[0], *shape[2:], shape[1])
+            return torch.from_numpy(draw(kind, channels_last)).movedim(-1, 1).to(device)
+
+        return drawn
+
+    with (
+        mock.patch.object(jax.random, "normal", ours("normal")),
+        mock.patch.object(jax.random, "uniform", ours("uniform")),
+        mock.patch.object(torch, "randn", theirs("normal")),
+        mock.patch.object(torch, "rand", theirs("uniform")),
+    ):
+        yield
+
+
+def _with_weights(state: Any, pair: dict[str, nn.Module]) -> Any:
+    """The state in float64, with the weights of the PyTorch networks."""
+
+    def of_player(player, network):
+        there = peers.leaves(network)
+        named = cases.named(player.params)
+        if named.keys() != there.keys():
+            raise ValueError(f"without a counterpart: {sorted(named.keys() ^ there.keys())}")
+        leaves = [there[name].reshape(leaf.shape) for name, leaf in named.items()]
+        return player._replace(params=jax.tree.unflatten(jax.tree.structure(player.params), leaves))
+
+    given = {name: of_player(getattr(state, name), network) for name, network in pair.items()}
+    state = state._replace(**given)
+    return jax.tree.map(
+        lambda a: jnp.array(a, jnp.float64) if jnp.issubdtype(a.dtype, jnp.floating) else a, state
+    )
+
+
+def _set_vectors(network: nn.Module, state: Any) -> bool:
+    """Give the vectors of spectral norm to a network that has it; return whether it has."""
+    has_it = hasattr(network, "set_vectors")
+    if has_it:
+        network.set_vectors(cases.named(state.d.state[1]))
+    return has_it
+
+
+def _tensors(network: nn.Module) -> dict[str, np.ndarray]:
+    return {name: p.detach().numpy().copy() for name, p in network.named_parameters()}
 
 
 def _relative(ours: Any, theirs: Any) -> float:
     return float(abs(ours - theirs) / abs(theirs))
-
-
-def _tensor(array: Any) -> torch.Tensor:
-    return torch.from_numpy(np.array(array))

@@ -203,7 +203,7 @@ class Synthesis(Module):
                 styles[:, 2 * k + 1],
             )
             if k > 0:
-                h = layer(features, padding="VALID")(_upsample_beyond(h), first)
+                h = layer(features, doubles=True)(h, first)
             h = layer(features)(h, second)
             to_rgb = ModulatedConv(self.channels, (1, 1), demodulate=False, dtype=self.dtype)
             images.append(to_rgb(h, last))
@@ -215,18 +215,18 @@ class StyledConv(Module):
 
     Attributes:
         features: channels of the output.
-        padding: `"SAME"`, or `"VALID"` for an input with a margin of a pixel.
+        doubles: whether height and width become twice as large.
         dtype: type of the computation; parameters stay float32.
     """
 
     features: int
-    padding: str = "SAME"
+    doubles: bool = False
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array, w: Array) -> Array:
         """Map `[B, H, W, C]` and styles `[B, W]` to `[B, H', W', features]`."""
-        y = ModulatedConv(self.features, padding=self.padding, dtype=self.dtype)(x, w)
+        y = ModulatedConv(self.features, doubles=self.doubles, dtype=self.dtype)(x, w)
         strength = self.param("noise_strength", nn.initializers.zeros, ())
         noise = jax.random.normal(self.make_rng("noise"), (*y.shape[:3], 1))
         return _activate(y + (strength * noise).astype(y.dtype))
@@ -245,14 +245,15 @@ class ModulatedConv(Module):
         features: channels of the output.
         kernel_size: size of the kernel along each spatial axis.
         demodulate: whether to divide by the square root.
-        padding: `"SAME"` or `"VALID"`.
+        doubles: whether the image is enlarged to twice the size by `resample.upsample` before; its
+            kernel then has to be 3x3.
         dtype: type of the computation; parameters stay float32.
     """
 
     features: int
     kernel_size: tuple[int, int] = (3, 3)
     demodulate: bool = True
-    padding: str = "SAME"
+    doubles: bool = False
     dtype: Any = None
 
     @nn.compact
@@ -264,7 +265,8 @@ class ModulatedConv(Module):
         norm = jnp.square(s) @ jnp.sum(jnp.square(kernel), axis=(0, 1))
         scale = lax.rsqrt(norm + 1e-8) if self.demodulate else jnp.ones_like(norm)
         x, s, kernel, scale, bias = promote_dtype(x, s, kernel, scale, bias, dtype=self.dtype)
-        y = convolution.conv(x * s[:, None, None], kernel, padding=self.padding)
+        convolve = _double if self.doubles else convolution.conv
+        y = convolve(x * s[:, None, None], kernel)
         return y * scale[:, None, None] + bias
 
 
@@ -311,7 +313,7 @@ class Discriminator(Module):
         for fine, coarse in pairwise(widths):
             skip = conv(coarse, (1, 1), use_bias=False)(downsample(h))
             h = _activate(conv(fine)(h))
-            h = _activate(conv(coarse, strides=2, padding="VALID")(_blur(h)))
+            h = _activate(conv(coarse, strides=2, padding="VALID")(_filter(h, 2)))
             h = (h + skip) / math.sqrt(2)
         h = _activate(conv(widths[-1])(minibatch_stddev(h))).reshape(h.shape[0], -1)
         h = _activate(EqualizedDense(widths[-1], dtype=self.dtype)(h))
@@ -319,28 +321,24 @@ class Discriminator(Module):
         return select_logit(EqualizedDense(self.num_classes or 1, dtype=dtype)(h), y)
 
 
-def _upsample_beyond(x: Array) -> Array:
-    """Double height and width with a margin of a pixel: `[B, 2H + 2, 2W + 2, C]`.
+def _double(x: Array, kernel: Array) -> Array:
+    """Double height and width with the filter (1, 3, 3, 1), and convolve with a 3x3 kernel.
 
-    A convolution sees there what the filter spreads over the border, as in the authors' code, which
-    filters after the convolution. Zeros instead would darken the rim of every image.
+    In the authors' order, the filter last, the convolution is of the small image, and sees at the
+    border what the filter spreads over it; zeros instead would darken the rim of every image.
     """
-    return upsample(_padded(x, 1))[:, 1:-1, 1:-1]
+    return 4 * _filter(convolution.conv_transpose(x, kernel, strides=2, padding="VALID"), 1)
 
 
-def _blur(x: Array) -> Array:
-    """Filter with (1, 3, 3, 1) before a 3x3 convolution of stride 2: `[B, H + 1, W + 1, C]`."""
-    x = _padded(x, 2)
+def _filter(x: Array, margin: int) -> Array:
+    """Filter with (1, 3, 3, 1) / 8: `[B, H, W, C]` to `[B, H + 2 margin - 3, ..., C]`."""
+    x = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
     for axis in (1, 2):
         size = x.shape[axis] - 3
         taps = zip((1, 3, 3, 1), range(4), strict=True)
         terms = [tap / 8 * lax.slice_in_dim(x, i, i + size, axis=axis) for tap, i in taps]
         x = sum(terms[1:], terms[0])
     return x
-
-
-def _padded(x: Array, by: int) -> Array:
-    return jnp.pad(x, ((0, 0), (by, by), (by, by), (0, 0)))
 
 
 def _activate(x: Array) -> Array:

@@ -145,10 +145,10 @@ def block_in_numpy(params, x):
     return x + lrelu(h) @ last["kernel"]
 
 
-@pytest.mark.parametrize(("groups", "features"), [(1, 8), (4, 12)])
-def test_grouped_convolution_equals_that_of_lax_with_all_its_gradients(groups, features):
-    x = jnp.float32(RANDOM.normal(size=(2, 5, 4, 8)))
-    kernel = jnp.float32(RANDOM.normal(size=(3, 3, 8 // groups, features)) / 5)
+@pytest.mark.parametrize(("groups", "channels", "features"), [(1, 8, 8), (4, 8, 12), (20, 40, 20)])
+def test_grouped_convolution_equals_that_of_lax_with_all_its_gradients(groups, channels, features):
+    x = jnp.float32(RANDOM.normal(size=(2, 5, 4, channels)))
+    kernel = jnp.float32(RANDOM.normal(size=(3, 3, channels // groups, features)) / 5)
 
     def lax_conv(x, kernel, *, groups):
         return lax.conv_general_dilated(

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 from networks import compilation
 
-from jaxgan import convolution
+from jaxgan import convolution, resample
 from jaxgan.models import stylegan2
 from jaxgan.models.stylegan2 import (
     Discriminator,
@@ -225,11 +225,11 @@ def test_errors():
 
 
 def test_a_layer_that_doubles_filters_what_lies_beyond_the_border():
-    """It equals the authors' order, a transposed convolution and then the filter, everywhere."""
+    """It equals a convolution of the pixels, set apart, and then the filter, everywhere."""
     random = np.random.default_rng(0)
     x = random.normal(size=(2, 4, 4, 3)).astype(np.float32)
     kernel = random.normal(size=(3, 3, 3, 5)).astype(np.float32)
-    found = convolution.conv(stylegan2._upsample_beyond(jnp.asarray(x)), kernel, padding="VALID")
+    found = stylegan2._double(jnp.asarray(x), jnp.asarray(kernel))
     spread = np.zeros((2, 8, 8, 3), np.float32)
     spread[:, ::2, ::2] = x
     # All of the convolution, 10x10; its last row and column are of the stride alone.
@@ -246,3 +246,8 @@ def test_a_layer_that_doubles_filters_what_lies_beyond_the_border():
         feature_group_count=5,
     )
     np.testing.assert_allclose(found, filtered, atol=1e-4)
+
+    # Inside, where the border is out of sight, it is the definition: enlarge, then convolve.
+    enlarged = convolution.conv(resample.upsample(jnp.asarray(x)), jnp.asarray(kernel))
+    inside = np.s_[:, 2:-2, 2:-2]
+    np.testing.assert_allclose(found[inside], enlarged[inside], atol=1e-4)
