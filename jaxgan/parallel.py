@@ -15,7 +15,7 @@ batch of 64 over two processes with equally many devices is 32 examples from eac
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import jax
@@ -112,8 +112,12 @@ def pmap(
     mapped_axis = jax.tree.map(lambda axis: 0 if axis == PER_DEVICE else axis, batch_axis)
 
     def compiled(step):
+        @wraps(step)
+        def one(state, batch):
+            return step(state, batch, axis_name=axis_name)
+
         mapped = jax.pmap(
-            partial(step, axis_name=axis_name),
+            one,
             axis_name=axis_name,
             in_axes=(None, mapped_axis),
             out_axes=(None, None),
@@ -187,6 +191,7 @@ def shard_map(
         )
 
     def compiled(step):
+        @wraps(step)
         def one(state, batch):
             batch = _map_batch(
                 lambda axis, leaf: leaf[0] if axis == PER_DEVICE else leaf, batch_axis, batch
@@ -251,6 +256,7 @@ def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
     """
 
     def many(step):
+        @wraps(step)  # so that compilers and profilers call it by a name that the user knows
         def steps(state, batch, *, axis_name=None, norms=True):
             source, items, *count = (None, batch) if load is None else batch
             length = len(jax.tree.leaves(items)[0])
@@ -287,6 +293,7 @@ def _scan_first(count: jax.Array, body: Callable, state: Any, items: Any) -> tup
     def item(i):
         return jax.tree.map(lambda leaf: leaf[i], items)
 
+    body = jax.jit(body, inline=True)  # traced once, though it is asked for its shapes first
     length = len(jax.tree.leaves(items)[0])
     _, metrics = jax.eval_shape(body, state, item(0))
     history = jax.tree.map(lambda one: jnp.zeros((length, *one.shape), one.dtype), metrics)
@@ -310,7 +317,7 @@ def greatest(value: int) -> jax.Array:
         7
     """
     if jax.process_count() == 1:
-        return jnp.asarray(value, jnp.int32)
+        return jax.device_put(np.int32(value))
     return _greatest(np.full(jax.local_device_count(), value, np.int32))
 
 

@@ -83,7 +83,7 @@ def _state(config: Config, facts: "Facts", example: "Batch") -> int:
     """Return the bytes of the state of one GAN: both players, their optimizers and the average."""
     init = build(config, facts).gan.init
     try:
-        state = jax.eval_shape(init, jax.random.key(0), example)
+        state = jax.eval_shape(lambda: init(jax.random.key(0), example))
     except ValueError as error:
         raise ConfigError(f"--model={config.networks.model}: {error}") from error
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
