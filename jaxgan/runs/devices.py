@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
 from jaxgan import population
+from jaxgan._alone import on_cpu
 from jaxgan._feed import Feed, Share
 from jaxgan.parallel import AXIS, PER_DEVICE
 from jaxgan.runs.compiled import keep_compiled
@@ -75,7 +76,7 @@ def compile_steps(
     gan: jaxgan.GAN, batches: Feed, mode: str, devices: list
 ) -> tuple[jaxgan.GAN, Feed]:
     """Compile blocks of steps for these devices, and put the data where the steps need them."""
-    many = jaxgan.scan(gan, batches.load)
+    many = traced_for(devices, jaxgan.scan(gan, batches.load))
     if mode == "jit":
         return jaxgan.jit(many, compiler_options=compiler_options()), _on_device(batches)
     axis = (PER_DEVICE if batches.sharded else None, 1, None)
@@ -90,6 +91,22 @@ def compile_steps(
     else:
         compiled = jaxgan.shard_map(many, mesh=mesh, batch_axis=axis)
     return compiled, batches._replace(source=source)
+
+
+def traced_for(devices: list, gan: jaxgan.GAN) -> jaxgan.GAN:
+    """Return the GAN, of which only the forms for the platform of these devices are traced."""
+    if devices[0].platform != "cpu":
+        return gan
+
+    def on_its_own(function: Callable) -> Callable:
+        @wraps(function)
+        def traced(*args, **kwargs):
+            with on_cpu(True):
+                return function(*args, **kwargs)
+
+        return traced
+
+    return jaxgan.GAN(*map(on_its_own, gan))
 
 
 def one_copy(state: jaxgan.TrainState) -> jaxgan.TrainState:
@@ -134,6 +151,7 @@ def compile_population(
         batch_axis=(None, 1, None),
         devices=devices,
     )
+    many = traced_for(devices or jax.devices(), many)
     compiled = jaxgan.jit(many, compiler_options=compiler_options())
     return compiled, _on_device(batches) if devices is None else _on_all(batches, devices)
 
