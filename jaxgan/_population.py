@@ -126,6 +126,7 @@ def population(
 
             return spread(together, 0, batch_axis, None)(state, batch, norms)
 
+        step.__name__ = name
         return step
 
     def sample(state: TrainState, key: jax.Array, n: int, y=None):

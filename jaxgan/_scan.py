@@ -1,7 +1,7 @@
 """Many steps in one call."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import jax
@@ -53,6 +53,7 @@ def scan(gan: GAN, load: Callable[[Any, Any], Batch] | None = None) -> GAN:
     """
 
     def many(step):
+        @wraps(step)  # so that compilers and profilers call it by a name that the user knows
         def steps(state, batch, *, axis_name=None, norms=True):
             source, items, *count = (None, batch) if load is None else batch
             length = len(jax.tree.leaves(items)[0])
@@ -89,6 +90,7 @@ def _scan_first(count: jax.Array, body: Callable, state: Any, items: Any) -> tup
     def item(i):
         return jax.tree.map(lambda leaf: leaf[i], items)
 
+    body = jax.jit(body, inline=True)  # traced once, though it is asked for its shapes first
     length = len(jax.tree.leaves(items)[0])
     _, metrics = jax.eval_shape(body, state, item(0))
     history = jax.tree.map(lambda one: jnp.zeros((length, *one.shape), one.dtype), metrics)

@@ -15,7 +15,7 @@ batch of 64 over two processes with equally many devices is 32 examples from eac
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import jax
@@ -110,8 +110,12 @@ def pmap(
     mapped_axis = jax.tree.map(lambda axis: 0 if axis == PER_DEVICE else axis, batch_axis)
 
     def compiled(step):
+        @wraps(step)
+        def one(state, batch):
+            return step(state, batch, axis_name=axis_name)
+
         mapped = jax.pmap(
-            partial(step, axis_name=axis_name),
+            one,
             axis_name=axis_name,
             in_axes=(None, mapped_axis),
             out_axes=(None, None),
@@ -171,6 +175,7 @@ def shard_map(
     whole = PartitionSpec()
 
     def compiled(step):
+        @wraps(step)
         def one(state, batch):
             batch = map_batch(
                 lambda axis, leaf: leaf[0] if axis == PER_DEVICE else leaf, batch_axis, batch
@@ -258,6 +263,7 @@ def shard_optimizer(
         return lax.with_sharding_constraint(leaf, where)
 
     def compiled(step):
+        @wraps(step)
         def one(state, batch):
             batch = map_batch(constrain, batch_axis, batch)
             state, metrics = step(state, batch, axis_name=scatter)
@@ -284,7 +290,7 @@ def greatest(value: int) -> jax.Array:
         7
     """
     if jax.process_count() == 1:
-        return jnp.asarray(value, jnp.int32)
+        return jax.device_put(np.int32(value))
     return _greatest(np.full(jax.local_device_count(), value, np.int32))
 
 

@@ -22,7 +22,7 @@ from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.stack import stack
 from jaxgan.metrics import classifiers, inception
-from jaxgan.runs import devices
+from jaxgan.runs import compiled as programs
 from jaxgan.runs.config import make
 from jaxgan.runs.report.write import write
 from jaxgan.runs.training import loop
@@ -252,7 +252,7 @@ def test_caches_are_for_their_user_alone(tmp_path, monkeypatch):
     try:
         load(f"folder:{tmp_path / 'pictures'}")
         jax.config.update("jax_compilation_cache_dir", None)
-        devices.keep_compiled("")
+        programs.keep_compiled("")
     finally:
         os.umask(before)
         jax.config.update("jax_compilation_cache_dir", directory)

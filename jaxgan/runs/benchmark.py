@@ -252,7 +252,7 @@ def _cost(gan: jaxgan.GAN, config: Config, batch: Batch) -> tuple[float, float]:
 
     The whole step is not analyzed: XLA counts the body of a loop only once.
     """
-    state = jax.eval_shape(gan.init, jax.random.key(0), batch)
+    state = jax.eval_shape(lambda: gan.init(jax.random.key(0), batch))
     costs = []
     for step in (gan.d_step, gan.g_step):
         # The optimized program is counted, so that work that nobody needs is left out.

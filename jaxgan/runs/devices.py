@@ -4,19 +4,17 @@ import dataclasses
 import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from absl import logging
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxgan
 from jaxgan import population
 from jaxgan._feed import Feed, Share
-from jaxgan.data._homes import user_cache
 from jaxgan.parallel import AXIS, PER_DEVICE
+from jaxgan.runs.compiled import keep_compiled
 from jaxgan.runs.settings import ConfigError, Run
 
 
@@ -187,29 +185,3 @@ def compiler_options() -> dict[str, str]:
     except jax.errors.JaxRuntimeError:  # another XLA, which has no such option
         return {}
     return options
-
-
-def keep_compiled(directory: str) -> None:
-    """Cache compiled programs on disk, so that the next start does not compile them again.
-
-    Cached programs are executed, so only the user may have write access to the directory; if others
-    do, or it cannot be written, nothing is cached. A directory that is configured in JAX already,
-    for example by JAX_COMPILATION_CACHE_DIR, is left as it is.
-
-    Args:
-        directory: the cache; the user's cache directory if empty, no cache if "none".
-    """
-    if directory == "none" or jax.config.values["jax_compilation_cache_dir"]:
-        return
-    try:
-        path = Path(directory) if directory else user_cache("compiled")
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = path.stat()
-        if status.st_uid != os.getuid() or status.st_mode & 0o022:
-            logging.warning("compiled programs are not cached: other users may write to %s", path)
-            return
-    except OSError as error:
-        logging.warning("compiled programs are not cached: %s", error)
-        return
-    jax.config.update("jax_compilation_cache_dir", str(path.resolve()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -32,7 +32,7 @@ def describe(config: Config, dataset: Dataset) -> str:
     """
     known = facts(dataset)
     gan = build(config, known).gan
-    state = jax.eval_shape(gan.init, jax.random.key(0), example(known))
+    state = jax.eval_shape(lambda: gan.init(jax.random.key(0), example(known)))
     batch = config.optimization.batch_size * math.prod(known.shape) * np.dtype(np.float32).itemsize
     members = count(config)
     shape = "x".join(map(str, known.shape))

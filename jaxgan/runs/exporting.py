@@ -142,7 +142,7 @@ def read_weights(path: Path) -> export.Generator:
             f"{path}: it is damaged or no generator of jaxgan-export ({what})"
         ) from error
     experiment = build(config, facts)
-    like = averaged(jax.eval_shape(experiment.gan.init, jax.random.key(0), example(facts)))
+    like = averaged(jax.eval_shape(lambda: experiment.gan.init(jax.random.key(0), example(facts))))
     variables = Variables(*export.filled(like, weights))
     trained = Trained(config, facts, experiment, variables, about["notes"]["step"], Variables(()))
     truncation = about["notes"].get("truncation")

@@ -87,7 +87,7 @@ def _state(config: Config, facts: "Facts", example: "Batch", scatter: Scatter | 
     """Return a device's bytes of the state of one GAN: players, optimizers and the average."""
     init = build(config, facts).gan.init
     try:
-        state = jax.eval_shape(init, jax.random.key(0), example)
+        state = jax.eval_shape(lambda: init(jax.random.key(0), example))
     except ValueError as error:
         raise ConfigError(f"--model={config.networks.model}: {error}") from error
     if scatter is not None:

@@ -366,7 +366,8 @@ class Run:
     keep: int = setting(2, "checkpoints to keep", identity=False, low=1)
     compilation_cache: str = setting(
         "",
-        "directory of compiled programs; the user's cache if empty, no cache if none",
+        "directory of compiled programs, of which it keeps the last 1 GB; the user's cache if "
+        "empty, no cache if none",
         identity=False,
         path=True,
     )

@@ -58,7 +58,9 @@ def start(
         return rest
 
     def run(argv: list[str]) -> int | None:
-        with errors_in_one_line():
+        from jaxgan.runs import compiling
+
+        with errors_in_one_line(), compiling.told():
             return body(argv)
 
     app.run(run, flags_parser=read)

@@ -103,7 +103,8 @@ def _compare(values: flags.FlagValues) -> None:
         if file := values[name].value:
             check_output(name, file, (suffix,))
 
-    from jaxgan.runs.devices import check_platform, keep_compiled
+    from jaxgan.runs.compiled import keep_compiled
+    from jaxgan.runs.devices import check_platform
     from jaxgan.runs.files import write_whole
     from jaxgan.runs.measures import sets
     from jaxgan.runs.measures.row import table

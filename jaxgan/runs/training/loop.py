@@ -21,7 +21,7 @@ from jaxgan.runs.config import Config
 from jaxgan.runs.data import facts, feed_of, initial_state, notes_of, sample_key
 from jaxgan.runs.devices import compile_steps, mode_and_devices, share_of, to_sample
 from jaxgan.runs.initial import begin
-from jaxgan.runs.show import films, plots
+from jaxgan.runs.show import films
 from jaxgan.runs.show.view import real_examples, view
 from jaxgan.runs.training.evaluator import Evaluator
 from jaxgan.runs.training.prepare import prepare
@@ -191,6 +191,8 @@ def _diverged(reason: str, rollbacks: int, kept: int) -> DivergedError:
 
 def _finish(directory: Path) -> Path | None:
     """Summarize the run in pictures, and return the newest picture of samples."""
+    from jaxgan.runs.show import plots  # half a second that the first step need not wait for
+
     samples = directory / "samples"
     films.evolution(samples)
     plots.curves(directory / "metrics.jsonl", directory / "curves.png")

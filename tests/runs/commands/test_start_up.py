@@ -71,3 +71,12 @@ def test_help_names_every_gan_that_a_setting_is_for():
     words = " ".join(text.split())
     assert "only with --recipe=infogan: --code_categories" in words
     assert "srgan 1000.0), with --recipe=aae, --recipe=pix2pix" in words
+
+
+def test_the_first_step_does_not_wait_for_what_draws_and_reads_ahead():
+    program = "import sys; from jaxgan.runs.training import loop, sweep; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    late = SLOW - {"orbax", "PIL", "tensorboardX", "tqdm"}  # checkpoint, picture, board and bar
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & late
