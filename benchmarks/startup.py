@@ -109,7 +109,9 @@ def measured(arguments: list[str]) -> None:
         }
         costs = {"total": time.process_time(), **counted, **parts}
         costs["rest"] = costs["total"] - counted["imports"] - sum(parts.values())
-        longest = sorted(((n, clock.between(a, b)) for n, a, b in programs), key=lambda one: -one[1])
+        longest = sorted(
+            ((n, clock.between(a, b)) for n, a, b in programs), key=lambda one: -one[1]
+        )
         found = {"cpu": costs, "programs": len(programs), "hits": len(hits), "longest": longest[:5]}
         print(_RESULT + json.dumps(found), flush=True)
 
