@@ -18,7 +18,7 @@ import numpy as np
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
-from jaxgan._alone import alone
+from jaxgan._alone import alone, on_cpu
 from jaxgan._checks import check_array, check_integers
 
 OUTPUT = "convolution"
@@ -34,6 +34,8 @@ def on_each_platform(cpu, default):
         arrays = _vary_alike(*arrays)
         if alone.value:
             y = default(*arrays)
+        elif on_cpu.value:
+            y = cpu(*arrays)
         else:
             y = lax.platform_dependent(*arrays, cpu=cpu, default=default)
         return checkpoint_name(y, OUTPUT)
