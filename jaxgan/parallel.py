@@ -22,12 +22,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxgan._alone import on_cpu
 from jaxgan._batch_axes import PER_DEVICE, all_devices, divide, map_batch, place, row, split
 from jaxgan._scan import map_steps, scan
 from jaxgan._scatter import MIN_SIZE, Scatter
-from jaxgan.types import GAN
+from jaxgan.types import GAN, Batch
 
 __all__ = ["AXIS", "PER_DEVICE", "greatest", "jit", "pmap", "scan", "shard_map", "shard_optimizer"]
 
@@ -64,7 +66,7 @@ def jit(gan: GAN, *, donate: bool = True, compiler_options: dict[str, Any] | Non
             step, donate_argnums=(0,) if donate else (), compiler_options=compiler_options
         )
 
-    return map_steps(_jit_rest(gan, jax.jit(gan.init)), compiled)
+    return _compile(gan, compiled)
 
 
 def pmap(
@@ -129,7 +131,7 @@ def pmap(
         return apply
 
     # Where the state starts is where the steps leave it: nothing moves, nothing compiles twice.
-    return map_steps(_jit_rest(gan, jax.jit(gan.init, out_shardings=everywhere)), compiled)
+    return _compile(gan, compiled, out_shardings=everywhere)
 
 
 def shard_map(
@@ -197,8 +199,7 @@ def shard_map(
 
         return apply
 
-    init = jax.jit(gan.init, out_shardings=NamedSharding(mesh, whole))
-    return map_steps(_jit_rest(gan, init), compiled)
+    return _compile(gan, compiled, out_shardings=NamedSharding(mesh, whole))
 
 
 def shard_optimizer(
@@ -256,7 +257,7 @@ def shard_optimizer(
 
     def init(key, batch):
         where = scatter.shardings(jax.eval_shape(gan.init, key, batch))
-        return jax.jit(gan.init, out_shardings=where)(key, batch)
+        return _compiled_init(gan, out_shardings=where)(key, batch)
 
     def constrain(axis, leaf):
         where = NamedSharding(scatter.mesh, split(axis, axis_name))
@@ -276,7 +277,7 @@ def shard_optimizer(
 
         return apply
 
-    return map_steps(_jit_rest(gan, init), compiled)
+    return _compile(gan, compiled)._replace(init=init)
 
 
 def greatest(value: int) -> jax.Array:
@@ -306,7 +307,48 @@ def _mesh(mesh: Mesh | None, axis_name: str) -> Mesh:
     return mesh
 
 
-def _jit_rest(gan: GAN, init: Callable) -> GAN:
+# For what runs once on CPU: LLVM needs a third of the time, and no bit of the results changes.
+_QUICKLY = {"xla_backend_optimization_level": "1"}
+
+
+def _compile(gan: GAN, compiled: Callable[[Callable], Callable], **settings: Any) -> GAN:
+    """Compile the steps by `compiled`, the rest by `jax.jit`; the settings are those of init."""
+    gan = _for_this_platform(gan)
+    init = _compiled_init(gan, **settings)
+    return map_steps(gan._replace(init=init, sample=_compiled_sample(gan)), compiled)
+
+
+def _compiled_init(gan: GAN, **settings: Any) -> Callable:
+    plain = jax.jit(gan.init, **settings)
+    quick = jax.jit(gan.init, compiler_options=_QUICKLY, **settings)
+
+    def init(key: jax.Array, batch: Batch):
+        return (quick if _takes_options(key) else plain)(key, batch)
+
+    return init
+
+
+def _takes_options(key: jax.Array) -> bool:
+    """Whether that fits: inside another `jax.jit` no options are allowed, and tests have less."""
+    plainly = jax.config.values["jax_disable_most_optimizations"] or isinstance(key, Tracer)
+    return jax.default_backend() == "cpu" and not plainly
+
+
+def _for_this_platform(gan: GAN) -> GAN:
+    """Trace every function for CPUs alone where JAX computes on them by default."""
+
+    def wrapped(function):
+        @wraps(function)
+        def here(*args, **kwargs):
+            with on_cpu(jax.default_backend() == "cpu"):
+                return function(*args, **kwargs)
+
+        return here
+
+    return GAN(*map(wrapped, gan))
+
+
+def _compiled_sample(gan: GAN) -> Callable:
     compiled = jax.jit(gan.sample, static_argnames="n")
 
     # Labels that the host holds are checked in a trace that knows their values.
@@ -315,4 +357,4 @@ def _jit_rest(gan: GAN, init: Callable) -> GAN:
             jax.eval_shape(lambda state, key: gan.sample(state, key, n, y), state, key)
         return compiled(state, key, n=n, y=y)
 
-    return gan._replace(init=init, sample=sample)
+    return sample

@@ -5,7 +5,7 @@ does follows from the step's number alone, so a checkpoint of any phase goes on 
 resolution is one branch of the same compiled program.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from jaxgan._handed import check_optimizers
 from jaxgan.core import two_player
 from jaxgan.recipes._gan import Weight, check_weights, players
 from jaxgan.resample import box_downsample, nearest_upsample
-from jaxgan.types import GAN, Batch, Metrics, Network, Player, State, TrainState
+from jaxgan.types import GAN, Batch, Loss, Network, Player, State
 
 __all__ = ["Grown", "Growth", "grown", "progressive", "restarting"]
 
@@ -148,49 +148,55 @@ def progressive(
     whole = _faded(discriminator(growth.resolutions[-1]), 1.0)
     whole_g, whole_d, sample = players(grown(generator, growth), whole, **settings)
 
-    def stage(k: int) -> GAN:
-        resolution = growth.resolutions[k]
+    def now(k: int, step: jax.Array, batch: Batch) -> tuple[Player, Player, Batch]:
+        """The GAN of a resolution, and what it sees of the data, at a step of G."""
+        side = growth.resolutions[-1]
+        check_batch(batch)
+        check_array("batch.x", batch.x, f"[B, {side}, W, C]")
+        alpha = growth.alpha(k, step)
+        d_network = _faded(discriminator(growth.resolutions[k]), alpha)
+        g, d, _ = players(_stage(generator, growth, k), d_network, **settings)
+        return g, d, batch._replace(x=_real(batch.x, growth, k, alpha))
 
-        def now(step: jax.Array, batch: Batch) -> tuple[Player, Player, Batch]:
-            """The GAN of this resolution, and what it sees of the data, at a step of G."""
-            side = growth.resolutions[-1]
-            check_batch(batch)
-            check_array("batch.x", batch.x, f"[B, {side}, W, C]")
-            alpha = growth.alpha(k, step)
-            d_network = _faded(discriminator(resolution), alpha)
-            g, d, _ = players(_stage(generator, growth, k), d_network, **settings)
-            return g, d, batch._replace(x=_real(batch.x, growth, k, alpha))
+    def g_loss(k, params, state, opponent, batch, key, step):
+        g, _, batch = now(k, state.step, batch)
+        return g.loss(params, state, opponent, batch, key, step)
 
-        def g_loss(params, state, opponent, batch, key, step):
-            g, _, batch = now(state.step, batch)
-            return g.loss(params, state, opponent, batch, key, step)
+    def d_loss(k, params, state, opponent, batch, key, step):
+        _, d, batch = now(k, opponent.state.step, batch)
+        return d.loss(params, state, opponent, batch, key, step)
 
-        def d_loss(params, state, opponent, batch, key, step):
-            _, d, batch = now(opponent.state.step, batch)
-            return d.loss(params, state, opponent, batch, key, step)
-
-        return two_player(
-            whole_g._replace(loss=g_loss),
-            whole_d._replace(loss=d_loss),
-            sample=sample,
-            d_steps=d_steps,
-            ema_decay=ema_decay,
-        )
-
-    stages = [stage(k) for k in range(len(growth.resolutions))]
-
-    def at_any(name: str) -> Callable[..., tuple[TrainState, Metrics]]:
-        def step(state: TrainState, batch: Batch, *, axis_name=None, norms=True):
-            # Around whole steps: a gradient through the choice would keep what all branches need.
-            settings = {"axis_name": axis_name, "norms": norms}
-            steps = [partial(getattr(gan, name), **settings) for gan in stages]
-            return lax.switch(growth.stage(state.g.step), steps, state, batch)
-
-        return step
-
-    return stages[-1]._replace(
-        **{name: at_any(name) for name in ("d_step", "g_step", "train_step")}
+    stages = range(len(growth.resolutions))
+    g_losses, d_losses = ([partial(one, k) for k in stages] for one in (g_loss, d_loss))
+    return two_player(
+        whole_g._replace(loss=_one_of(g_losses, growth.stage)),
+        whole_d._replace(loss=_one_of(d_losses, lambda step: growth.stage(step // d_steps))),
+        sample=sample,
+        d_steps=d_steps,
+        ema_decay=ema_decay,
     )
+
+
+def _one_of(losses: Sequence[Loss], choose: Callable[[jax.Array], jax.Array]) -> Loss:
+    """The loss that a step chooses, which has a derivative in the parameters alone.
+
+    The gradient is taken within the choice: one through it would keep what all branches need, and
+    a choice between whole steps would compile the update of all parameters once for each.
+    """
+
+    @jax.custom_vjp
+    def loss(params, *rest):
+        return lax.switch(choose(rest[-1]), losses, params, *rest)
+
+    def forward(params, *rest):
+        gradients = [jax.value_and_grad(one, has_aux=True) for one in losses]
+        return lax.switch(choose(rest[-1]), gradients, params, *rest)
+
+    def backward(grads, cotangents):
+        return jax.tree.map(lambda leaf: cotangents[0] * leaf, grads), *[None] * 5
+
+    loss.defvjp(forward, backward)
+    return loss
 
 
 class Grown(NamedTuple):
