@@ -1,10 +1,10 @@
 """Generative adversarial networks in JAX.
 
 `two_player` makes a GAN of two players, and `jaxgan.recipes` has GANs ready-made; `fit` trains one
-on data. `jit`, `pmap`, `shard_map`, `shard_optimizer` and `scan` say how to run steps in a loop of one's own, and
-`population` trains many in one program. These need JAX and optax only; what needs more (`models`,
-`data`, `metrics`, `checkpoint`, `export`, `onnx`, `weights`) is imported when it is first used.
-`load_run` and `load_generator` read what runs have made.
+on data. `jit`, `pmap`, `shard_map`, `shard_optimizer` and `scan` say how to run steps in a loop of
+one's own, and `population` trains many in one program. These need JAX and optax only; what needs
+more (`models`, `data`, `metrics`, `checkpoint`, `export`, `onnx`, `weights`) is imported when it is
+first used. `load_run` and `load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 

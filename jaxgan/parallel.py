@@ -1,7 +1,7 @@
 """Ways to run a GAN: each takes a GAN and returns a GAN, so they combine.
 
-`jit`, `pmap`, `shard_map` and `shard_optimizer` compile; `scan` goes inside one of them and runs many steps in one
-call: `jaxgan.pmap(jaxgan.scan(gan), batch_axis=1)`.
+`jit`, `pmap`, `shard_map` and `shard_optimizer` compile; `scan` goes inside one of them and runs
+many steps in one call: `jaxgan.pmap(jaxgan.scan(gan), batch_axis=1)`.
 
 The compiled steps donate the state: its buffers are reused for the new state, and the old one can
 no longer be read. `batch_axis` says which axis of each leaf of the batch holds the examples; as in
