@@ -33,6 +33,7 @@ def train(ways: Any, width: int) -> tuple[str, list[np.ndarray]]:
     for _ in range(_STEPS):
         state, _ = program(state, Batch(x))
     memory = program.memory_analysis()
+    assert memory is not None  # CPU's compiler analyzes it
     sent = ", ".join(f"{len(sizes)} {kind}" for kind, sizes in compiled(program.as_text()).items())
     row = f"{held / 1e6:.2f} | {memory.alias_size_in_bytes / 1e6:.2f} "
     row += f"| {memory.temp_size_in_bytes / 1e6:.2f} | {sent} |"
