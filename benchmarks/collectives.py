@@ -33,10 +33,10 @@ _SCALARS = 16  # bytes
 WAYS = ("jit", "pmap", "shard_map", "shard_optimizer")
 
 
-def compiled(program: str) -> dict[str, list[int]]:
+def compiled(program: str | None) -> dict[str, list[int]]:
     """Bytes of what each collective of a compiled program gives, by kind, in ascending order."""
     found: dict[str, list[int]] = {}
-    for types, kind in _CALL.findall(program):
+    for types, kind in _CALL.findall(program or ""):
         arrays = [
             _SIZES[dtype] * math.prod(map(int, shape.split(",") if shape else ()))
             for dtype, shape in _ARRAY.findall(types)

@@ -117,6 +117,7 @@ def count(config: Config, known: Facts) -> Step:
         traced = jax.jit(getattr(gan, f"{player}_step")).trace(state, batch)
         # For an accelerator: on CPU, convolutions are written in other forms.
         cost = traced.lower(lowering_platforms=("tpu",)).cost_analysis()
+        assert cost is not None  # XLA counts for every platform
         return Update(cost["flops"] / size, averaged(gan, player, batch))
 
     return Step(update("d"), update("g"), config.optimization.d_steps, size)

@@ -4,8 +4,7 @@
 on data. `jit`, `pmap`, `shard_map`, `shard_optimizer` and `scan` say how to run steps in a loop of
 one's own, and `population` trains many in one program. These need JAX and optax only; what needs
 more (`models`, `data`, `metrics`, `checkpoint`, `export`, `onnx`, `weights`) is imported when it is
-first used.
-`load_run` and `load_generator` read what runs have made.
+first used. `load_run` and `load_generator` read what runs have made.
 
 Examples in docstrings assume these imports:
 

@@ -221,15 +221,16 @@ def shard_optimizer(
     Args:
         gan: the GAN.
         mesh: as in `shard_map`, and so are `batch_axis`, `axis_name` and `donate`.
-        batch_axis: the axis of the examples in the batch's leaves; `PER_DEVICE` is not supported.
+        batch_axis: the axis of the examples in the batch's leaves. None is for what the `load` of
+            `scan` takes: all that a loss sees is split. `PER_DEVICE` is not supported.
         axis_name: the mesh axis to split over.
         min_size: numbers in the smallest array that is split. The longest axis that divides is; an
             array that has none stays whole.
         donate: whether a step may reuse the memory of the state it is given.
 
     Returns:
-        The GAN; its steps raise ValueError for a batch that does not divide. Its states are of the
-        same shapes as ever: only where their arrays lie differs.
+        The GAN; its steps raise ValueError for a batch that does not divide, or not in all of its
+        leaves. Its states are of the same shapes as ever: only where their arrays lie differs.
 
     Raises:
         ValueError: the mesh has no such axis, or a leaf of the batch is `PER_DEVICE`.
@@ -258,6 +259,14 @@ def shard_optimizer(
         where = scatter.shardings(jax.eval_shape(gan.init, key, batch))
         return _compiled_init(gan, out_shardings=where)(key, batch)
 
+    def check(axis, leaf):
+        del leaf
+        if axis is None:
+            raise ValueError(
+                "batch_axis: None for a leaf of a Batch, which is whole on every device under "
+                "shard_map only; give the axis of its examples"
+            )
+
     def constrain(axis, leaf):
         where = NamedSharding(scatter.mesh, split(axis, axis_name))
         return lax.with_sharding_constraint(leaf, where)
@@ -272,6 +281,8 @@ def shard_optimizer(
         mapped = jax.jit(one, donate_argnums=(0,) if donate else ())
 
         def apply(state, batch):
+            if isinstance(batch, Batch):
+                map_batch(check, batch_axis, batch)
             return mapped(state, place(scatter.mesh, axis_name, batch_axis, batch))
 
         return apply

@@ -162,6 +162,8 @@ def test_what_cannot_be_split_is_refused():
         jaxgan.shard_optimizer(make(), batch_axis=(PER_DEVICE, 1))
     with pytest.raises(ValueError, match="a batch of 6 does not divide over 4 devices"):
         shard_optimizer(make()).train_step(None, Batch(X[0, :6]))
+    with pytest.raises(ValueError, match="None for a leaf of a Batch"):
+        shard_optimizer(make(), batch_axis=Batch(0, None)).train_step(None, Batch(X[0], X[0]))
     with pytest.raises(ValueError, match="but not 'other'"):
         jaxgan.shard_optimizer(make(), axis_name="other", mesh=row(jax.devices(), "one"))
 
