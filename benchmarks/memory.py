@@ -47,7 +47,7 @@ def measure(config: Config) -> dict[str, Any]:
     batch = jax.eval_shape(batches.load, batches.source, first)
     state = jax.eval_shape(gan.init, jax.random.key(0), example(known))
     step = jax.jit(gan.train_step, donate_argnums=0, compiler_options=compiler_options())
-    found = step.lower(state, batch).compile().memory_analysis()
+    found: Any = step.lower(state, batch).compile().memory_analysis()
     arguments, temporary = found.argument_size_in_bytes, found.temp_size_in_bytes
     results = found.output_size_in_bytes - found.alias_size_in_bytes
     return {

@@ -9,7 +9,7 @@ def test_the_memory_of_a_step_is_at_least_that_of_its_state_and_its_batch():
     small = {"batch_size": 8, "width": 8}
     found = memory.measure(memory.settings(presets()["gan_ring"], **small))
     assert found["shape"] == [2]
-    assert found["batch"] == 8 * 2 * 4
+    assert found["batch"] == 8 * (2 + 1) * 4  # points and their labels
     assert found["peak"] >= found["state"] + found["batch"]
     larger = memory.measure(memory.settings(presets()["gan_ring"], **small | {"batch_size": 800}))
     assert larger["state"] == found["state"]

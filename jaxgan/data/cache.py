@@ -83,7 +83,9 @@ def recalled(root: Path | None, name: str, key: Mapping[str, Any], build: Build)
                 error,
             )
         if decoded is None:
-            decoded = build(new) if new is None else _publish(build(new), new, root / entry)
+            decoded = build(new)
+            if new is not None:
+                decoded = _publish(decoded, new, new.parents[1] / entry)
     return decoded
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
+from tqdm import tqdm
 
 from jaxgan._files import write_whole
 
@@ -35,6 +36,26 @@ class Progress(NamedTuple):
     def save(self, directory: Path) -> None:
         """Write it beside the array, which must have reached the disk already."""
         write_whole(directory / FILE, json.dumps(self._asdict()))
+
+
+def bar(doing: str, total: int, initial: int = 0) -> tqdm:
+    """Return a bar for so many pictures, which a terminal shows if they take longer than moments.
+
+    Args:
+        doing: what is done with them.
+        total: how many there are.
+        initial: how many are done already.
+    """
+    text = "{desc}: {n_fmt} of {total_fmt} pictures |{bar}| {percentage:.0f}%, {remaining} left"
+    return tqdm(
+        desc=doing,
+        total=total,
+        initial=initial,
+        leave=False,
+        disable=None,
+        delay=1,
+        bar_format=text,
+    )
 
 
 def found(directory: Path | None, files: list[str]) -> Progress | None:

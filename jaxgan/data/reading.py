@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 from PIL import Image
-from tqdm import tqdm
 
 from jaxgan.data.cache import Decoded
 from jaxgan.data.dataset import Dataset
@@ -26,7 +25,7 @@ from jaxgan.data.images import (
 )
 from jaxgan.data.layout import Layout
 from jaxgan.data.places import Place
-from jaxgan.data.progress import FILE, Progress, found
+from jaxgan.data.progress import FILE, Progress, bar, found
 from jaxgan.data.stack import Example, stack
 from jaxgan.data.threads import cores, in_threads
 
@@ -41,7 +40,6 @@ class Reading(NamedTuple):
     split: str
     convert: Callable[[Image.Image, int], np.ndarray]
     side_by_side: bool
-    threads: int = 0  # 0 for as many as there are cores
 
     def decode(self, directory: Path | None) -> Decoded:
         """Decode all files, given a folder for the array, where an earlier attempt may be."""
@@ -62,7 +60,7 @@ class Reading(NamedTuple):
             nonlocal done
             rest = readable[begun.done :]
             read = self._reader(1 if begun.gray else 3)
-            for file, picture in zip(rest, in_threads(read, rest, self._threads), strict=True):
+            for file, picture in zip(rest, in_threads(read, rest, cores()), strict=True):
                 done += 1
                 if isinstance(picture, str):
                     damaged[file] = picture
@@ -79,7 +77,7 @@ class Reading(NamedTuple):
             logging.warning(
                 "%s: %d of %d pictures are decoded already", self.name, begun.done, len(readable)
             )
-        x, y = stack(examples(), len(readable), directory, name=self.name, before=before, save=save)
+        x, y = stack(examples(), len(readable), directory, before=before, save=save)
         if directory is not None:
             (directory / FILE).unlink(missing_ok=True)
         return self._described(x, y, classes, begun, begun.unreadable | damaged, depth)
@@ -109,29 +107,18 @@ class Reading(NamedTuple):
         remarks = (_on_classes(self, classes), _on_labels(self), several, *depth.remarks)
         return Decoded(Dataset(x, y, self.name, classes), (damaged, *filter(None, remarks)))
 
-    @property
-    def _threads(self) -> int:
-        return self.threads or cores()
-
     def _headers(self) -> Progress:
         """Look at all headers."""
         gray, several, unreadable = True, [], {}
-        headers = in_threads(self._header, self.files, self._threads)
-        bar = tqdm(
-            headers,
-            f"looking at {self.name}",
-            len(self.files),
-            leave=False,
-            disable=None,
-            delay=1,
-            unit=" pictures",
-        )
-        for file, header in zip(self.files, bar, strict=True):
-            if isinstance(header, str):
-                unreadable[file] = header
-                continue
-            gray &= header.gray
-            several += [file] if header.several else []
+        headers = in_threads(self._header, self.files, cores())
+        with bar("looking at files", len(self.files)) as shown:
+            for file, header in zip(self.files, headers, strict=True):
+                shown.update()
+                if isinstance(header, str):
+                    unreadable[file] = header
+                    continue
+                gray &= header.gray
+                several += [file] if header.several else []
         return Progress(gray, several, unreadable, 0, {}, Depth().seen)
 
     def _header(self, file: str) -> "_Header | str":

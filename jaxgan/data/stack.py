@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from absl import logging
-from tqdm import tqdm
 
 from jaxgan.data.errors import DataError
 from jaxgan.data.memory import check_images
+from jaxgan.data.progress import bar
 
 Example = tuple[np.ndarray, int | None]
 
@@ -22,7 +22,6 @@ def stack(
     size: int,
     directory: Path | None = None,
     *,
-    name: str = "images",
     before: Sequence[int | None] = (),
     save: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -35,7 +34,6 @@ def stack(
         size: the largest number of examples that there can be.
         directory: folder to write `x.npy` to; if it is None, or its disk is too full, the images
             are kept in memory.
-        name: of the data set, for the bar.
         before: labels of the images that `x.npy` holds already, which the examples go on from.
         save: called every few seconds, when all images so far are in the file on the disk.
 
@@ -49,15 +47,7 @@ def stack(
     if labels:
         assert directory is not None  # they are in a file of it
         x = np.lib.format.open_memmap(directory / "x.npy", "r+")
-    with tqdm(
-        desc=f"decoding {name}",
-        total=size,
-        initial=len(labels),
-        leave=False,
-        disable=None,
-        delay=1,
-        unit=" pictures",
-    ) as bar:
+    with bar("decoding", size, len(labels)) as shown:
         saved = time.monotonic()
         for image, label in examples:
             if not labels:
@@ -69,7 +59,7 @@ def stack(
                 )
             x[len(labels)] = image
             labels.append(label)
-            bar.update()
+            shown.update()
             if isinstance(x, np.memmap) and time.monotonic() - saved > _SAVE_EVERY:
                 x.flush()
                 save()

@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from jaxgan._checks import check_integers
 
-__all__ = ["cores", "in_threads"]
-
 _TOGETHER = 8  # items that a thread is given at a time: handing them over costs time, too
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def cores() -> int:

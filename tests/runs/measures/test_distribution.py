@@ -5,6 +5,7 @@ import pytest
 
 from jaxgan import data, metrics
 from jaxgan.data.toys import ring_modes
+from jaxgan.metrics import coverage
 from jaxgan.runs.config import ConfigError
 from jaxgan.runs.measures.distribution import Comparison
 from jaxgan.runs.measures.features import network_for
@@ -13,9 +14,10 @@ from jaxgan.runs.settings import METRICS
 
 
 @pytest.fixture(scope="module")
-def comparison():
+def comparison(tmp_path_factory):
     dataset = data.load("digits")
-    return Comparison(network_for("auto", "", dataset), dataset, 500)
+    cache_dir = str(tmp_path_factory.mktemp("yardsticks"))  # they are measured, not remembered
+    return Comparison(network_for("auto", "", dataset), dataset, 500, cache_dir=cache_dir)
 
 
 def test_the_comparison_tells_real_from_fake(comparison):
@@ -178,3 +180,18 @@ def test_each_example_passes_through_the_network_once():
     assert sum(seen) == 250 * (1 + 3 + 1)  # held out, the reference, noise; in batches of 250
     features, _ = network.apply(dataset.x[:250])
     np.testing.assert_allclose(comparison.data_features[:250], features, atol=1e-4)
+
+
+def test_pairs_of_examples_are_computed_no_more_often_than_needed(tmp_path, monkeypatch):
+    """Once for the balls around real ones; of a set once for its own, and once for each metric."""
+    passes, over_chunks = [], coverage.over_chunks
+    monkeypatch.setattr(
+        coverage, "over_chunks", lambda *given: passes.append(1) or over_chunks(*given)
+    )
+    dataset = data.load("digits", split="train[:400]")
+    comparison = Comparison(network_for("auto", "", dataset), dataset, 150, cache_dir=str(tmp_path))
+    chosen = ("precision_recall", "density_coverage")
+    comparison.rows(dataset.x[:150], chosen)
+    assert len(passes) == 1 + 3 * 3  # the samples, those held out, and noise
+    comparison.measure(dataset.x[:150], chosen)
+    assert len(passes) == 1 + 4 * 3
