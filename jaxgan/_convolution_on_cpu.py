@@ -241,7 +241,7 @@ def _convolve(x, kernel, **settings):
     return y.astype(x.dtype)
 
 
-def _correlate(x, taps, padding="VALID"):
+def _correlate(x, taps, padding: str | list[tuple[int, int]] = "VALID"):
     return _convolve(x, taps, window_strides=(1,) * (taps.ndim - 2), padding=padding)
 
 
