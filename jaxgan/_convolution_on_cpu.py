@@ -27,6 +27,7 @@ OUTPUT = "convolution"
 """What `jax.checkpoint_policies` know the results by."""
 
 _NARROW = 8  # channels
+_FEW = 512  # pixels of all examples
 
 
 def on_each_platform(cpu, default):
@@ -118,8 +119,8 @@ def _gather(x, kernel, geometry):
 
 def _paint(y, kernel, geometry, *, by_products=False):
     """Every block of pixels is a sum over the windows that see it: a convolution of stride 1."""
-    stride = geometry.stride
-    taps = _turned(_blocks(kernel, stride))
+    stride, (channels, features) = geometry.stride, kernel.shape[-2:]
+    taps = _blocks(kernel, stride)
     pads, crops = [], []
     sizes = zip(geometry.space, y.shape[1:-1], taps.shape[:-2], geometry.padding, strict=True)
     for n, m, t, (before, _) in sizes:
@@ -127,10 +128,16 @@ def _paint(y, kernel, geometry, *, by_products=False):
         first, last = min(before // stride, t - 1), max(-(-(before + n) // stride), m)
         pads.append((t - 1 - first, last - m))
         crops.append((first * stride - before, before + n - last * stride))
-    if by_products or geometry.is_pixelwise or _is_narrow(kernel):
-        blocks = _correlate_by_products(_pad(y, pads), taps)
+    is_small = y.size <= _FEW * features  # to turn the kernel would take longer
+    if by_products or geometry.is_pixelwise or is_small or channels < _NARROW:
+        sums = _overlapping_sums(y, taps)
+        blocks = _pad(
+            sums, [(lo - t + 1, hi - t + 1) for t, (lo, hi) in zip(taps.shape, pads, strict=False)]
+        )
+    elif features < _NARROW:
+        blocks = _correlate_by_products(_pad(y, pads), _turned(taps))
     else:
-        blocks = _correlate(y, taps, pads)
+        blocks = _correlate(y, _turned(taps), pads)
     return _pad(depth_to_space(blocks, stride), crops)
 
 
@@ -236,7 +243,7 @@ def _convolve(x, kernel, **settings):
     return y.astype(x.dtype)
 
 
-def _correlate(x, taps, padding="VALID"):
+def _correlate(x, taps, padding: str | list[tuple[int, int]] = "VALID"):
     return _convolve(x, taps, window_strides=(1,) * (taps.ndim - 2), padding=padding)
 
 
@@ -265,15 +272,32 @@ def _correlate_by_products(x, taps):
     return y.astype(x.dtype)
 
 
+def _overlapping_sums(y, taps):
+    """Every value of `y` `[B, *m, F]` paints a window of `taps` `[*t, C, F]`; they are added."""
+    *window, channels, features = taps.shape
+    offsets = list(np.ndindex(*window))
+    products = _product(y, jnp.moveaxis(taps, -1, 0).reshape(features, -1))
+    parts = lax.split(products, [channels] * len(offsets), axis=products.ndim - 1)
+    padded = (
+        _pad(part, [(i, t - 1 - i) for i, t in zip(offset, window, strict=True)])
+        for part, offset in zip(parts, offsets, strict=True)
+    )
+    return reduce(jnp.add, padded).astype(y.dtype)
+
+
 def _product(x, matrix):
     return jnp.dot(x, matrix, preferred_element_type=jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _blocks(kernel, block):
     """Moves the pixels of a window into its input channels: `[*t, block^d C, F]`."""
-    kernel = jnp.moveaxis(kernel, -1, 0)
-    kernel = _pad(kernel, [(0, -k % block) for k in kernel.shape[1:-1]])
-    return jnp.moveaxis(space_to_depth(kernel, block), 0, -1)
+    *window, channels, features = kernel.shape
+    d, zero = len(window), jnp.zeros((), kernel.dtype)
+    kernel = lax.pad(kernel, zero, [*((0, -k % block, 0) for k in window), (0, 0, 0), (0, 0, 0)])
+    split = [size for k in kernel.shape[:d] for size in (k // block, block)]
+    kernel = kernel.reshape(*split, channels, features)
+    kernel = kernel.transpose(*range(0, 2 * d, 2), *range(1, 2 * d, 2), 2 * d, 2 * d + 1)
+    return kernel.reshape(*kernel.shape[:d], -1, features)
 
 
 def _pad(x, pads):
