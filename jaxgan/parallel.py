@@ -288,6 +288,7 @@ def _scan_first(count: jax.Array, body: Callable, state: Any, items: Any) -> tup
         return jax.tree.map(lambda leaf: leaf[i], items)
 
     length = len(jax.tree.leaves(items)[0])
+    body = jax.jit(body)  # so that it is traced once: for its shapes, and for the loop
     _, metrics = jax.eval_shape(body, state, item(0))
     history = jax.tree.map(lambda one: jnp.zeros((length, *one.shape), one.dtype), metrics)
 
