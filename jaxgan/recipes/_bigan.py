@@ -140,12 +140,18 @@ def bigan(
         value, metrics = jnp.mean(loss.discriminator(r, f)), monitor.judgment(loss, r, f)
         if pay is not None:
 
-            def critic(joined):
-                x, z = joined[:, : -real[1].shape[1]], joined[:, -real[1].shape[1] :]
-                x = x.reshape(batch.x.shape)
-                return discriminator.apply(*own, d_key, x, z, train=True)[0]
+            def critic_of(params):
+                of = own._replace(params=params)
 
-            metrics["penalty"] = pay(critic, _joined(*real), _joined(*fake), penalty_key, step)
+                def critic(joined):
+                    x, z = joined[:, : -real[1].shape[1]], joined[:, -real[1].shape[1] :]
+                    x = x.reshape(batch.x.shape)
+                    return discriminator.apply(*of, d_key, x, z, train=True)[0]
+
+                return critic
+
+            pairs = _joined(*real), _joined(*fake)
+            metrics["penalty"] = pay(params, critic_of, *pairs, penalty_key, step)
             value += metrics["penalty"]
         return value, (state, metrics)
 

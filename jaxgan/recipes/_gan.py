@@ -20,6 +20,7 @@ from jaxgan._checks import (
     check_types,
     on_host,
 )
+from jaxgan._choice import one_of
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
@@ -282,10 +283,11 @@ def players(
         metrics = monitor.judgment(loss, real_logits, fake_logits)
         if pay is not None:
 
-            def critic(x):
-                return discriminate(own, d_key, x, y)[0][0]
+            def critic_of(params):
+                of = own._replace(params=params)
+                return lambda x: discriminate(of, d_key, x, y)[0][0]
 
-            metrics["penalty"] = pay(critic, batch.x, fake, penalty_key, step)
+            metrics["penalty"] = pay(params, critic_of, batch.x, fake, penalty_key, step)
             value += metrics["penalty"]
         if augment is not None:
             seen = augment.update(network_state["augment"], real_logits, fake_logits)
@@ -354,12 +356,26 @@ def players(
 
 
 def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[..., jax.Array]:
-    """What D pays for a penalty: `(critic, real, fake, key, step) -> scalar`, weighted."""
-    lazily = penalties.lazy(penalty, every=every)
+    """What D pays for a penalty: `(params, critic_of, real, fake, key, step) -> scalar`, weighted.
 
-    def pay(critic, real, fake, key, step):
+    The critic is `critic_of(params)`.
+    """
+
+    def pay(params, critic_of, real, fake, key, step):
+        def penalize(params):
+            return jnp.mean(every * penalty(critic_of(params), real, fake, key)), ()
+
+        def wait(params):
+            del params
+            # An empty sum rather than a constant: under shard_map it varies as the data do.
+            return jnp.sum(real.reshape(len(real), -1)[:, :0], dtype=dtype), ()
+
         weight_now = weight(step) if callable(weight) else weight
-        return weight_now * jnp.mean(lazily(critic, real, fake, key, step))
+        if every == 1:
+            return weight_now * penalize(params)[0]
+        dtype = jax.eval_shape(penalize, params)[0].dtype
+        due = (step % every == 0).astype(jnp.int32)
+        return weight_now * one_of(due, [wait, penalize], params)[0]
 
     return pay
 

@@ -5,7 +5,7 @@ does follows from the step's number alone, so a checkpoint of any phase goes on 
 resolution is one branch of the same compiled program.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from jax import lax
 
 from jaxgan import losses, penalties
 from jaxgan._checks import check_array, check_batch, check_callable, check_integers, check_types
+from jaxgan._choice import one_of
 from jaxgan._handed import check_optimizers
 from jaxgan.core import two_player
 from jaxgan.recipes._gan import Weight, check_weights, players
@@ -166,37 +167,23 @@ def progressive(
         _, d, batch = now(k, opponent.state.step, batch)
         return d.loss(params, state, opponent, batch, key, step)
 
-    stages = range(len(growth.resolutions))
-    g_losses, d_losses = ([partial(one, k) for k in stages] for one in (g_loss, d_loss))
+    def at_any(loss: Callable, updates: int) -> Loss:
+        """The loss of the resolution that a step belongs to, for a player of so many a step."""
+        losses = [partial(loss, k) for k in range(len(growth.resolutions))]
+
+        def chosen(params, state, opponent, batch, key, step):
+            stage = growth.stage(step // updates)
+            return one_of(stage, losses, params, state, opponent, batch, key, step)
+
+        return chosen
+
     return two_player(
-        whole_g._replace(loss=_one_of(g_losses, growth.stage)),
-        whole_d._replace(loss=_one_of(d_losses, lambda step: growth.stage(step // d_steps))),
+        whole_g._replace(loss=at_any(g_loss, 1)),
+        whole_d._replace(loss=at_any(d_loss, d_steps)),
         sample=sample,
         d_steps=d_steps,
         ema_decay=ema_decay,
     )
-
-
-def _one_of(losses: Sequence[Loss], choose: Callable[[jax.Array], jax.Array]) -> Loss:
-    """The loss that a step chooses, which has a derivative in the parameters alone.
-
-    The gradient is taken within the choice: one through it would keep what all branches need, and
-    a choice between whole steps would compile the update of all parameters once for each.
-    """
-
-    @jax.custom_vjp
-    def loss(params, *rest):
-        return lax.switch(choose(rest[-1]), losses, params, *rest)
-
-    def forward(params, *rest):
-        gradients = [jax.value_and_grad(one, has_aux=True) for one in losses]
-        return lax.switch(choose(rest[-1]), gradients, params, *rest)
-
-    def backward(grads, cotangents):
-        return jax.tree.map(lambda leaf: cotangents[0] * leaf, grads), *[None] * 5
-
-    loss.defvjp(forward, backward)
-    return loss
 
 
 class Grown(NamedTuple):

@@ -8,6 +8,7 @@ from jax import lax
 
 from jaxgan import penalties
 from jaxgan._checks import check_array, check_integers, check_lengths, check_numbers
+from jaxgan._choice import one_of
 from jaxgan._handed import check_networks
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
@@ -97,9 +98,9 @@ def stylegan2(
     def g_loss(params, state, opponent, batch: Batch, key, step):
         base_key, latent_key, path_key = jax.random.split(key, 3)
         value, (state, metrics) = g.loss(params, state, opponent, batch, base_key, step)
-        mean = _averages(state)["path_length"]
+        mean = lax.stop_gradient(_averages(state)["path_length"])
 
-        def measure():
+        def measure(params, state):
             n = max(1, len(batch.x) // 2)
             z, y = latent(latent_key, n), batch.y[:n] if conditional else None
             lengths = path_lengths(generator, Variables(params, state), path_key, z, y)
@@ -108,12 +109,15 @@ def stylegan2(
             new = mean + share * (lax.stop_gradient(jnp.mean(lengths)) - mean)
             return path_every * jnp.mean(jnp.square(lengths - new)), new
 
-        def wait():
+        def wait(params, state):
+            del params, state
             # An empty sum rather than a constant: under shard_map it varies as the data do.
             nothing = jnp.sum(batch.x[:0], dtype=value.dtype)
             return nothing, mean + nothing
 
-        penalty, mean = lax.cond(step % path_every == 0, measure, wait)
+        state = lax.stop_gradient(state)
+        due = (step % path_every == 0).astype(jnp.int32)
+        penalty, mean = one_of(due, [wait, measure], params, state)
         metrics |= {"path_length": mean, "path_penalty": path_weight * penalty}
         state = {**state, "averages": {**state["averages"], "path_length": mean}}
         return value + path_weight * penalty, (state, metrics)
