@@ -94,7 +94,7 @@ def measured(arguments: list[str]) -> None:
     hits: list[str] = []
     log = Session.log
 
-    def seen(event: str, begin: float, end: float, **more: Any) -> None:
+    def seen(event: str, begin: float, end: float, **more: str | int) -> None:
         if event in _SPANS:
             spans[_SPANS[event]].append((begin, end))
         if _SPANS.get(event) == "compiled":
