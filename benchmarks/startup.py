@@ -94,11 +94,11 @@ def measured(arguments: list[str]) -> None:
     hits: list[str] = []
     log = Session.log
 
-    def seen(event: str, begin: float, end: float, **more: Any) -> None:
+    def seen(event: str, start_time: float, end_time: float, **kwargs: str | int) -> None:
         if event in _SPANS:
-            spans[_SPANS[event]].append((begin, end))
+            spans[_SPANS[event]].append((start_time, end_time))
         if _SPANS.get(event) == "compiled":
-            programs.append((str(more.get("fun_name")), begin, end))
+            programs.append((str(kwargs.get("fun_name")), start_time, end_time))
 
     def first_step(self: Session, step: int) -> None:
         log(self, step)
