@@ -164,5 +164,5 @@ def _mean_of_pairs(x: jax.Array) -> jax.Array:
     for start in range(0, count, block):
         kernel = _kernel(x[start : start + block], x[start:])
         total += 2 * jnp.sum(kernel) - jnp.sum(kernel[:, : len(kernel)])
-    itself = jnp.sum((jnp.sum(x * x, axis=1) / x.shape[1] + 1) ** 3)
+    itself = jnp.sum((jnp.sum(jnp.square(x), axis=1) / x.shape[1] + 1) ** 3)
     return (total - itself) / (count * (count - 1))

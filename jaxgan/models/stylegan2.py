@@ -117,14 +117,14 @@ class Generator(Module):
             twice = None if y is None else jnp.concatenate([y, y])
             w, other = jnp.split(mapping(jnp.concatenate([z, others]), twice), 2)
         else:
-            w = mapping(z, y)
+            key, w, other = None, mapping(z, y), None
         if not train:
             w = mean.value + self.truncation * (w - mean.value)
         elif not self.is_initializing():
             batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
             mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
         styles = jnp.broadcast_to(w[:, None], (w.shape[0], synthesis.layers, self.w_dim))
-        if mixes:
+        if other is not None:
             styles = _mix(key, styles, other, self.mixing)
         if shift is not None:
             styles = styles + shift[:, None]

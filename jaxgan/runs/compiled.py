@@ -20,7 +20,7 @@ from jaxgan._files import write_whole
 from jaxgan.data._homes import user_cache
 
 MOST = 2**30  # bytes of all programs together
-_NOTES = "jaxgan.json"
+_NOTES = "programs.json"
 _ZSTD = b"\x28\xb5\x2f\xfd"  # what JAX compresses programs with, where Python or a package has it
 
 

@@ -20,7 +20,8 @@ def told() -> Iterator[None]:
     waiting: dict[tuple[int, str], threading.Timer] = {}
     said = set()
 
-    def begin(event: str, _: float, **facts) -> None:
+    def begin(event: str, value: float | int, **facts: str | int) -> None:
+        del value
         if event != _EVENT:
             return
         name = _plain(facts)
@@ -34,14 +35,14 @@ def told() -> Iterator[None]:
         timer.daemon = True  # a second Ctrl-C does not wait for it
         timer.start()
 
-    def end(event: str, seconds: float, **facts) -> None:
+    def end(event: str, duration_secs: float, **facts: str | int) -> None:
         key = threading.get_ident(), _plain(facts)
         if event != _EVENT or key not in waiting:
             return
         waiting.pop(key).cancel()
         if key in said:
             said.remove(key)
-            _say(f"compiled {_plain(facts)} in {seconds:.0f} s")
+            _say(f"compiled {_plain(facts)} in {duration_secs:.0f} s")
 
     jax.monitoring.register_scalar_listener(begin)
     jax.monitoring.register_event_duration_secs_listener(end)

@@ -155,7 +155,7 @@ def test_programs_that_were_exchanged_are_compiled_again(kept, events, other, ca
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_damaged_program_is_compiled_again_once(kept, events, damage, noted):
     if not noted:  # as after the end of a process that was killed
-        (kept / "jaxgan.json").unlink()
+        (kept / "programs.json").unlink()
     path = entry(kept, "twice")
     path.write_bytes(damage(path.read_bytes()))
     for misses in 1, 1:
@@ -175,11 +175,11 @@ def test_what_is_damaged_while_it_is_used_is_compiled_again(kept):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": [1]}', "\xff", '{"a": {}}'])
 def test_damaged_notes_cost_nothing(kept, events, text):
-    (kept / "jaxgan.json").write_bytes(text.encode("latin-1"))
+    (kept / "programs.json").write_bytes(text.encode("latin-1"))
     another_start(kept)
     assert float(jax.jit(twice)(np.float32(3))) == 6
     assert not events["cache_misses"]
-    assert set(json.loads((kept / "jaxgan.json").read_bytes())) == {
+    assert set(json.loads((kept / "programs.json").read_bytes())) == {
         path.name for path in kept.glob("*-cache")
     }
 
@@ -236,7 +236,7 @@ def test_processes_may_tidy_one_directory_at_once(tmp_path):
     assert [process.returncode for process in running] == [0, 0, 0], told
     programs.tidy(tmp_path)
     assert len(list(tmp_path.glob("*-cache"))) == 50
-    assert len(json.loads((tmp_path / "jaxgan.json").read_bytes())) == 50
+    assert len(json.loads((tmp_path / "programs.json").read_bytes())) == 50
 
 
 def test_a_second_start_compiles_nothing_whatever_else_changes(tmp_path, events, monkeypatch):
