@@ -69,7 +69,11 @@ def step_of(gan, batch):
 
 
 @pytest.mark.parametrize(
-    ("make", "batch"), [(of_dcgan, IMAGES), (of_biggan, LABELLED)], ids=["dcgan", "biggan"]
+    ("make", "batch"),
+    [
+        pytest.param(of_dcgan, IMAGES, id="dcgan"),
+        pytest.param(of_biggan, LABELLED, id="biggan", marks=pytest.mark.slow),
+    ],
 )
 def test_initial_weights_are_the_same_however_quickly_they_are_compiled(make, batch):
     gan = make()

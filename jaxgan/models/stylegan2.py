@@ -109,22 +109,24 @@ class Generator(Module):
         # Only the recipe knows path lengths; it keeps their mean here, so that it is saved too.
         self.variable("averages", "path_length", jnp.zeros, ())
 
-        mixes = train and self.mixing > 0
-        if mixes:
+        replacement = None
+        if train and self.mixing > 0:
             key, z_key = jax.random.split(self.make_rng("mixing"))
             others = jax.random.normal(z_key, z.shape, z.dtype)
             # One batch of both rather than two: a mapping network is long, and compiled once so.
             twice = None if y is None else jnp.concatenate([y, y])
             w, other = jnp.split(mapping(jnp.concatenate([z, others]), twice), 2)
+            replacement = key, other
         else:
-            key, w, other = None, mapping(z, y), None
+            w = mapping(z, y)
         if not train:
             w = mean.value + self.truncation * (w - mean.value)
         elif not self.is_initializing():
             batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
             mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
         styles = jnp.broadcast_to(w[:, None], (w.shape[0], synthesis.layers, self.w_dim))
-        if other is not None:
+        if replacement is not None:
+            key, other = replacement
             styles = _mix(key, styles, other, self.mixing)
         if shift is not None:
             styles = styles + shift[:, None]
