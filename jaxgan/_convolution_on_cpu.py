@@ -9,6 +9,7 @@ are closed under differentiation: as primitives they have derivatives of every o
 directions, all in these forms. `docs/adr/0007-convolutions-on-cpu.md` says why.
 """
 
+import math
 from functools import partial, reduce
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ OUTPUT = "convolution"
 """What `jax.checkpoint_policies` know the results by."""
 
 _NARROW = 8  # channels
-_FEW = 512  # pixels of all examples
+_FEW = 16  # pixels of an example; that of all would depend on a batch that exports leave open
 
 
 def on_each_platform(cpu, default):
@@ -128,7 +129,7 @@ def _paint(y, kernel, geometry, *, by_products=False):
         first, last = min(before // stride, t - 1), max(-(-(before + n) // stride), m)
         pads.append((t - 1 - first, last - m))
         crops.append((first * stride - before, before + n - last * stride))
-    is_small = y.size <= _FEW * features  # to turn the kernel would take longer
+    is_small = math.prod(y.shape[1:-1]) <= _FEW  # to turn the kernel would take longer
     if by_products or geometry.is_pixelwise or is_small or channels < _NARROW:
         sums = _overlapping_sums(y, taps)
         blocks = _pad(

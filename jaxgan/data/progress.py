@@ -69,7 +69,9 @@ def found(directory: Path | None, files: list[str]) -> Progress | None:
         return None
     try:
         progress = Progress(**json.loads((directory / FILE).read_text()))
-        _check(progress, set(files), np.load(directory / "x.npy", mmap_mode="r"))
+        _check(
+            progress, set(files), np.load(directory / "x.npy", mmap_mode="r", allow_pickle=False)
+        )
     except Exception as error:  # NumPy and JSON raise errors of many kinds on damaged files
         logging.warning("%s cannot be continued (%s): decoding from the start", directory, error)
         return None

@@ -4,7 +4,7 @@ What is within a set is defined by balls around its examples, each of which exte
 nearest neighbor.
 """
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -113,7 +113,11 @@ class Balls:
         self._real = real = as_array("real features", real)
         check_features(real=real)
         check_count("real", len(real), k + 1, f"for {k} neighbors each")
-        self._distances = over_chunks(partial(_nearest_others, k=k), real, real)
+        self._k = k
+
+    @cached_property
+    def _distances(self) -> np.ndarray:
+        return over_chunks(partial(_nearest_others, k=self._k), self._real, self._real)
 
     def precision_recall(self, fake: Any, k: int = 3) -> PrecisionRecall:
         """Compare features `[M, width]` as `precision_recall` does."""

@@ -1,6 +1,6 @@
 """The memory that a step of each preset takes.
 
-    python benchmarks/memory.py --json=memory.json
+    python benchmarks/step_memory.py --json=memory.json
 
 The numbers are those of the compiler for the program of one `train_step`: its arguments and results
 (the state, which the new one replaces in place, and the batch) and its temporaries. Nothing is
