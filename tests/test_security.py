@@ -22,7 +22,7 @@ from jaxgan.data.cache import Decoded, cached
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.stack import stack
 from jaxgan.metrics import classifiers, inception
-from jaxgan.runs import compiled as programs
+from jaxgan.runs import program_cache as programs
 from jaxgan.runs.config import make
 from jaxgan.runs.report.write import write
 from jaxgan.runs.training import loop

@@ -14,7 +14,7 @@ import jaxgan
 from jaxgan import population
 from jaxgan._feed import Feed, Share
 from jaxgan.parallel import AXIS, PER_DEVICE
-from jaxgan.runs.compiled import keep_compiled
+from jaxgan.runs.program_cache import keep_compiled
 from jaxgan.runs.settings import ConfigError, Run
 
 

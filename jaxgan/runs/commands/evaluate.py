@@ -103,7 +103,7 @@ def _compare(values: flags.FlagValues) -> None:
         if file := values[name].value:
             check_output(name, file, (suffix,))
 
-    from jaxgan.runs.compiled import keep_compiled
+    from jaxgan.runs.program_cache import keep_compiled
     from jaxgan.runs.devices import check_platform
     from jaxgan.runs.files import write_whole
     from jaxgan.runs.measures import sets

@@ -5,7 +5,7 @@ from functools import partial
 from jaxgan.data import Dataset
 from jaxgan.runs import hosts
 from jaxgan.runs.checks import check
-from jaxgan.runs.compiled import keep_compiled
+from jaxgan.runs.program_cache import keep_compiled
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import load
 

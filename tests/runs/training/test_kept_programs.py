@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
-from jaxgan.runs import compiled as programs
+from jaxgan.runs import program_cache as programs
 from jaxgan.runs.config import make
 from jaxgan.runs.training import loop
 
