@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from jaxgan.data._homes import user_cache
 
 MOST = 2**30  # bytes of all programs together
 _NOTES = "programs.json"
+_PROGRAM = re.compile(r".+-[0-9a-f]{64}-cache")  # as JAX calls them; other files are the user's
 _ZSTD = b"\x28\xb5\x2f\xfd"  # what JAX compresses programs with, where Python or a package has it
 
 
@@ -75,6 +77,8 @@ def tidy(directory: Path) -> None:
     noted = _read(directory / _NOTES)
     notes, used = {}, {}
     for path in directory.glob("*-cache"):
+        if not _PROGRAM.fullmatch(path.name):
+            continue
         try:
             status = path.stat()
             note = _note(path, status, noted.get(path.name))

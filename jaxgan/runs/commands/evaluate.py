@@ -103,11 +103,11 @@ def _compare(values: flags.FlagValues) -> None:
         if file := values[name].value:
             check_output(name, file, (suffix,))
 
-    from jaxgan.runs.program_cache import keep_compiled
     from jaxgan.runs.devices import check_platform
     from jaxgan.runs.files import write_whole
     from jaxgan.runs.measures import sets
     from jaxgan.runs.measures.row import table
+    from jaxgan.runs.program_cache import keep_compiled
 
     check_platform()
     keep_compiled("")

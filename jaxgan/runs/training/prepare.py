@@ -5,9 +5,9 @@ from functools import partial
 from jaxgan.data import Dataset
 from jaxgan.runs import hosts
 from jaxgan.runs.checks import check
-from jaxgan.runs.program_cache import keep_compiled
 from jaxgan.runs.config import Config
 from jaxgan.runs.data import load
+from jaxgan.runs.program_cache import keep_compiled
 
 
 def prepare(config: Config) -> Dataset:

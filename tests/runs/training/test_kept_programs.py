@@ -221,15 +221,15 @@ def test_only_programs_that_changed_are_read(kept, monkeypatch):
 
 _TIDY = """
 import sys, pathlib
-from jaxgan.runs import compiled
+from jaxgan.runs import program_cache
 for _ in range(30):
-    compiled.tidy(pathlib.Path(sys.argv[1]))
+    program_cache.tidy(pathlib.Path(sys.argv[1]))
 """
 
 
 def test_processes_may_tidy_one_directory_at_once(tmp_path):
     for i in range(50):
-        (tmp_path / f"jit_f-{i}-cache").write_bytes(zlib.compress(bytes([i] * 1000)))
+        (tmp_path / f"jit_f-{i:064x}-cache").write_bytes(zlib.compress(bytes([i] * 1000)))
     command = [sys.executable, "-W", "error", "-c", _TIDY, str(tmp_path)]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     told = [process.communicate(timeout=120)[1] for process in running]
@@ -256,3 +256,18 @@ def test_a_second_start_compiles_nothing_whatever_else_changes(tmp_path, events,
     settings = {"steps": 7, "log_every": 2, "sample_every": 3, "checkpoint_every": 5, "keep": 1}
     assert start("second", **settings) == events["cache_hits"] > 3
     assert not events["cache_misses"]
+
+
+def test_what_is_no_program_of_jax_is_left_alone(tmp_path):
+    """A directory that the user has chosen may hold files of theirs, with any name."""
+    theirs = [
+        tmp_path / name for name in ("browser-cache", "jit_mine-cache", "x-" + 64 * "g" + "-cache")
+    ]
+    for path in theirs:
+        path.write_bytes(b"not compressed")
+    (tmp_path / ("jit_f-" + 64 * "0" + "-cache")).write_bytes(b"half of a program")
+    (tmp_path / "a folder-cache").mkdir()
+    programs.tidy(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*-cache")) == sorted(
+        ["a folder-cache", *(path.name for path in theirs)]
+    )
