@@ -6,8 +6,10 @@ from typing import Any
 
 import jax
 import numpy as np
-import torch_authors as authors
 import torch_networks as peers
+import torch_r3gan
+import torch_stylegan2
+import torch_translators
 from torch import nn
 from torch_training import CycleGAN, Pix2Pix, Players, Trainer
 
@@ -146,23 +148,23 @@ def _r3gan(config, shape):
         "channels": channels,
         "blocks": own.blocks,
     }
-    generator = authors.R3GANGenerator(config.networks.latent_dim, **shared)
-    return generator, authors.R3GANDiscriminator(**shared)
+    generator = torch_r3gan.R3GANGenerator(config.networks.latent_dim, **shared)
+    return generator, torch_r3gan.R3GANDiscriminator(**shared)
 
 
 def _stylegan2(config, shape):
     size, _, channels = shape
     latent = config.networks.latent_dim
     widths = list(progressive.stage_widths(size, config.networks.width).values())
-    generator = authors.StyleGAN2Generator(latent, latent, widths, channels)
-    return generator, authors.StyleGAN2Discriminator(widths, channels)
+    generator = torch_stylegan2.StyleGAN2Generator(latent, latent, widths, channels)
+    return generator, torch_stylegan2.StyleGAN2Discriminator(widths, channels)
 
 
 def _pix2pix(config, shape, **settings) -> Players:
     width, channels, own = config.networks.width, shape[-1], config.own
     return Pix2Pix(
-        authors.UNet(channels, channels, width, config.own_of_model.stages),
-        authors.PatchDiscriminator(2 * channels, width, own.patch_layers),
+        torch_translators.UNet(channels, channels, width, config.own_of_model.stages),
+        torch_translators.PatchDiscriminator(2 * channels, width, own.patch_layers),
         content_weight=own.content_weight,
         **settings,
     )
@@ -172,10 +174,12 @@ def _cyclegan(config, shape, **settings) -> Players:
     width, channels, own = config.networks.width, shape[-1], config.own
     blocks = config.own_of_model.blocks
     translators = {
-        name: authors.Translator(channels, channels, width, blocks) for name in ("to_x", "to_y")
+        name: torch_translators.Translator(channels, channels, width, blocks)
+        for name in ("to_x", "to_y")
     }
     discriminators = {
-        name: authors.PatchDiscriminator(channels, width, own.patch_layers) for name in ("x", "y")
+        name: torch_translators.PatchDiscriminator(channels, width, own.patch_layers)
+        for name in ("x", "y")
     }
     return CycleGAN(
         nn.ModuleDict(translators),

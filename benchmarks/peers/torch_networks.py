@@ -2,7 +2,7 @@
 
 `leaves` puts tensors of a network under jaxgan's names and in its layouts, so that both sides can
 be given the same weights and be compared weight by weight. Networks whose authors published them in
-PyTorch have the authors' names (`torch_authors.py`), which `jaxgan.weights` knows.
+PyTorch have the authors' names (`torch_r3gan.py`, ...), which `jaxgan.weights` knows.
 """
 
 import math

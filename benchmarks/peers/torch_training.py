@@ -5,6 +5,7 @@ Batches are pairs (x, y) as in jaxgan; y is None, or the pictures of another dom
 
 import contextlib
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -37,7 +38,7 @@ LOSSES: dict[str, tuple[Loss, Loss]] = {
 """Of D and of G, functions of the logits of real and of fake examples."""
 
 
-class Players:
+class Players(ABC):
     """Two players, their optimizers, and when they learn.
 
     Args:
@@ -93,13 +94,13 @@ class Players:
         self.discriminator.requires_grad_(False)
         return self._update(self._g_optimizer, self._g_forward, "g", batch)
 
+    @abstractmethod
     def d_objective(self, x, y, step: int) -> torch.Tensor:
         """What D minimizes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def g_objective(self, x, y, step: int) -> torch.Tensor:
         """What G minimizes."""
-        raise NotImplementedError
 
     def _update(self, optimizer, objective, player, batch):
         precision = torch.autocast(self._device.type, torch.bfloat16)
