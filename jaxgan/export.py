@@ -12,10 +12,7 @@ program rather than constants in it, so that it computes the same bits as the ne
 from, and XLA has no constants to fold.
 """
 
-import io
 import json
-import re
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +21,10 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
-import safetensors.numpy as safetensors
 from jax.interpreters import partial_eval
 
 from jaxgan._checks import check_array, check_integers, check_labels, told
-from jaxgan._files import write_whole
+from jaxgan._generator_file import FORMAT, ExportError, read, write
 from jaxgan._handed import check_networks
 from jaxgan.latents import Latent, describe, described
 from jaxgan.types import Network, Variables
@@ -36,17 +32,7 @@ from jaxgan.types import Network, Variables
 __all__ = ["ExportError", "Generator", "load", "of_network", "save"]
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-_FORMAT = 1
 _LAST_SEED = 2**32 - 1
-_ABOUT, _PROGRAM, _WEIGHTS = "generator.json", "generator.stablehlo", "weights.safetensors"
-
-
-# What a program may call outside of StableHLO: a check of shapes, and random bits on GPU.
-_KNOWN_CALLS = {"shape_assertion", "cu_threefry2x32_ffi"}
-
-
-class ExportError(ValueError):
-    """A network that cannot be exported, or a file that holds none; the message is one line."""
 
 
 class Generator:
@@ -247,7 +233,7 @@ def save(
             f"the network cannot be exported for any batch size ({what}); in its code, write "
             f"x.shape[0] for len(x), and call nothing outside of JAX"
         ) from error
-    _write(Path(path), about, program, weights)
+    write(Path(path), about, program, weights)
     return about
 
 
@@ -273,7 +259,7 @@ def load(path: str | Path) -> Generator:
     """
     if not isinstance(path, str | Path):
         raise TypeError(f"path is {told(path)}; expected the path of a file")
-    about, program, weights = _read(Path(path))
+    about, program, weights = read(Path(path))
     compiled = jax.jit(program.call)
     weights = {name: jnp.asarray(value) for name, value in weights.items()}
     return Generator(about, lambda inputs: compiled(weights, inputs))
@@ -333,7 +319,7 @@ def _parts(
         return generator.apply(*structure.unflatten(leaves), key, *taken, train=False)[0]
 
     about: dict[str, Any] = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "latent": None if latent is None else describe(latent),
         "classes": None if classes is None else list(classes),
         "source": None if source is None else list(source),
@@ -372,65 +358,3 @@ def shapes_of_inputs(about: dict[str, Any], batch: Any) -> dict[str, jax.ShapeDt
     elif about["source"] is not None:
         shapes["y"] = jax.ShapeDtypeStruct((batch, *about["source"]), np.float32)
     return shapes
-
-
-def _write(path: Path, about: dict[str, Any], program: bytes, weights: dict[str, Any]) -> None:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr(_ABOUT, json.dumps(about, indent=2) + "\n")
-        archive.writestr(_PROGRAM, program)
-        archive.writestr(_WEIGHTS, safetensors.save(to_host(weights)))
-    write_whole(path, content.getvalue())
-
-
-def to_host(weights: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return leaves as NumPy arrays that lie in memory as safetensors writes them."""
-    return {name: np.array(jax.device_get(leaf), order="C") for name, leaf in weights.items()}
-
-
-def _read(path: Path) -> tuple[dict[str, Any], Any, dict[str, np.ndarray]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if sorted(names) != sorted((_ABOUT, _PROGRAM, _WEIGHTS)):
-                raise ExportError(f"{path}: it holds no generator; expected what export.save wrote")
-            about, program, weights = map(archive.read, (_ABOUT, _PROGRAM, _WEIGHTS))
-        return check_about(json.loads(about)), _program(program), safetensors.load(weights)
-    except (ExportError, OSError):
-        raise
-    except Exception as error:  # damaged bytes lead to errors of many types
-        what = " ".join(f"{type(error).__name__} {error}".split())[:120]
-        raise ExportError(f"{path}: it is damaged or no generator ({what})") from error
-
-
-def check_about(about: Any) -> dict[str, Any]:
-    """Check what a file says about its generator; return it."""
-    match about:
-        case {"format": int(number)} if number > _FORMAT:
-            raise ExportError(f"it has format {number}; read it with a newer version of jaxgan")
-        case {
-            "format": int(),
-            "latent": dict() | None,
-            "classes": list() | None,
-            "source": list() | None,
-            "shape": list(),
-            "range": list() | None,
-            "random": bool(),
-            "notes": dict(),
-        }:
-            return about
-    raise ExportError(f"{_ABOUT} does not say what the generator expects; export it again")
-
-
-def _program(content: bytes) -> Any:
-    program = jax.export.deserialize(bytearray(content))
-    module = program.mlir_module()
-    called = set(re.findall(r'custom_call @("[^"]*"|[\w.$-]+)', module))
-    if module.count("custom_call") != len(re.findall(r"custom_call @", module)):
-        called.add("what cannot be read")
-    if called - _KNOWN_CALLS:
-        raise ExportError(
-            f"its program calls {', '.join(sorted(called - _KNOWN_CALLS))}, which no generator "
-            f"needs; do not run it"
-        )
-    return program

@@ -13,6 +13,7 @@ import safetensors.numpy
 
 import jaxgan
 from jaxgan import Variables, export
+from jaxgan._generator_file import check_about, to_host
 from jaxgan.data import Dataset
 from jaxgan.runs.build import build
 from jaxgan.runs.config import Config, catalog, make
@@ -116,7 +117,7 @@ def _write_weights(trained: Trained, path: Path, keywords: dict[str, Any]) -> di
         "settings": _told(trained.config),
         "facts": trained.facts._asdict(),
     }
-    weights = export.to_host(export.named(trained.variables))
+    weights = to_host(export.named(trained.variables))
     write_whole(path, safetensors.numpy.save(weights, {_KEY: json.dumps(content)}))
     return generator.about
 
@@ -133,7 +134,7 @@ def read_weights(path: Path) -> export.Generator:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config = make(**content["settings"])
         facts = Facts(**{name: tuple(content["facts"][name]) for name in Facts._fields})
-        about = export.check_about(content["generator"])
+        about = check_about(content["generator"])
     except OSError:
         raise
     except Exception as error:  # damaged bytes lead to errors of many types

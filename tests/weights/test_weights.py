@@ -14,6 +14,7 @@ from weights import references
 from weights.references import Drawn
 
 from jaxgan import Variables, export, nets, weights
+from jaxgan._generator_file import to_host
 from jaxgan.models import biggan, dcgan, patch, r3gan, stylegan2, translator, unet
 from jaxgan.weights import WeightsError
 
@@ -256,5 +257,5 @@ def test_what_is_exported_comes_back(tmp_path):
     like = variables_like(network, jnp.zeros((1, 5)))
     filled = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), like)
     path = tmp_path / "g.npz"
-    np.savez(path, **export.to_host(export.named(filled)))
+    np.savez(path, **to_host(export.named(filled)))
     jax.tree.map(np.testing.assert_array_equal, weights.load(path, like), filled)
