@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 ValueAndMore = tuple[jax.Array, Any]
@@ -39,3 +40,12 @@ def one_of(
 
     chosen.defvjp(forward, backward)
     return chosen(index, params, rest)
+
+
+def nothing(x: jax.Array, dtype: Any = None) -> jax.Array:
+    """Return 0, as an empty sum over `x` rather than a constant.
+
+    Under `shard_map` it varies over the devices as the data do, and so goes into a choice with what
+    is computed from them.
+    """
+    return jnp.sum(x.reshape(-1)[:0], dtype=dtype)

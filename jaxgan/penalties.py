@@ -21,6 +21,7 @@ from jaxgan._checks import (
     check_one_shape,
     told,
 )
+from jaxgan._choice import nothing
 from jaxgan._handed import refuse_factories
 from jaxgan.augment import Augmentation
 from jaxgan.distortions import Change
@@ -341,13 +342,10 @@ def lazy(penalty: Penalty, *, every: int) -> LazyPenalty:
         if every == 1:
             return penalty(critic, real, fake, key)
 
-        def nothing():
-            # An empty sum rather than a constant: under shard_map it varies as the data do.
-            return jnp.sum(real.reshape(len(real), -1)[:, :0], axis=1)
+        def wait():
+            return jnp.broadcast_to(nothing(real), len(real))
 
-        return lax.cond(
-            step % every == 0, lambda: every * penalty(critic, real, fake, key), nothing
-        )
+        return lax.cond(step % every == 0, lambda: every * penalty(critic, real, fake, key), wait)
 
     return lazily
 

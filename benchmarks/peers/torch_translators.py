@@ -1,4 +1,4 @@
-"""pix2pix and CycleGAN in PyTorch: the authors' codes without CUDA extensions, under their names."""
+"""pix2pix and CycleGAN in PyTorch: the authors' codes without CUDA, under their names."""
 
 from itertools import pairwise
 

@@ -9,7 +9,7 @@ from jaxgan.recipes._acgan import acgan, classification
 from jaxgan.recipes._bigan import bigan
 from jaxgan.recipes._cogan import cogan
 from jaxgan.recipes._cyclegan import CYCLEGAN_SETTINGS, Distance, Pool, cyclegan, exchange
-from jaxgan.recipes._gan import Seen, Term, Weight, gan, players
+from jaxgan.recipes._gan import Seen, Term, gan, players
 from jaxgan.recipes._infogan import Codes, infogan
 from jaxgan.recipes._inpainting import ccgan, context_encoder, masked
 from jaxgan.recipes._pix2pix import pix2pix
@@ -18,6 +18,7 @@ from jaxgan.recipes._r3gan import R3GAN_SETTINGS, R3GANSettings, r3gan
 from jaxgan.recipes._sgan import sgan
 from jaxgan.recipes._srgan import srgan
 from jaxgan.recipes._stylegan2 import path_lengths, stylegan2
+from jaxgan.recipes._weights import Weight
 
 __all__ = [
     "CYCLEGAN_SETTINGS",

@@ -12,7 +12,8 @@ from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._autoencoder import autoencoder
-from jaxgan.recipes._gan import Weight, check_alike, check_weights, checked
+from jaxgan.recipes._gan import check_alike, checked
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["aae"]

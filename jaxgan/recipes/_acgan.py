@@ -9,7 +9,8 @@ import optax
 
 from jaxgan._checks import check_labels
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players, upcast
+from jaxgan.recipes._gan import Seen, checked, players, upcast
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network
 
 __all__ = ["acgan", "classification"]

@@ -9,7 +9,8 @@ from jaxgan._checks import check_batch, check_callable, check_integers, check_ty
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes._gan import Weight, checked, upcast
+from jaxgan.recipes._gan import checked, upcast
+from jaxgan.recipes._weights import Weight
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["cogan"]

@@ -23,7 +23,8 @@ from jaxgan._checks import (
 )
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.core import mean_over_devices, of_first_device, two_player
-from jaxgan.recipes._gan import Weight, check_weights, checked, upcast
+from jaxgan.recipes._gan import checked, upcast
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network, Player, Variables
 
 __all__ = ["CYCLEGAN_SETTINGS", "Distance", "Pool", "cyclegan", "exchange"]

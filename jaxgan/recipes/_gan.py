@@ -16,33 +16,26 @@ from jaxgan._checks import (
     check_callable,
     check_integers,
     check_lengths,
-    check_numbers,
     check_types,
     on_host,
 )
-from jaxgan._choice import one_of
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan.augment import Augmentation, before
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
+from jaxgan.recipes._weights import Weight, check_weights, paying
 from jaxgan.regularizers import Regularizer
-from jaxgan.schedules import Schedule
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Sample, Variables
 
 __all__ = [
     "Seen",
     "Term",
-    "Weight",
     "check_alike",
-    "check_weights",
     "checked",
     "gan",
     "players",
     "upcast",
 ]
-
-Weight = float | jax.Array | Schedule
-"""A number, or a function of the player's step."""
 
 
 class Seen(NamedTuple):
@@ -355,31 +348,6 @@ def players(
     return checked(g, check_batch), checked(d, check_batch), sample
 
 
-def paying(penalty: penalties.Penalty, weight: Weight, every: int) -> Callable[..., jax.Array]:
-    """What D pays for a penalty: `(params, critic_of, real, fake, key, step) -> scalar`, weighted.
-
-    The critic is `critic_of(params)`.
-    """
-
-    def pay(params, critic_of, real, fake, key, step):
-        def penalize(params):
-            return jnp.mean(every * penalty(critic_of(params), real, fake, key)), ()
-
-        def wait(params):
-            del params
-            # An empty sum rather than a constant: under shard_map it varies as the data do.
-            return jnp.sum(real.reshape(len(real), -1)[:, :0], dtype=dtype), ()
-
-        weight_now = weight(step) if callable(weight) else weight
-        if every == 1:
-            return weight_now * penalize(params)[0]
-        dtype = jax.eval_shape(penalize, params)[0].dtype
-        due = (step % every == 0).astype(jnp.int32)
-        return weight_now * one_of(due, [wait, penalize], params)[0]
-
-    return pay
-
-
 def checked(player: Player, check: Callable[..., None]) -> Player:
     """The player, in front of whom every batch is checked.
 
@@ -397,12 +365,6 @@ def checked(player: Player, check: Callable[..., None]) -> Player:
         return player.loss(params, state, opponent, batch, key, step)
 
     return player._replace(init=init, loss=loss)
-
-
-def check_weights(**weights: Any) -> None:
-    """Check that weights are at least 0; what a schedule gives is not known yet."""
-    known = {name: weight for name, weight in weights.items() if not callable(weight)}
-    check_numbers("[0, inf)", **known)
 
 
 def check_alike(network: str, made: jax.Array, x: jax.Array) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxgan import latents
 from jaxgan._checks import check_array, check_integers, check_types
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, check_weights, players
+from jaxgan.recipes._gan import Seen, players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["Codes", "infogan"]

@@ -10,7 +10,8 @@ from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.masks import Mask
 from jaxgan.recipes._acgan import check_labeled, classification
-from jaxgan.recipes._gan import Seen, Term, Weight, check_weights, checked, players
+from jaxgan.recipes._gan import Seen, Term, checked, players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Metrics, Network, Player
 
 __all__ = ["ccgan", "context_encoder", "masked"]

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 
 from jaxgan._checks import check_batch
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players
+from jaxgan.recipes._gan import Seen, checked, players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network
 
 __all__ = ["pix2pix"]

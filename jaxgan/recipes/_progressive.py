@@ -20,7 +20,8 @@ from jaxgan._checks import check_array, check_batch, check_callable, check_integ
 from jaxgan._choice import one_of
 from jaxgan._handed import check_optimizers
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Weight, check_weights, players
+from jaxgan.recipes._gan import players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.resample import box_downsample, nearest_upsample
 from jaxgan.types import GAN, Batch, Loss, Network, Player, State
 

@@ -13,7 +13,8 @@ from jaxgan._checks import check_array, check_types
 from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.core import two_player
 from jaxgan.recipes._acgan import check_labeled, classification
-from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players
+from jaxgan.recipes._gan import Seen, checked, players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Network
 
 __all__ = ["sgan"]

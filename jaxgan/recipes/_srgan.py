@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxgan._checks import check_batch, check_callable
 from jaxgan.core import two_player
-from jaxgan.recipes._gan import Seen, Weight, check_weights, checked, players
+from jaxgan.recipes._gan import Seen, checked, players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Metrics, Network
 
 __all__ = ["srgan"]

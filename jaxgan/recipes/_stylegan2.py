@@ -8,11 +8,12 @@ from jax import lax
 
 from jaxgan import penalties
 from jaxgan._checks import check_array, check_integers, check_lengths, check_numbers
-from jaxgan._choice import one_of
+from jaxgan._choice import nothing, one_of
 from jaxgan._handed import check_networks
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
-from jaxgan.recipes._gan import Weight, check_weights, players
+from jaxgan.recipes._gan import players
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network, Variables
 
 __all__ = ["path_lengths", "stylegan2"]
@@ -111,9 +112,8 @@ def stylegan2(
 
         def wait(params, state):
             del params, state
-            # An empty sum rather than a constant: under shard_map it varies as the data do.
-            nothing = jnp.sum(batch.x[:0], dtype=value.dtype)
-            return nothing, mean + nothing
+            zero = nothing(batch.x, value.dtype)
+            return zero, mean + zero
 
         state = lax.stop_gradient(state)
         due = (step % path_every == 0).astype(jnp.int32)
