@@ -28,7 +28,8 @@ OUTPUT = "convolution"
 """What `jax.checkpoint_policies` know the results by."""
 
 _NARROW = 8  # channels
-_FEW = 16  # pixels of an example; that of all would depend on a batch that exports leave open
+_FEW = 16  # pixels of an example or a window; a batch may be left open by exports
+_MANY = 256  # pixels of an example
 
 
 def on_each_platform(cpu, default):
@@ -148,10 +149,7 @@ def _kernel_gradient(x, y, geometry):
     The channels of x take the place of the examples, and the examples that of the channels.
     """
     if geometry.is_pixelwise:
-        wide = jnp.promote_types(x.dtype, jnp.float32)
-        axes = list(range(x.ndim - 1))
-        gradient = jnp.tensordot(x, y, (axes, axes), preferred_element_type=wide)
-        return gradient.astype(x.dtype).reshape(*geometry.window, x.shape[-1], y.shape[-1])
+        return _contracted(x, y).reshape(*geometry.window, x.shape[-1], y.shape[-1])
     if geometry.stride == 1 and y.shape[-1] < min(_NARROW, x.shape[-1]):
         # An image makes a better image than window: y is seen through x instead.
         pads = zip(geometry.window, geometry.padding, strict=True)
@@ -159,6 +157,9 @@ def _kernel_gradient(x, y, geometry):
         swapped = geometry._replace(space=geometry.outputs, padding=pads)
         return _turned(_kernel_gradient(y, x, swapped))
     stride, window = geometry.stride, geometry.window
+    is_large = math.prod(geometry.outputs) >= _MANY and math.prod(window) <= _FEW
+    if stride == 1 and is_large:
+        return _kernel_gradient_by_products(x, y, geometry)
     sizes = zip(geometry.space, y.shape[1:-1], window, geometry.padding, strict=True)
     pads = [(before, k + (m - 1) * stride - n - before) for n, m, k, (before, _) in sizes]
     gradient = _convolve(
@@ -169,6 +170,28 @@ def _kernel_gradient(x, y, geometry):
         rhs_dilation=(stride,) * len(window),
     )
     return jnp.moveaxis(gradient, 0, -2)
+
+
+def _kernel_gradient_by_products(x, y, geometry):
+    """One product for each offset in the window: a window of many pixels makes a slow convolution.
+
+    They are made one by one in a loop, which is compiled once.
+    """
+    x = _pad(x, geometry.padding)
+    seen = (len(x), *geometry.outputs, x.shape[-1])
+
+    def at(offset):
+        return _contracted(lax.dynamic_slice(x, (0, *offset, 0), seen), y)
+
+    offsets = jnp.asarray(list(np.ndindex(*geometry.window)))
+    return lax.map(at, offsets).reshape(*geometry.window, x.shape[-1], y.shape[-1])
+
+
+def _contracted(x, y):
+    """Sums `x[..., i] y[..., j]` over all examples and pixels: `[C, F]`."""
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    axes = list(range(x.ndim - 1))
+    return jnp.tensordot(x, y, (axes, axes), preferred_element_type=wide).astype(x.dtype)
 
 
 def _is_narrow(kernel):

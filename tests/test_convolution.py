@@ -52,6 +52,7 @@ LAYERS = [
     pytest.param(*PAIRS[0], 7, 8, 8, 3, 1, id="after-interpolation"),
     pytest.param(*PAIRS[0], 7, 16, 1, 3, 1, id="last-after-interpolation"),
     pytest.param(*PAIRS[0], 7, 8, 12, 3, 1, id="pixel-shuffle"),
+    pytest.param(*PAIRS[0], 16, 8, 12, 3, 1, id="many-pixels"),
     pytest.param(*PAIRS[0], 9, 3, 8, 7, 1, id="first-of-translator"),
     pytest.param(*PAIRS[0], 9, 8, 1, 9, 1, id="last-of-super-resolution"),
     pytest.param(*PAIRS[0], 7, 8, 12, 3, 2, id="strided-of-translator"),
