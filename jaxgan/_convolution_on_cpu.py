@@ -157,8 +157,8 @@ def _kernel_gradient(x, y, geometry):
         swapped = geometry._replace(space=geometry.outputs, padding=pads)
         return _turned(_kernel_gradient(y, x, swapped))
     stride, window = geometry.stride, geometry.window
-    is_large = math.prod(geometry.outputs) >= _MANY and math.prod(window) <= _FEW
-    if stride == 1 and is_large:
+    has_few = x.shape[-1] < _NARROW or math.prod(window) <= _FEW
+    if stride == 1 and math.prod(geometry.outputs) >= _MANY and has_few:
         return _kernel_gradient_by_products(x, y, geometry)
     sizes = zip(geometry.space, y.shape[1:-1], window, geometry.padding, strict=True)
     pads = [(before, k + (m - 1) * stride - n - before) for n, m, k, (before, _) in sizes]
@@ -175,16 +175,20 @@ def _kernel_gradient(x, y, geometry):
 def _kernel_gradient_by_products(x, y, geometry):
     """One product for each offset in the window: a window of many pixels makes a slow convolution.
 
-    They are made one by one in a loop, which is compiled once.
+    They are made one by one in a loop, which is compiled once. Of an image, which has few channels,
+    the offsets along a row make one product together.
     """
-    x = _pad(x, geometry.padding)
-    seen = (len(x), *geometry.outputs, x.shape[-1])
+    x, window = _pad(x, geometry.padding), geometry.window
+    channels, outputs = x.shape[-1], geometry.outputs
+    if channels < _NARROW:
+        along = [lax.slice_in_dim(x, i, i + outputs[-1], axis=-2) for i in range(window[-1])]
+        x, window = jnp.concatenate(along, -1), (*window[:-1], 1)
 
     def at(offset):
-        return _contracted(lax.dynamic_slice(x, (0, *offset, 0), seen), y)
+        return _contracted(lax.dynamic_slice(x, (0, *offset, 0), (*y.shape[:-1], x.shape[-1])), y)
 
-    offsets = jnp.asarray(list(np.ndindex(*geometry.window)))
-    return lax.map(at, offsets).reshape(*geometry.window, x.shape[-1], y.shape[-1])
+    offsets = jnp.asarray(list(np.ndindex(*window)))
+    return lax.map(at, offsets).reshape(*geometry.window, channels, y.shape[-1])
 
 
 def _contracted(x, y):
