@@ -1,5 +1,7 @@
 """Convolutions on CPU, forward and their gradients, inside `lax.scan`: XLA's own and jaxgan's.
 
+Both are compiled with the options that runs are compiled with.
+
     python benchmarks/convolutions.py
 
 Each number is the median of rounds that alternate between the two; see `docs/adr/0007`.
@@ -17,6 +19,7 @@ from absl import app, flags
 from jax import lax
 
 from jaxgan import convolution
+from jaxgan.runs.devices import compiler_options
 
 _BATCH = flags.DEFINE_integer("batch_size", 64, "images")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "rounds, of which the medians are taken")
@@ -40,6 +43,8 @@ CASES = (
     Case(16, 64, 128, 4, 2),
     Case(8, 256, 128, 4, 2, transposed=True),
     Case(32, 128, 64, 4, 2, transposed=True),
+    Case(64, 3, 64, 4, 2),
+    Case(32, 32, 3, 7, 1),
 )
 
 
@@ -63,7 +68,10 @@ def looped(function: Callable, *args: jax.Array) -> Callable[[], jax.Array]:
         return total + jnp.sum(function(*(scale * arg for arg in args))), None
 
     scales = 1 + jnp.arange(_LENGTH) / 8
-    compiled = jax.jit(lambda: lax.scan(body, jnp.zeros(()), scales)[0]).lower().compile()
+    loop = jax.jit(
+        lambda: lax.scan(body, jnp.zeros(()), scales)[0], compiler_options=compiler_options()
+    )
+    compiled = loop.lower().compile()
     return lambda: compiled().block_until_ready()
 
 

@@ -28,8 +28,8 @@ OUTPUT = "convolution"
 """What `jax.checkpoint_policies` know the results by."""
 
 _NARROW = 8  # channels
-_FEW = 16  # pixels of an example or a window; a batch may be left open by exports
-_MANY = 256  # pixels of an example
+_LARGE = 32  # pixels of a window
+_FEW = 16  # pixels of an example; that of all would depend on a batch that exports leave open
 
 
 def on_each_platform(cpu, default):
@@ -106,7 +106,7 @@ def _turned(kernel):
 def _gather(x, kernel, geometry):
     """Narrow ones, and those of an image below its window, see blocks of `stride` pixels a side."""
     stride, padding = geometry.stride, geometry.padding
-    by_products = geometry.is_pixelwise or _is_narrow(kernel)
+    by_products = geometry.is_pixelwise or _makes_products(geometry.window, *kernel.shape[-2:])
     is_tiny = any(n < k for n, k in zip(geometry.space, geometry.window, strict=True))
     if not by_products and not is_tiny:
         strides = (stride,) * len(padding)
@@ -136,7 +136,7 @@ def _paint(y, kernel, geometry, *, by_products=False):
         blocks = _pad(
             sums, [(lo - t + 1, hi - t + 1) for t, (lo, hi) in zip(taps.shape, pads, strict=False)]
         )
-    elif features < _NARROW:
+    elif _makes_products(geometry.window, features, channels):
         blocks = _correlate_by_products(_pad(y, pads), _turned(taps))
     else:
         blocks = _correlate(y, _turned(taps), pads)
@@ -149,7 +149,10 @@ def _kernel_gradient(x, y, geometry):
     The channels of x take the place of the examples, and the examples that of the channels.
     """
     if geometry.is_pixelwise:
-        return _contracted(x, y).reshape(*geometry.window, x.shape[-1], y.shape[-1])
+        wide = jnp.promote_types(x.dtype, jnp.float32)
+        axes = list(range(x.ndim - 1))
+        gradient = jnp.tensordot(x, y, (axes, axes), preferred_element_type=wide)
+        return gradient.astype(x.dtype).reshape(*geometry.window, x.shape[-1], y.shape[-1])
     if geometry.stride == 1 and y.shape[-1] < min(_NARROW, x.shape[-1]):
         # An image makes a better image than window: y is seen through x instead.
         pads = zip(geometry.window, geometry.padding, strict=True)
@@ -157,50 +160,25 @@ def _kernel_gradient(x, y, geometry):
         swapped = geometry._replace(space=geometry.outputs, padding=pads)
         return _turned(_kernel_gradient(y, x, swapped))
     stride, window = geometry.stride, geometry.window
-    has_few = x.shape[-1] < _NARROW or math.prod(window) <= _FEW
-    if stride == 1 and math.prod(geometry.outputs) >= _MANY and has_few:
-        return _kernel_gradient_by_products(x, y, geometry)
     sizes = zip(geometry.space, y.shape[1:-1], window, geometry.padding, strict=True)
     pads = [(before, k + (m - 1) * stride - n - before) for n, m, k, (before, _) in sizes]
+    # Padded here: XLA takes up to 30 times as long where it pads an image by most of a window.
     gradient = _convolve(
-        x.swapaxes(0, -1),
+        _pad(x, pads).swapaxes(0, -1),
         jnp.moveaxis(y, 0, -2),
         window_strides=(1,) * len(window),
-        padding=pads,
+        padding="VALID",
         rhs_dilation=(stride,) * len(window),
     )
     return jnp.moveaxis(gradient, 0, -2)
 
 
-def _kernel_gradient_by_products(x, y, geometry):
-    """One product for each offset in the window: a window of many pixels makes a slow convolution.
+def _makes_products(window, channels, features):
+    """Whether one side is an image, or nearly so: then matrix products are the fastest.
 
-    They are made one by one in a loop, which is compiled once. Of an image, which has few channels,
-    the offsets along a row make one product together.
+    Not so where a large window sees an image: it would be copied for every pixel of the window.
     """
-    x, window = _pad(x, geometry.padding), geometry.window
-    channels, outputs = x.shape[-1], geometry.outputs
-    if channels < _NARROW:
-        along = [lax.slice_in_dim(x, i, i + outputs[-1], axis=-2) for i in range(window[-1])]
-        x, window = jnp.concatenate(along, -1), (*window[:-1], 1)
-
-    def at(offset):
-        return _contracted(lax.dynamic_slice(x, (0, *offset, 0), (*y.shape[:-1], x.shape[-1])), y)
-
-    offsets = jnp.asarray(list(np.ndindex(*window)))
-    return lax.map(at, offsets).reshape(*geometry.window, channels, y.shape[-1])
-
-
-def _contracted(x, y):
-    """Sums `x[..., i] y[..., j]` over all examples and pixels: `[C, F]`."""
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    axes = list(range(x.ndim - 1))
-    return jnp.tensordot(x, y, (axes, axes), preferred_element_type=wide).astype(x.dtype)
-
-
-def _is_narrow(kernel):
-    """Whether one side is an image, or nearly so: then matrix products are the fastest."""
-    return min(kernel.shape[-2:]) < _NARROW
+    return features < _NARROW or (channels < _NARROW and math.prod(window) < _LARGE)
 
 
 def _primitive(name, function, shape, vectorized=None) -> Primitive:
