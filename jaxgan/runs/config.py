@@ -77,9 +77,19 @@ class Config:
         }
         return dataclasses.replace(self, **groups)
 
+    def identity(self) -> dict[str, Any]:
+        """Return the settings that make it another run if they change."""
+        values = {"recipe": self.recipe} | {
+            field.name: getattr(group, field.name)
+            for group, field in self._used()
+            if field.metadata["identity"]
+        }
+        # The pictures of a folder are what matters, and they are compared; it may have moved.
+        return values | {"dataset": _FOLDER.sub("folder:", self.data.dataset)}
+
     def difference(self, other: "Config") -> dict[str, str]:
         """Return the settings that make `other` a different run, as `--name=this (now other)`."""
-        ours, theirs = self._identity(), other._identity()
+        ours, theirs = self.identity(), other.identity()
         return {
             name: f"--{name}={ours.get(name, 'unused')} (now {theirs.get(name, 'unused')})"
             for name in ours | theirs
@@ -104,15 +114,6 @@ class Config:
                 else f"--{name}={value}"
             )
         return "\n".join(lines) + "\n"
-
-    def _identity(self) -> dict[str, Any]:
-        values = {"recipe": self.recipe} | {
-            field.name: getattr(group, field.name)
-            for group, field in self._used()
-            if field.metadata["identity"]
-        }
-        # The pictures of a folder are what matters, and they are compared; it may have moved.
-        return values | {"dataset": _FOLDER.sub("folder:", self.data.dataset)}
 
     def _used(self) -> Iterator[tuple[Any, dataclasses.Field]]:
         lacks = VARIANTS[self.recipe].lacks

@@ -16,6 +16,7 @@ from jaxgan._feed import Feed, Share
 from jaxgan.parallel import AXIS, PER_DEVICE
 from jaxgan.runs.program_cache import keep_compiled
 from jaxgan.runs.settings import ConfigError, Run
+from jaxgan.runs.step_cache import keep_traced
 
 
 def check_platform() -> None:
@@ -77,11 +78,22 @@ def share_of(devices: list) -> Share:
 
 
 def compile_steps(
-    gan: jaxgan.GAN, batches: Feed, mode: str, devices: list
+    gan: jaxgan.GAN, batches: Feed, mode: str, devices: list, built_from: str = ""
 ) -> tuple[jaxgan.GAN, Feed]:
-    """Compile blocks of steps for these devices, and put the data where the steps need them."""
+    """Compile blocks of steps for these devices, and put the data where the steps need them.
+
+    Args:
+        gan: the GAN of the run.
+        batches: its data.
+        mode: how the steps run, as `mode_and_devices` says.
+        devices: those that they run on.
+        built_from: everything that the GAN and the batches were built from besides this package;
+            if given, what is traced for one device is kept for other starts.
+    """
     many = jaxgan.scan(gan, batches.load)
     if mode == "jit":
+        if built_from:
+            many = many._replace(train_step=keep_traced(many.train_step, built_from))
         return jaxgan.jit(many, compiler_options=compiler_options()), _on_device(batches)
     axis = (PER_DEVICE if batches.sharded else None, 1, None)
     local = [device for device in devices if device.process_index == jax.process_index()]

@@ -26,6 +26,11 @@ _PROGRAM = re.compile(r".+-[0-9a-f]{64}-cache")  # as JAX calls them; other file
 _ZSTD = b"\x28\xb5\x2f\xfd"  # what JAX compresses programs with, where Python or a package has it
 
 
+class _Kept:
+    path: str | None = None
+    """The directory that JAX was told to keep its programs in from here."""
+
+
 class _Note(NamedTuple):
     """What a program was: `stamp` changes when its file is written, replaced or renamed."""
 
@@ -57,12 +62,19 @@ def keep_compiled(directory: str) -> None:
     except OSError as error:
         logging.warning("compiled programs are not cached: %s", error)
         return
-    jax.config.update("jax_compilation_cache_dir", str(path))
+    _Kept.path = str(path)
+    jax.config.update("jax_compilation_cache_dir", _Kept.path)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # many small ones add up
     if jax.default_backend() == "cpu":
         # A cache of XLA's for GPUs, whose path would be part of the name of every program.
         jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     atexit.register(_tidy_at_last, path)
+
+
+def directory() -> Path | None:
+    """Return where programs are kept; None if nowhere, or where the user told JAX itself to."""
+    path = jax.config.values["jax_compilation_cache_dir"]
+    return Path(path) if path is not None and path == _Kept.path else None
 
 
 def tidy(directory: Path) -> None:

@@ -72,9 +72,11 @@ def run(config: Config) -> Result:
     dataset = prepare(config)
     mode, devices = mode_and_devices(config.run)
     synchronized = mode != "jit" and config.networks.sync_batch_norm
-    experiment = build(config, facts(dataset), axis_name=AXIS if synchronized else None)
+    known = facts(dataset)
+    experiment = build(config, known, axis_name=AXIS if synchronized else None)
     batches = feed_of(config, dataset, share_of(devices))
-    compiled, batches = compile_steps(experiment.gan, batches, mode, devices)
+    built_from = f"{config.identity()} {known}"
+    compiled, batches = compile_steps(experiment.gan, batches, mode, devices, built_from)
     with hosts.together():
         evaluator = Evaluator(config, compiled, dataset) if config.evaluation.eval_every else None
 
