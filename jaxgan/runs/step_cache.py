@@ -39,16 +39,17 @@ def keep_traced(step: Step, about: str) -> Step:
         about: all that it was built from, besides this package; it is part of the name of what is
             kept, beside the shapes that the step is called with.
     """
+    name = getattr(step, "__name__", "step")
 
     @wraps(step)
-    def traced(state, batch, *, axis_name=None, norms=True):
+    def traced(state, batch, *, axis_name: Any = None, norms: bool | jax.Array = True):
         directory = program_cache.directory()
         if directory is None or axis_name is not None or norms is not True:
             return step(state, batch, axis_name=axis_name, norms=norms)
         leaves, tree = jax.tree.flatten((state, batch))
         shapes = [str(jax.typeof(leaf)) for leaf in leaves]
         key = _sha256([about, str(tree), *shapes, *_surroundings()])
-        path = directory / f"{step.__name__}_as_traced-{key}-cache"
+        path = directory / f"{name}_as_traced-{key}-cache"
         found = _read(path, key)
         if found is None:
             found = _trace(step, tree, leaves)
@@ -79,7 +80,7 @@ def _trace(step: Step, tree: Any, leaves: list[Any]) -> tuple[export.Exported, l
     try:
         return export.export(jax.jit(flat))(*shapes), names
     except (NotImplementedError, ValueError) as error:  # such as a call back to Python
-        logging.info("%s is traced by every start: %s", step.__name__, error)
+        logging.info("the steps are traced by every start: %s", error)
         return None
 
 
@@ -114,7 +115,7 @@ def _write(path: Path, key: str, program: export.Exported, names: list[str]) -> 
 def _surroundings() -> list[str]:
     """Return what a trace depends on besides the function: the code, and how JAX is set up."""
     settings = {
-        name: value
+        name: getattr(jax.config, name, value)  # as the contexts have it that this is called in
         for name, value in jax.config.values.items()
         if not any(part in name for part in _NOT_TRACED)
     }
