@@ -23,7 +23,7 @@ from jaxgan.runs.devices import compiler_options
 
 _BATCH = flags.DEFINE_integer("batch_size", 64, "images")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "rounds, of which the medians are taken")
-_LENGTH = 4  # convolutions in one loop
+_LENGTH = 2  # convolutions in one loop
 
 
 class Case(NamedTuple):
@@ -41,7 +41,7 @@ CASES = (
     Case(32, 32, 32, 3, 1),
     Case(16, 64, 64, 3, 1),
     Case(16, 64, 128, 4, 2),
-    Case(8, 256, 128, 4, 2, transposed=True),
+    Case(8, 128, 64, 4, 2, transposed=True),
     Case(64, 3, 64, 4, 2),
     Case(32, 32, 3, 7, 1),
 )
