@@ -26,7 +26,7 @@ from jaxgan.runs import program_cache
 from jaxgan.types import Step
 
 _TRACED_BY = ("jax", "jaxlib", "flax", "optax")
-_NOT_TRACED = ("cache", "dir", "log", "dump", "profile")  # settings of JAX that change no program
+_NOT_TRACED = ("cache", "_dir", "_log", "dump", "profile")  # settings of JAX that change no program
 
 
 def keep_traced(step: Step, about: str) -> Step:
