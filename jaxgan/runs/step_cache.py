@@ -8,6 +8,7 @@ compiled programs under a name made of all of them.
 import contextlib
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from functools import cache, wraps
@@ -26,7 +27,7 @@ from jaxgan.runs import program_cache
 from jaxgan.types import Step
 
 _TRACED_BY = ("jax", "jaxlib", "flax", "optax")
-_NOT_TRACED = ("cache", "_dir", "_log", "dump", "profile")  # settings of JAX that change no program
+_NOT_TRACED = re.compile("cache|_dir$|_log|dump|profile")  # settings of JAX that change no program
 
 
 def keep_traced(step: Step, about: str) -> Step:
@@ -117,7 +118,7 @@ def _surroundings() -> list[str]:
     settings = {
         name: getattr(jax.config, name, value)  # as the contexts have it that this is called in
         for name, value in jax.config.values.items()
-        if not any(part in name for part in _NOT_TRACED)
+        if not _NOT_TRACED.search(name)
     }
     versions = [version(name) for name in _TRACED_BY]
     return [_sources(), str(versions), str(sorted(settings.items())), jax.default_backend()]
