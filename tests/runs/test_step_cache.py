@@ -13,24 +13,10 @@ from jaxgan.runs import program_cache, step_cache
 from jaxgan.runs.config import make
 from jaxgan.runs.training import loop
 
+pytestmark = pytest.mark.usefixtures("no_cache_yet")
+
 RING = {"dataset": "ring", "model": "mlp", "width": 16, "latent_dim": 4, "parallel": "jit"}
 STATE = {"key": jax.random.key(3), "x": jnp.arange(4.0)}
-
-
-@pytest.fixture(autouse=True)
-def no_cache_yet():
-    names = (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_enable_xla_caches",
-    )
-    before = {name: jax.config.values[name] for name in names}
-    jax.config.update("jax_compilation_cache_dir", None)
-    reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    reset_cache()
 
 
 @pytest.fixture

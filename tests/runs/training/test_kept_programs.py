@@ -19,6 +19,8 @@ from jaxgan.runs import program_cache as programs
 from jaxgan.runs.config import make
 from jaxgan.runs.training import loop
 
+pytestmark = pytest.mark.usefixtures("no_cache_yet")
+
 RING = {"dataset": "ring", "model": "mlp", "width": 16, "latent_dim": 4, "parallel": "jit"}
 EVENTS = "/jax/compilation_cache/"
 
@@ -30,21 +32,6 @@ def another_start(directory):
     jax.clear_caches()
     if directory is not None:
         programs.keep_compiled(str(directory))
-
-
-@pytest.fixture(autouse=True)
-def no_cache_yet():
-    names = (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_enable_xla_caches",
-    )
-    before = {name: jax.config.values[name] for name in names}
-    another_start(None)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    reset_cache()
 
 
 @pytest.fixture
