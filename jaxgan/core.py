@@ -12,7 +12,17 @@ from jaxgan._checks import check_integers, check_numbers, check_types
 from jaxgan._handed import check_optimizers, refuse_factories
 from jaxgan._scatter import Scatter
 from jaxgan.schedules import Schedule
-from jaxgan.types import GAN, Batch, Metrics, Player, PlayerState, Sample, TrainState, Variables
+from jaxgan.types import (
+    GAN,
+    Batch,
+    Game,
+    Metrics,
+    Player,
+    PlayerState,
+    Sample,
+    TrainState,
+    Variables,
+)
 
 __all__ = ["NORMS", "mean_over_devices", "of_first_device", "two_player"]
 
@@ -101,23 +111,26 @@ def two_player(
         g = _init_player(generator, g_key, batch)
         d = _init_player(discriminator, d_key, batch)
         # A copy, not an alias: a buffer that occurs twice in the state cannot be donated.
-        ema = () if ema_decay is None else jax.tree.map(jnp.copy, _variables(g))
+        ema = () if ema_decay is None else jax.tree.map(jnp.copy, variables(g))
         return TrainState(run_key, g, d, ema)
 
     def d_step(state: TrainState, batch: Batch, *, axis_name=None, norms: bool | jax.Array = True):
-        key = jax.random.fold_in(state.key, _D)
-        opponent = _variables(state.g)
+        _, key = streams(state.key)
+        opponent = variables(state.g)
         d, metrics = _update(discriminator, state.d, opponent, batch, key, axis_name, norms)
-        return state._replace(d=d), _prefix("d_", metrics)
+        return state._replace(d=d), prefixed("d_", metrics)
 
     def g_step(state: TrainState, batch: Batch, *, axis_name=None, norms: bool | jax.Array = True):
-        key = jax.random.fold_in(state.key, _G)
-        opponent = _variables(state.d)
+        key, _ = streams(state.key)
+        opponent = variables(state.d)
         g, metrics = _update(generator, state.g, opponent, batch, key, axis_name, norms)
-        ema = state.ema
-        if ema_decay is not None:
-            ema = _average(ema, _variables(g), ema_decay, state.g.step)
-        return state._replace(g=g, ema=ema), _prefix("g_", metrics)
+        return average(state._replace(g=g)), prefixed("g_", metrics)
+
+    def average(state: TrainState) -> TrainState:
+        if ema_decay is None:
+            return state
+        ema = _average(state.ema, variables(state.g), ema_decay, state.g.step - 1)
+        return state._replace(ema=ema)
 
     def train_step(
         state: TrainState, batch: Batch, *, axis_name=None, norms: bool | jax.Array = True
@@ -134,13 +147,19 @@ def two_player(
         return state, d_metrics | g_metrics
 
     def sample_average(state: TrainState, key: jax.Array, n: int, y=None):
-        variables = _variables(state.g) if ema_decay is None else state.ema
-        return sample(variables, key, n, y)
+        averaged = variables(state.g) if ema_decay is None else state.ema
+        return sample(averaged, key, n, y)
 
-    return GAN(init, d_step, g_step, train_step, sample_average)
+    game = Game(generator, discriminator, d_steps, average)
+    return GAN(init, d_step, g_step, train_step, sample_average, game)
 
 
-def _variables(player: PlayerState) -> Variables:
+def streams(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return G's and D's keys, which never share noise."""
+    return jax.random.fold_in(key, _G), jax.random.fold_in(key, _D)
+
+
+def variables(player: PlayerState) -> Variables:
     return Variables(player.params, player.state)
 
 
@@ -150,14 +169,22 @@ def _init_player(player: Player, key: jax.Array, batch: Batch) -> PlayerState:
 
 
 def _update(player: Player, own: PlayerState, opponent: Variables, batch, key, axis_name, norms):
-    """The only optimizer update in this package."""
+    """An update of one player against the other one's variables."""
+    found = gradients(player, own, opponent, batch, key, axis_name)
+    return apply(player, own, found, axis_name, norms)
+
+
+def gradients(player: Player, own: PlayerState, opponent: Variables, batch, key, axis_name):
+    """Return a player's gradient, the state that its loss leaves, and metrics."""
     key = jax.random.fold_in(key, own.step)
-    gradients = partial(_gradients, player)
-    if isinstance(axis_name, Scatter):
-        gradients = axis_name.map(gradients)
-    else:
-        gradients = partial(gradients, axis_name=axis_name)
-    grads, state, metrics = gradients(own.params, own.state, opponent, batch, key, own.step)
+    of = partial(_gradients, player)
+    of = axis_name.map(of) if isinstance(axis_name, Scatter) else partial(of, axis_name=axis_name)
+    return of(own.params, own.state, opponent, batch, key, own.step)
+
+
+def apply(player: Player, own: PlayerState, found, axis_name, norms):
+    """The only optimizer update in this package."""
+    grads, state, metrics = found
     is_good = _is_finite((metrics["loss"], grads, state))
 
     def change():
@@ -180,16 +207,28 @@ def _gradients(player: Player, params, state, opponent, batch, key, step, *, axi
     Over an axis, all of it becomes one: gradients by `mean(grads, axis_name)`.
     """
     if axis_name is not None:
-        index = lax.axis_index(axis_name)
-        key = jax.random.fold_in(key, index)
-        params = _vary(params, index)
+        params, key = on_this_device(params, key, axis_name)
+    opponent = lax.stop_gradient(opponent)
+    found = local_gradients(player, params, state, opponent, batch, key, step)
+    return found if axis_name is None else over_devices(player, found, axis_name, mean)
+
+
+def local_gradients(player: Player, params, state, opponent, batch, key, step):
+    """Return a player's gradient on this device's examples; the opponent is not held still."""
     loss = jax.value_and_grad(player.loss, has_aux=True)
-    (value, (state, metrics)), grads = loss(
-        params, state, lax.stop_gradient(opponent), batch, key, step
-    )
-    metrics = {"loss": value, **metrics}
-    if axis_name is None:
-        return grads, state, metrics
+    (value, (state, metrics)), grads = loss(params, state, opponent, batch, key, step)
+    return grads, state, {"loss": value, **metrics}
+
+
+def on_this_device(params, key, axis_name):
+    """Return parameters whose gradients are this device's, and a key of its own."""
+    index = lax.axis_index(axis_name)
+    return _vary(params, index), jax.random.fold_in(key, index)
+
+
+def over_devices(player: Player, found, axis_name, mean=None):
+    """Make what the devices found one."""
+    grads, state, metrics = found
     mean, merge = mean or mean_over_devices, player.merge or mean_over_devices
     return mean(grads, axis_name), merge(state, axis_name), mean_over_devices(metrics, axis_name)
 
@@ -317,5 +356,5 @@ def _split(batch: Batch, parts: int) -> Batch:
     return jax.tree.map(split, batch)
 
 
-def _prefix(prefix: str, metrics: Metrics) -> Metrics:
+def prefixed(prefix: str, metrics: Metrics) -> Metrics:
     return {prefix + name: value for name, value in metrics.items()}

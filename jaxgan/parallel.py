@@ -344,6 +344,9 @@ def _takes_options(key: jax.Array) -> bool:
     return jax.default_backend() == "cpu" and not plainly
 
 
+_FUNCTIONS = ("init", "d_step", "g_step", "train_step", "sample")
+
+
 def _for_this_platform(gan: GAN) -> GAN:
     """Trace every function for CPUs alone where JAX computes on them by default."""
 
@@ -355,7 +358,7 @@ def _for_this_platform(gan: GAN) -> GAN:
 
         return here
 
-    return GAN(*map(wrapped, gan))
+    return gan._replace(**{name: wrapped(getattr(gan, name)) for name in _FUNCTIONS})
 
 
 def _compiled_sample(gan: GAN) -> Callable:

@@ -15,6 +15,7 @@ import optax
 __all__ = [
     "GAN",
     "Batch",
+    "Game",
     "Initialize",
     "Loss",
     "Merge",
@@ -244,6 +245,22 @@ class SampleState(Protocol):
         ...
 
 
+class Game(NamedTuple):
+    """What a GAN is made of, for rules that make other steps of it.
+
+    Attributes:
+        generator: the player whose variables are averaged.
+        discriminator: its opponent.
+        d_steps: updates of D for each update of G.
+        average: `state -> state`, with the running average after an update of G.
+    """
+
+    generator: Player
+    discriminator: Player
+    d_steps: int
+    average: Callable[[TrainState], TrainState]
+
+
 class GAN(NamedTuple):
     """A whole GAN as pure functions.
 
@@ -254,6 +271,7 @@ class GAN(NamedTuple):
         train_step: `d_steps` updates of D, then one of G. Its batch holds one minibatch for each
             update of D, so its leaves are `[d_steps * B, ...]`; G sees the last of them.
         sample: `(state, key, n, y=None) -> samples`, from the running average where there is one.
+        game: its players, if `jaxgan.rules` is to make other steps of them.
 
     The three steps are called alike, `(state, batch, *, axis_name=None, norms=True)`; see `Step`.
     """
@@ -263,3 +281,4 @@ class GAN(NamedTuple):
     g_step: Step
     train_step: Step
     sample: SampleState
+    game: Game | None = None

@@ -1,0 +1,337 @@
+"""Rules of the game: how two players move who minimize a loss each.
+
+In `two_player` they take turns. Each function here takes a GAN and returns one whose `train_step`
+follows another rule; its `d_step` and `g_step` are as before. With w = (g, d) for the parameters of
+both, v(w) = (grad_g L_G, grad_d L_D) for their gradients at one point, and J = Dv:
+
+    simultaneous     w <- w - lr v(w)
+    extragradient    w <- w - lr v(w - lr v(w))
+    consensus        w <- w - lr (v + gamma J^T v)
+    symplectic       w <- w - lr (v + lambda A^T v),  A = (J - J^T) / 2
+    competitive      the equilibrium of the game's bilinear approximation
+    unrolled         G's loss is the one after D's next K steps
+
+A rule changes gradients or where they are taken, and leaves the step to each player's optimizer.
+All that a rule needs for both players comes from one batch, so `d_steps` has to be 1.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan import core
+from jaxgan._checks import check_integers, check_numbers, check_types
+from jaxgan._scatter import Scatter
+from jaxgan.types import GAN, Game, TrainState
+
+__all__ = ["competitive", "consensus", "extragradient", "simultaneous", "symplectic", "unrolled"]
+
+_AHEAD = 2  # folded into the run's key, for noise of steps that are taken back
+
+
+def simultaneous(gan: GAN) -> GAN:
+    """Let both players move at once, each against where the other one was.
+
+    On the bilinear game `g d` with learning rate a, |w|^2 grows by 1 + a^2 in every step.
+
+    Args:
+        gan: of `jaxgan.two_player` or a recipe, not yet compiled.
+
+    Returns:
+        The GAN with another `train_step`.
+
+    Raises:
+        ValueError: the GAN has no players of its own, or `d_steps` is not 1.
+    """
+    return _with(gan, _field)
+
+
+def extragradient(gan: GAN) -> GAN:
+    """Take the gradients where both players would be after a step (Korpelevich 1976).
+
+    Both steps are the optimizer's, which remembers both; the second one begins where the first one
+    did. With Adam this is ExtraAdam (Gidel et al. 2019, arXiv:1802.10551). The first step takes
+    noise of its own on the same examples, where the paper takes other examples.
+
+    On the bilinear game, |w|^2 changes by 1 - a^2 + a^4 in every step, which falls up to a = 1.
+
+    Args:
+        gan: of `jaxgan.two_player` or a recipe, not yet compiled.
+
+    Returns:
+        The GAN with another `train_step`. A step that cannot be taken ahead, because something is
+        not finite, is not taken.
+
+    Raises:
+        ValueError: as in `simultaneous`.
+    """
+
+    def found(game, state, batch, axis_name):
+        key = jax.random.fold_in(state.key, _AHEAD)
+        ahead, _ = _moved(game, state, _field(game, state, batch, axis_name, key), axis_name, False)
+        there = ahead._replace(
+            g=ahead.g._replace(step=state.g.step), d=ahead.d._replace(step=state.d.step)
+        )
+        return _field(game, there, batch, axis_name), ahead
+
+    def train_step(game, state, batch, axis_name, norms):
+        field, ahead = found(game, state, batch, axis_name)
+        start = state._replace(
+            g=state.g._replace(opt_state=ahead.g.opt_state, state=ahead.g.state),
+            d=state.d._replace(opt_state=ahead.d.opt_state, state=ahead.d.state),
+        )
+        return _moved(game, start, field, axis_name, norms)
+
+    return _stepping(gan, train_step)
+
+
+def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
+    """Add the gradient of `gamma / 2 |v|^2` to the players' (Mescheder et al. 2017).
+
+    `v + gamma J^T v`: both players also prefer points where neither has anything to win
+    (arXiv:1705.10461). Networks have to be twice differentiable, and a step costs two to three.
+
+    Args:
+        gan: of `jaxgan.two_player` or a recipe, not yet compiled.
+        gamma: weight, at least 0.
+
+    Returns:
+        The GAN with another `train_step`.
+
+    Raises:
+        ValueError: as in `simultaneous`, or `gamma` is negative.
+    """
+    check_numbers("[0, inf)", gamma=gamma)
+
+    def found(game, state, batch, axis_name):
+        v, back, _, rest = _linearized(game, state, batch, axis_name)
+        return _found(_add(v, gamma, back(v)), rest)
+
+    return _with(gan, found)
+
+
+def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = True) -> GAN:
+    """Turn the players' gradients by the part of the game that only turns (Balduzzi et al. 2018).
+
+    `v + weight s A^T v` with A = (J - J^T) / 2 (arXiv:1802.05642). With `aligned`, s is
+    `sign(<v, J^T v> <A^T v, J^T v> / n + 0.1)` for n parameters, so that the players are drawn to
+    stable points and driven off others; without it, s = 1.
+
+    Args:
+        gan: of `jaxgan.two_player` or a recipe, not yet compiled.
+        weight: lambda, at least 0.
+        aligned: whether the sign follows the game.
+
+    Returns:
+        The GAN with another `train_step`.
+
+    Raises:
+        ValueError: as in `simultaneous`, or `weight` is negative.
+    """
+    check_numbers("[0, inf)", weight=weight)
+
+    def found(game, state, batch, axis_name):
+        v, back, along, rest = _linearized(game, state, batch, axis_name)
+        gradient = back(v)  # of |v|^2 / 2
+        turn = jax.tree.map(lambda a, b: (a - b) / 2, gradient, along(v))
+        sign = 1.0
+        if aligned:
+            count = sum(leaf.size for leaf in jax.tree.leaves(v))
+            sign = jnp.sign(_dot(v, gradient) * _dot(turn, gradient) / count + 0.1)
+        return _found(_add(v, weight * sign, turn), rest)
+
+    return _with(gan, found)
+
+
+def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int = 20) -> GAN:
+    """Move to where each player's step is best against the other's (Schaefer & Anandkumar 2019).
+
+    The equilibrium of the game's bilinear approximation (arXiv:1905.12103), with a the learning
+    rate, J_gd = grad_d grad_g L_G and J_dg = grad_g grad_d L_D:
+
+        g <- g - a (I - a^2 J_gd J_dg)^-1 (v_g - a J_gd v_d)
+
+    and likewise for D. The systems are solved by BiCGSTAB, whose every iteration costs four
+    derivatives of v along a direction. On the bilinear game, |w|^2 changes by 1 / (1 + a^2).
+
+    Args:
+        gan: of `jaxgan.two_player` or a recipe, not yet compiled.
+        learning_rate: a, which has to be that of both optimizers too; they are meant to be SGD.
+        iterations: most that a system is given.
+
+    Returns:
+        The GAN with another `train_step`.
+
+    Raises:
+        ValueError: as in `simultaneous`, or a number is out of range.
+    """
+    check_numbers("[0, inf)", learning_rate=learning_rate)
+    check_integers(iterations=iterations)
+
+    def found(game, state, batch, axis_name):
+        v, _, along, rest = _linearized(game, state, batch, axis_name)
+        still = jax.tree.map(jnp.zeros_like, v)
+
+        def across(i, u):
+            """J times a move of player 1 - i alone, as player i feels it."""
+            return along((still[0], u) if i == 0 else (u, still[1]))[i]
+
+        def direction(i):
+            def matrix(u):
+                return _add(u, -(learning_rate**2), across(i, across(1 - i, u)))
+
+            start = _add(v[i], -learning_rate, across(i, v[1 - i]))
+            return jax.scipy.sparse.linalg.bicgstab(matrix, start, tol=1e-10, maxiter=iterations)[0]
+
+        return _found((direction(0), direction(1)), rest)
+
+    return _with(gan, found)
+
+
+def unrolled(gan: GAN, steps: int = 5, learning_rate: float | jax.Array = 1e-4) -> GAN:
+    """Let G see D after its next K steps, and differentiate through them (Metz et al. 2017).
+
+    `d_K = d - lr grad_d L_D` applied K times on the same examples and noise, by plain gradient
+    steps (arXiv:1611.02163); G minimizes L_G(g, d_K(g)), and D takes one step of its optimizer from
+    where it is. What D's network remembers of the K steps is forgotten.
+
+    Args:
+        gan: of `jaxgan.two_player` or a recipe, not yet compiled.
+        steps: K, at least 0; 0 is `simultaneous`.
+        learning_rate: of these steps.
+
+    Returns:
+        The GAN with another `train_step`.
+
+    Raises:
+        ValueError: as in `simultaneous`, or a number is out of range.
+    """
+    check_integers(0, steps=steps)
+    check_numbers("[0, inf)", learning_rate=learning_rate)
+
+    def later(game, state, batch, axis_name, g_params):
+        """D's parameters after the steps."""
+        field = _local_field(game, state, batch, axis_name, state.key)
+
+        def move(d_params, _):
+            (_, grads), _ = field(g_params, d_params)
+            if axis_name is not None:
+                grads = core.mean_over_devices(grads, axis_name)
+            return _add(d_params, -learning_rate, grads), None
+
+        return jax.lax.scan(move, state.d.params, length=steps)[0]
+
+    def found(game, state, batch, axis_name):
+        def loss(params, own, opponent, *rest):
+            d_params = later(game, state, batch, axis_name, params)
+            return game.generator.loss(params, own, opponent._replace(params=d_params), *rest)
+
+        seeing = game._replace(generator=game.generator._replace(loss=loss))
+        return _field(seeing, state, batch, axis_name)
+
+    return _with(gan, found)
+
+
+def _with(gan: GAN, found: Callable) -> GAN:
+    """`found(game, state, batch, axis_name)` gives what both players move by."""
+
+    def train_step(game, state, batch, axis_name, norms):
+        return _moved(game, state, found(game, state, batch, axis_name), axis_name, norms)
+
+    return _stepping(gan, train_step)
+
+
+def _stepping(gan: GAN, advance: Callable) -> GAN:
+    check_types(GAN, gan=gan)
+    game = gan.game
+    if game is None:
+        raise ValueError("gan has no players; expected a GAN of two_player or of a recipe")
+    if game.d_steps != 1:
+        raise ValueError(f"d_steps is {game.d_steps}; expected 1, since both players move together")
+
+    def train_step(state: TrainState, batch: Any, *, axis_name=None, norms=True):
+        if isinstance(axis_name, Scatter):
+            raise ValueError("rules do not go with shard_optimizer; choose jit, pmap or shard_map")
+        return advance(game, state, batch, axis_name, norms)
+
+    return gan._replace(train_step=train_step, game=None)
+
+
+def _field(game: Game, state: TrainState, batch, axis_name, key=None):
+    """What each player finds at this point, as `core.gradients`."""
+    key = state.key if key is None else key
+    return tuple(
+        core.gradients(player, own, core.variables(other), batch, stream, axis_name)
+        for player, own, other, stream in _sides(game, state, key)
+    )
+
+
+def _sides(game: Game, state: TrainState, key: jax.Array):
+    g_key, d_key = core.streams(key)
+    yield game.generator, state.g, state.d, g_key
+    yield game.discriminator, state.d, state.g, d_key
+
+
+def _moved(game: Game, state: TrainState, found, axis_name, norms):
+    """Let both optimizers step by what was found."""
+    g, g_metrics = core.apply(game.generator, state.g, found[0], axis_name, norms)
+    d, d_metrics = core.apply(game.discriminator, state.d, found[1], axis_name, norms)
+    metrics = core.prefixed("d_", d_metrics) | core.prefixed("g_", g_metrics)
+    return game.average(state._replace(g=g, d=d)), metrics
+
+
+def _local_field(game: Game, state: TrainState, batch, axis_name, key):
+    """`(g_params, d_params) -> (v, rest)` of this device's examples, differentiable in both."""
+    sides = [
+        (*side[:2], jax.random.fold_in(side[3], side[1].step)) for side in _sides(game, state, key)
+    ]
+
+    def field(*params):
+        found = []
+        for i, (player, own, noise) in enumerate(sides):
+            mine, other = params[i], core.variables((state.d, state.g)[i])
+            other = other._replace(params=params[1 - i])
+            drawn = noise
+            if axis_name is not None:
+                mine, drawn = core.on_this_device(mine, noise, axis_name)
+            found.append(
+                core.local_gradients(player, mine, own.state, other, batch, drawn, own.step)
+            )
+        return tuple(grads for grads, *_ in found), [rest for _, *rest in found]
+
+    return field
+
+
+def _linearized(game: Game, state: TrainState, batch, axis_name):
+    """Return v, `J^T`, `J` and what else was found, over all devices."""
+    field = _local_field(game, state, batch, axis_name, state.key)
+    params = state.g.params, state.d.params
+    v, pull, rest = jax.vjp(field, *params, has_aux=True)
+    mean = partial(core.mean_over_devices, axis_name=axis_name) if axis_name else lambda tree: tree
+    players = game.generator, game.discriminator
+    if axis_name is not None:
+        merged = [
+            core.over_devices(player, (grads, *one), axis_name)
+            for player, grads, one in zip(players, v, rest, strict=True)
+        ]
+        v, rest = tuple(grads for grads, *_ in merged), [one for _, *one in merged]
+
+    def along(tangent):
+        return mean(jax.jvp(lambda *p: field(*p)[0], params, tangent)[1])
+
+    return v, lambda cotangent: mean(pull(cotangent)), along, rest
+
+
+def _found(grads, rest):
+    return tuple((mine, *one) for mine, one in zip(grads, rest, strict=True))
+
+
+def _add(tree, scale, other):
+    return jax.tree.map(lambda a, b: a + scale * b, tree, other)
+
+
+def _dot(a, b) -> jax.Array:
+    return jnp.asarray(sum(map(jnp.vdot, jax.tree.leaves(a), jax.tree.leaves(b))))
