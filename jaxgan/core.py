@@ -223,7 +223,7 @@ def local_gradients(player: Player, params, state, opponent, batch, key, step):
 def on_this_device(params, key, axis_name):
     """Return parameters whose gradients are this device's, and a key of its own."""
     index = lax.axis_index(axis_name)
-    return _vary(params, index), jax.random.fold_in(key, index)
+    return vary(params, index), jax.random.fold_in(key, index)
 
 
 def over_devices(player: Player, found, axis_name, mean=None):
@@ -271,7 +271,7 @@ def _norm(tree) -> jax.Array:
     return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
 
 
-def _vary(params, index: jax.Array):
+def vary(params, index: jax.Array):
     """Make parameters that are the same on every device formally different: add 0 times the index.
 
     Under `jax.shard_map` with `check_vma=True`, the gradient with respect to replicated parameters

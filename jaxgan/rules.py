@@ -186,7 +186,10 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
             start = _add(v[i], -learning_rate, across(i, v[1 - i]))
             return jax.scipy.sparse.linalg.bicgstab(matrix, start, tol=1e-10, maxiter=iterations)[0]
 
-        return _found((direction(0), direction(1)), rest)
+        directions = direction(0), direction(1)
+        if axis_name is not None:  # they are the same everywhere, which the solver cannot tell
+            directions = core.mean_over_devices(directions, axis_name)
+        return _found(directions, rest)
 
     return _with(gan, found)
 
@@ -308,21 +311,27 @@ def _local_field(game: Game, state: TrainState, batch, axis_name, key):
 def _linearized(game: Game, state: TrainState, batch, axis_name):
     """Return v, `J^T`, `J` and what else was found, over all devices."""
     field = _local_field(game, state, batch, axis_name, state.key)
-    params = state.g.params, state.d.params
-    v, pull, rest = jax.vjp(field, *params, has_aux=True)
-    mean = partial(core.mean_over_devices, axis_name=axis_name) if axis_name else lambda tree: tree
-    players = game.generator, game.discriminator
+    mean = here = lambda tree: tree
     if axis_name is not None:
+        mean = partial(core.mean_over_devices, axis_name=axis_name)
+        here = partial(core.vary, index=jax.lax.axis_index(axis_name))
+    params = here((state.g.params, state.d.params))
+    v, pull, rest = jax.vjp(field, *params, has_aux=True)
+    if axis_name is not None:
+        players = game.generator, game.discriminator
         merged = [
             core.over_devices(player, (grads, *one), axis_name)
             for player, grads, one in zip(players, v, rest, strict=True)
         ]
         v, rest = tuple(grads for grads, *_ in merged), [one for _, *one in merged]
 
-    def along(tangent):
-        return mean(jax.jvp(lambda *p: field(*p)[0], params, tangent)[1])
+    def back(cotangent):
+        return mean(pull(here(cotangent)))
 
-    return v, lambda cotangent: mean(pull(cotangent)), along, rest
+    def along(tangent):
+        return mean(jax.jvp(lambda *p: field(*p)[0], params, here(tangent))[1])
+
+    return v, back, along, rest
 
 
 def _found(grads, rest):

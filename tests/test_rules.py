@@ -151,3 +151,140 @@ def test_negative_momentum_in_turns_is_the_one_of_its_matrix(momentum):
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
     growth = np.abs(np.linalg.eigvals(g @ d)).max() ** 2
     assert growth == pytest.approx({-0.5: 0.9265, -0.25: 0.935, 0.5: 1.611}[momentum], abs=2e-3)
+
+
+RULES = {
+    "simultaneous": rules.simultaneous,
+    "extragradient": rules.extragradient,
+    "consensus": lambda gan: rules.consensus(gan, 0.3),
+    "symplectic": rules.symplectic,
+    "competitive": lambda gan: rules.competitive(gan, 0.1),
+    "unrolled": lambda gan: rules.unrolled(gan, 3, 0.1),
+}
+every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+
+
+def curved(rate=0.1):
+    """A game that depends on data, is not bilinear, and whose losses do not add up to 0."""
+
+    def g_loss(params, state, opponent, batch, key, step):
+        loss = jnp.mean(jnp.tanh(batch.x @ params) * (batch.x @ opponent.params))
+        return loss, (state, {"loss_of_g": loss})
+
+    def d_loss(params, state, opponent, batch, key, step):
+        gain = jnp.mean(jnp.sin(batch.x @ params) * (batch.x @ opponent.params))
+        return 0.1 * jnp.vdot(params, params) - gain, (state, {"gain": gain})
+
+    def init(start):
+        return lambda key, batch: Variables(jnp.asarray(start, jnp.float64))
+
+    return jaxgan.two_player(
+        Player(init([0.4, -0.3]), g_loss, optax.adam(rate)),
+        Player(init([0.5, 0.7]), d_loss, optax.sgd(rate)),
+        sample=lambda variables, key, n, y: jnp.broadcast_to(variables.params, (n, 2)),
+        ema_decay=0.5,
+    )
+
+
+def batches(count):
+    return Batch(jnp.asarray(np.random.default_rng(0).normal(size=(count, 8, 2))))
+
+
+def at_the_end(gan, state, many):
+    for i in range(len(many.x)):
+        state, metrics = gan.train_step(state, Batch(many.x[i]))
+    return state._replace(key=jax.random.key_data(state.key)), metrics
+
+
+def assert_close(a, b):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12), a, b)
+
+
+@every_rule
+@pytest.mark.parametrize("way", [jaxgan.pmap, jaxgan.shard_map])
+def test_devices_move_as_one_does(rule, way):
+    gan, many = rule(curved()), batches(3)
+    state = gan.init(jax.random.key(0), Batch(many.x[0]))
+    one = at_the_end(jaxgan.jit(gan, donate=False), state, many)
+    assert_close(one, at_the_end(way(gan, donate=False), state, many))
+
+
+@every_rule
+def test_a_scan_moves_as_single_steps_do(rule):
+    gan, many = rule(curved()), batches(4)
+    state = gan.init(jax.random.key(0), Batch(many.x[0]))
+    one, _ = at_the_end(jaxgan.jit(gan, donate=False), state, many)
+    scanned, metrics = jaxgan.jit(jaxgan.scan(gan), donate=False).train_step(state, many)
+    assert_close(one, scanned._replace(key=jax.random.key_data(scanned.key)))
+    assert metrics["d_loss"].shape == (4,)
+    assert int(scanned.g.step) == int(scanned.d.step) == 4
+
+
+@every_rule
+def test_a_population_moves_as_its_members_do(rule):
+    rates, many = jnp.array([0.05, 0.2]), batches(1)
+    together = jaxgan.population(lambda rate: rule(curved(rate)), rates)
+    keys = jax.random.split(jax.random.key(0), 2)
+    state = together.init(keys, Batch(many.x[0]))
+    moved, _ = jax.jit(together.train_step)(state, Batch(many.x[0]))
+    for i, rate in enumerate(rates):
+        gan = rule(curved(rate))
+        alone, _ = jax.jit(gan.train_step)(gan.init(keys[i], Batch(many.x[0])), Batch(many.x[0]))
+        assert_close(alone.g.params, moved.g.params[i])
+        assert_close(alone.d.params, moved.d.params[i])
+
+
+def numbers(gan, state, batch):
+    """v and J of the game by finite differences of the losses."""
+    players, h = (gan.game.generator, gan.game.discriminator), 1e-4
+
+    def loss(i, w):
+        g, d = w[:2], w[2:]
+        mine, other = ((g, d), (d, g))[i]
+        return float(players[i].loss(mine, (), Variables(other), batch, None, None)[0])
+
+    def v(w):
+        return np.array(
+            [
+                (loss(i // 2, w + h * e) - loss(i // 2, w - h * e)) / (2 * h)
+                for i, e in enumerate(np.eye(4))
+            ]
+        )
+
+    w = np.concatenate([state.g.params, state.d.params])
+    jacobian = np.stack([(v(w + h * e) - v(w - h * e)) / (2 * h) for e in np.eye(4)], axis=1)
+    return w, v, v(w), jacobian
+
+
+def solved(v, jacobian, a):
+    gd, dg = jacobian[:2, 2:], jacobian[2:, :2]
+    g = np.linalg.solve(np.eye(2) - a**2 * gd @ dg, v[:2] - a * gd @ v[2:])
+    d = np.linalg.solve(np.eye(2) - a**2 * dg @ gd, v[2:] - a * dg @ v[:2])
+    return np.concatenate([g, d])
+
+
+def turned(v, jacobian):
+    gradient, turn = jacobian.T @ v, (jacobian.T - jacobian) @ v / 2
+    return v + np.sign((v @ gradient) * (turn @ gradient) / 4 + 0.1) * turn
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (rules.simultaneous, lambda v, jacobian: v),
+        (RULES["consensus"], lambda v, jacobian: v + 0.3 * jacobian.T @ v),
+        (rules.symplectic, turned),
+        (RULES["competitive"], lambda v, jacobian: solved(v, jacobian, 0.1)),
+    ],
+    ids=["simultaneous", "consensus", "symplectic", "competitive"],
+)
+def test_directions_are_those_of_the_formulas_by_finite_differences(rule, expected):
+    plain, batch = curved(), Batch(batches(1).x[0])
+    players = [player._replace(optimizer=optax.sgd(1.0)) for player in plain.game[:2]]
+    plain = jaxgan.two_player(*players, sample=plain.sample)
+    gan = rule(plain)
+    state = gan.init(jax.random.key(0), batch)
+    w, _, v, jacobian = numbers(plain, state, batch)
+    moved, _ = gan.train_step(state, batch)
+    got = w - np.concatenate([moved.g.params, moved.d.params])
+    np.testing.assert_allclose(got, expected(v, jacobian), rtol=1e-5, atol=1e-6)
