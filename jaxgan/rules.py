@@ -107,7 +107,7 @@ def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
     check_numbers("[0, inf)", gamma=gamma)
 
     def found(game, state, batch, axis_name):
-        v, back, _, rest = _linearized(game, state, batch, axis_name)
+        v, back, _, rest, _ = _linearized(game, state, batch, axis_name)
         return _found(_add(v, gamma, back(v)), rest)
 
     return _with(gan, found)
@@ -134,7 +134,7 @@ def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = Tru
     check_numbers("[0, inf)", weight=weight)
 
     def found(game, state, batch, axis_name):
-        v, back, along, rest = _linearized(game, state, batch, axis_name)
+        v, back, along, rest, _ = _linearized(game, state, batch, axis_name)
         gradient = back(v)  # of |v|^2 / 2
         turn = jax.tree.map(lambda a, b: (a - b) / 2, gradient, along(v))
         sign = 1.0
@@ -172,12 +172,13 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
     check_integers(iterations=iterations)
 
     def found(game, state, batch, axis_name):
-        v, _, along, rest = _linearized(game, state, batch, axis_name)
+        v, _, along, rest, here = _linearized(game, state, batch, axis_name)
+        v = here(v)  # all that the solver sees is to have one type
         still = jax.tree.map(jnp.zeros_like, v)
 
         def across(i, u):
             """J times a move of player 1 - i alone, as player i feels it."""
-            return along((still[0], u) if i == 0 else (u, still[1]))[i]
+            return here(along((still[0], u) if i == 0 else (u, still[1]))[i])
 
         def direction(i):
             def matrix(u):
@@ -187,7 +188,7 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
             return jax.scipy.sparse.linalg.bicgstab(matrix, start, tol=1e-10, maxiter=iterations)[0]
 
         directions = direction(0), direction(1)
-        if axis_name is not None:  # they are the same everywhere, which the solver cannot tell
+        if axis_name is not None:  # which are the same everywhere
             directions = core.mean_over_devices(directions, axis_name)
         return _found(directions, rest)
 
@@ -309,7 +310,7 @@ def _local_field(game: Game, state: TrainState, batch, axis_name, key):
 
 
 def _linearized(game: Game, state: TrainState, batch, axis_name):
-    """Return v, `J^T`, `J` and what else was found, over all devices."""
+    """Return v, `J^T`, `J` and what else was found, over all devices; and what makes it local."""
     field = _local_field(game, state, batch, axis_name, state.key)
     mean = here = lambda tree: tree
     if axis_name is not None:
@@ -331,7 +332,7 @@ def _linearized(game: Game, state: TrainState, batch, axis_name):
     def along(tangent):
         return mean(jax.jvp(lambda *p: field(*p)[0], params, here(tangent))[1])
 
-    return v, back, along, rest
+    return v, back, along, rest, here
 
 
 def _found(grads, rest):
