@@ -21,6 +21,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 
 from jaxgan import core
 from jaxgan._checks import check_integers, check_numbers, check_types
@@ -107,7 +108,7 @@ def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
     check_numbers("[0, inf)", gamma=gamma)
 
     def found(game, state, batch, axis_name):
-        v, back, _, rest, _ = _linearized(game, state, batch, axis_name)
+        v, back, _, rest = _linearized(game, state, batch, axis_name)
         return _found(_add(v, gamma, back(v)), rest)
 
     return _with(gan, found)
@@ -134,7 +135,7 @@ def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = Tru
     check_numbers("[0, inf)", weight=weight)
 
     def found(game, state, batch, axis_name):
-        v, back, along, rest, _ = _linearized(game, state, batch, axis_name)
+        v, back, along, rest = _linearized(game, state, batch, axis_name)
         gradient = back(v)  # of |v|^2 / 2
         turn = jax.tree.map(lambda a, b: (a - b) / 2, gradient, along(v))
         sign = 1.0
@@ -172,25 +173,20 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
     check_integers(iterations=iterations)
 
     def found(game, state, batch, axis_name):
-        v, _, along, rest, here = _linearized(game, state, batch, axis_name)
-        v = here(v)  # all that the solver sees is to have one type
+        v, _, along, rest = _linearized(game, state, batch, axis_name)
         still = jax.tree.map(jnp.zeros_like, v)
 
         def across(i, u):
             """J times a move of player 1 - i alone, as player i feels it."""
-            return here(along((still[0], u) if i == 0 else (u, still[1]))[i])
+            return along((still[0], u) if i == 0 else (u, still[1]))[i]
 
         def direction(i):
             def matrix(u):
                 return _add(u, -(learning_rate**2), across(i, across(1 - i, u)))
 
-            start = _add(v[i], -learning_rate, across(i, v[1 - i]))
-            return jax.scipy.sparse.linalg.bicgstab(matrix, start, tol=1e-10, maxiter=iterations)[0]
+            return _solve(matrix, _add(v[i], -learning_rate, across(i, v[1 - i])), iterations)
 
-        directions = direction(0), direction(1)
-        if axis_name is not None:  # which are the same everywhere
-            directions = core.mean_over_devices(directions, axis_name)
-        return _found(directions, rest)
+        return _found((direction(0), direction(1)), rest)
 
     return _with(gan, found)
 
@@ -310,7 +306,7 @@ def _local_field(game: Game, state: TrainState, batch, axis_name, key):
 
 
 def _linearized(game: Game, state: TrainState, batch, axis_name):
-    """Return v, `J^T`, `J` and what else was found, over all devices; and what makes it local."""
+    """Return v, `J^T`, `J` and what else was found, over all devices."""
     field = _local_field(game, state, batch, axis_name, state.key)
     mean = here = lambda tree: tree
     if axis_name is not None:
@@ -332,7 +328,41 @@ def _linearized(game: Game, state: TrainState, batch, axis_name):
     def along(tangent):
         return mean(jax.jvp(lambda *p: field(*p)[0], params, here(tangent))[1])
 
-    return v, back, along, rest, here
+    return v, back, along, rest
+
+
+def _solve(matrix: Callable, b: Any, iterations: int) -> Any:
+    """Solve `matrix(x) = b` by BiCGSTAB, to 1e-10 of b's length or as far as the iterations go.
+
+    (JAX's own does not pass the checks of `jax.shard_map`.)
+    """
+    b, tree = ravel_pytree(b)
+
+    def apply(u):
+        return ravel_pytree(matrix(tree(u)))[0]
+
+    def ratio(a, c):
+        return jnp.where(c == 0, 0.0, a / jnp.where(c == 0, 1.0, c))
+
+    def goes_on(carry):
+        (_, r, *_), i = carry
+        return (jnp.vdot(r, r) > 1e-20 * jnp.vdot(b, b)) & (i < iterations)
+
+    def iterate(carry):
+        (x, r, p, rho), i = carry
+        q = apply(p)
+        alpha = ratio(rho, jnp.vdot(b, q))
+        s = r - alpha * q
+        t = apply(s)
+        omega = ratio(jnp.vdot(t, s), jnp.vdot(t, t))
+        x, r = x + alpha * p + omega * s, s - omega * t
+        new = jnp.vdot(b, r)
+        p = r + ratio(new, rho) * ratio(alpha, omega) * (p - omega * q)
+        return (x, r, p, new), i + 1
+
+    start = (jnp.zeros_like(b), b, b, jnp.vdot(b, b))
+    (x, *_), _ = jax.lax.while_loop(goes_on, iterate, (start, 0))
+    return tree(x)
 
 
 def _found(grads, rest):
