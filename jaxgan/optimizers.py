@@ -17,7 +17,7 @@ __all__ = ["lookahead", "optimistic"]
 class _Optimistic(NamedTuple):
     inner: optax.OptState
     past: Any
-    count: jax.Array
+    step: jax.Array
 
 
 def optimistic(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -35,13 +35,13 @@ def optimistic(optimizer: optax.GradientTransformation) -> optax.GradientTransfo
         past = jax.tree.map(jnp.zeros_like, params)
         return _Optimistic(optimizer.init(params), past, jnp.zeros((), jnp.int32))
 
-    def update(grads, state, params=None):
-        now, inner = optimizer.update(grads, state.inner, params)
-        is_first = state.count == 0
+    def update(updates, state, params=None):
+        now, inner = optimizer.update(updates, state.inner, params)
+        is_first = state.step == 0
         moves = jax.tree.map(
             lambda new, old: jnp.where(is_first, new, 2 * new - old), now, state.past
         )
-        return moves, _Optimistic(inner, now, state.count + 1)
+        return moves, _Optimistic(inner, now, state.step + 1)
 
     return optax.GradientTransformation(init, update)
 
@@ -49,7 +49,7 @@ def optimistic(optimizer: optax.GradientTransformation) -> optax.GradientTransfo
 class _Lookahead(NamedTuple):
     inner: optax.OptState
     slow: Any
-    count: jax.Array
+    step: jax.Array
 
 
 def lookahead(
@@ -76,10 +76,10 @@ def lookahead(
         slow = jax.tree.map(jnp.copy, params)
         return _Lookahead(optimizer.init(params), slow, jnp.zeros((), jnp.int32))
 
-    def update(grads, state, params=None):
-        moves, inner = optimizer.update(grads, state.inner, params)
-        count = state.count + 1
-        is_due = count % every == 0
+    def update(updates, state, params=None):
+        moves, inner = optimizer.update(updates, state.inner, params)
+        step = state.step + 1
+        is_due = step % every == 0
 
         def back(slow, param, move):
             return jnp.where(is_due, slow + share * (param + move - slow), param + move)
@@ -87,6 +87,6 @@ def lookahead(
         there = jax.tree.map(back, state.slow, params, moves)
         slow = jax.tree.map(lambda old, new: jnp.where(is_due, new, old), state.slow, there)
         moves = jax.tree.map(jnp.subtract, there, params)
-        return moves, _Lookahead(inner, slow, count)
+        return moves, _Lookahead(inner, slow, step)
 
     return optax.GradientTransformation(init, update)

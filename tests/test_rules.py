@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxgan
-from jaxgan import Batch, optimizers, rules
+from jaxgan import Batch, Network, latents, losses, optimizers, penalties, recipes, rules
 from jaxgan.types import Player, Variables
 
 STEPS = (0.1, 0.5, 1.0)
@@ -151,6 +151,77 @@ def test_negative_momentum_in_turns_is_the_one_of_its_matrix(momentum):
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
     growth = np.abs(np.linalg.eigvals(g @ d)).max() ** 2
     assert growth == pytest.approx({-0.5: 0.9265, -0.25: 0.935, 0.5: 1.611}[momentum], abs=2e-3)
+
+
+def dirac(loss, rate, **settings):
+    """All data are 0, G draws g, and D(x) = d x (Mescheder et al. 2018, arXiv:1801.04406)."""
+
+    def scalar(key, *inputs):
+        return jnp.zeros((), jnp.float64), ()
+
+    def point(params, state, key, z, *, train):
+        return jnp.broadcast_to(params, (len(z), 1)), state
+
+    def line(params, state, key, x, *, train):
+        return params * x[:, 0], state
+
+    return recipes.gan(
+        Network(scalar, point),
+        Network(scalar, line),
+        latent=latents.normal(1),
+        g_optimizer=optax.sgd(rate),
+        d_optimizer=optax.sgd(rate),
+        loss=loss,
+        **settings,
+    )
+
+
+def eigenvalues_at_the_equilibrium(gan):
+    batch = Batch(jnp.zeros((4, 1)))
+    state = gan.init(jax.random.key(0), batch)
+
+    advance, h = jax.jit(gan.train_step), 1e-5
+
+    def step(w):
+        there = state._replace(g=state.g._replace(params=w[0]), d=state.d._replace(params=w[1]))
+        new, _ = advance(there, batch)
+        return np.array([new.g.params, new.d.params])
+
+    # By differences: a step holds the other player still, and so has no derivative in it.
+    matrix = np.stack([(step(h * e) - step(-h * e)) / (2 * h) for e in np.eye(2)], axis=1)
+    return np.sort_complex(np.linalg.eigvals(matrix))
+
+
+@pytest.mark.parametrize(
+    ("loss", "slope"),
+    [(losses.minimax(), 0.5), (losses.non_saturating(), 0.5), (losses.wasserstein(), 1.0)],
+    ids=["minimax", "non_saturating", "wasserstein"],
+)
+@pytest.mark.parametrize(
+    ("rule", "of"),
+    [
+        (rules.simultaneous, lambda j: 1 + j),
+        (rules.extragradient, lambda j: 1 + j + j**2),
+        (lambda gan: rules.consensus(gan, 3.0), lambda j: 1 + j - 3.0 / 0.2 * abs(j) ** 2),
+        (lambda gan: rules.competitive(gan, 0.2), lambda j: 1 / (1 - j)),
+    ],
+    ids=["simultaneous", "extragradient", "consensus", "competitive"],
+)
+def test_eigenvalues_on_the_dirac_gan(rule, of, loss, slope):
+    """Plain steps circle by +-i f'(0); consensus adds -gamma f'(0)^2."""
+    turn = np.array([-1j, 1j]) * 0.2 * slope
+    got = eigenvalues_at_the_equilibrium(rule(dirac(loss, 0.2)))
+    np.testing.assert_allclose(got, np.sort_complex(of(turn)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("weight", [0.3, 1.6])
+def test_r1_turns_the_circles_of_the_dirac_gan_into_spirals(weight):
+    """-g / 2 +- sqrt(g^2 / 4 - f'(0)^2), which turn no longer from g = 2 f'(0) on."""
+    gan = dirac(losses.non_saturating(), 0.2, penalty=penalties.r1(), penalty_weight=weight)
+    root = np.emath.sqrt(weight**2 / 4 - 0.25)
+    expected = 1 + 0.2 * (-weight / 2 + np.array([-root, root]))
+    got = eigenvalues_at_the_equilibrium(rules.simultaneous(gan))
+    np.testing.assert_allclose(got, np.sort_complex(expected), rtol=1e-9)
 
 
 RULES = {

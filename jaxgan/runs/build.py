@@ -2,7 +2,7 @@
 
 from jaxgan import freezing
 from jaxgan.latents import normal, uniform
-from jaxgan.runs import objective
+from jaxgan.runs import game, objective
 from jaxgan.runs.config import Config
 from jaxgan.runs.networks import Facts, Maker, example
 from jaxgan.runs.settings import ConfigError
@@ -31,7 +31,8 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
         axis_name=axis_name,
     )
     latent = {"normal": normal, "uniform": uniform}[shared.latent](shared.latent_dim)
-    keywords = {"latent": latent, **objective.keywords(config.objective, config.optimization)}
+    about = config.objective, config.optimization, config.game
+    keywords = {"latent": latent, **objective.keywords(*about)}
     setup = Setup(config.own, facts, maker, config.objective.loss, keywords)
     try:
         experiment = VARIANTS[config.recipe].build(setup)
@@ -39,7 +40,7 @@ def build(config: Config, facts: Facts, *, axis_name: str | None = None) -> Expe
             names = _frozen(experiment, config.optimization.freeze_d, facts)
             keywords["d_optimizer"] = freezing.freeze(keywords["d_optimizer"], names)
             experiment = VARIANTS[config.recipe].build(setup)
-        return experiment
+        return experiment._replace(gan=game.by_rule(experiment.gan, config))
     except ConfigError:
         raise
     except ValueError as error:

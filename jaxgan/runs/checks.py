@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxgan.augment import POLICY
 from jaxgan.data import Dataset
-from jaxgan.runs import hosts
+from jaxgan.runs import game, hosts
 from jaxgan.runs.config import Config, catalog, default
 from jaxgan.runs.devices import devices_of_members, mode_and_devices
 from jaxgan.runs.flags import load
@@ -111,6 +111,7 @@ def _check_values(config: Config) -> None:
     _check_augmentation(config)
     _check_burn_in(config)
     _check_schedule(config.optimization)
+    game.check(config)
     VARIANTS[config.recipe].check(config)
 
 
@@ -201,6 +202,7 @@ def _check_effects(config: Config) -> None:
     augment = f"--augment={objective.augment}"
     constant = ("--lr_schedule=constant", optimization.lr_schedule == "constant")
     optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
+    rule = (f"--rule={config.game.rule}", config.game.rule)
     moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
     still = optimization.lr_end == config.objective.penalty_weight_end == 1
     useless = {
@@ -216,6 +218,11 @@ def _check_effects(config: Config) -> None:
         "beta1": optimizer,
         "beta2": optimizer,
         "beta2_end": optimizer,
+        "momentum": (f"--optimizer={optimization.optimizer}", optimization.optimizer == "adam"),
+        "consensus_weight": (rule[0], rule[1] != "consensus"),
+        "symplectic_weight": (rule[0], rule[1] != "symplectic"),
+        "unrolled_steps": (rule[0], rule[1] != "unrolled"),
+        "unrolled_lr": (rule[0], rule[1] != "unrolled"),
         "ema_decay": ("--ema_half_life", bool(optimization.ema_half_life)),
         "burn_in": (
             "--lr_end=1 and nothing else that changes over it",

@@ -13,6 +13,7 @@ from jaxgan.runs.settings import (
     ConfigError,
     Data,
     Evaluation,
+    Game,
     Networks,
     Objective,
     Optimization,
@@ -40,6 +41,7 @@ class Config:
     objective: Objective
     networks: Networks
     optimization: Optimization
+    game: Game
     evaluation: Evaluation
     own: Any
     own_of_model: Any

@@ -79,7 +79,7 @@ def preview(config: Config, dataset: Dataset) -> np.ndarray:
         raise ConfigError(f"--out: --dataset={config.data.dataset} has no pictures; leave it out")
     rows = np.random.default_rng(0).permutation(len(dataset.x))[:_SHOWN]
     real = np.asarray(dataset.x[np.sort(rows)])
-    change = objective.keywords(config.objective, config.optimization)["augment"]
+    change = objective.keywords(config.objective, config.optimization, config.game)["augment"]
     if change is None:
         return show(real, columns=10)
     state = change.init()

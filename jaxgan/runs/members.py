@@ -7,7 +7,7 @@ import math
 from jaxgan.runs.config import Config, catalog
 from jaxgan.runs.settings import ConfigError, check, largest
 
-_OFF_AT_ZERO = ("clip_weights", "ema_decay")
+_OFF_AT_ZERO = ("clip_weights", "ema_decay", "momentum")
 
 
 def is_population(config: Config) -> bool:
@@ -103,6 +103,10 @@ def _check_name(config: Config, name: str) -> None:
     needs = {
         "beta1": ("optimizer", used["optimizer"] == "adam", "adam"),
         "beta2": ("optimizer", used["optimizer"] == "adam", "adam"),
+        "momentum": ("optimizer", used["optimizer"] != "adam", "sgd, or rmsprop"),
+        "consensus_weight": ("rule", used["rule"] == "consensus", "consensus"),
+        "symplectic_weight": ("rule", used["rule"] == "symplectic", "symplectic"),
+        "unrolled_lr": ("rule", used["rule"] == "unrolled", "unrolled"),
         "penalty_weight": ("penalty", used.get("penalty") != "none", "r1, or another"),
     }
     setting, fulfilled, wanted = needs.get(name, ("", True, ""))

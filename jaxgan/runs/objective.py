@@ -5,15 +5,15 @@ from typing import Any
 import optax
 from jax.core import Tracer
 
-from jaxgan import augment, distortions, losses, penalties, regularizers, schedules
-from jaxgan.runs.settings import SMOOTHED, Objective, Optimization
+from jaxgan import augment, distortions, losses, optimizers, penalties, regularizers, schedules
+from jaxgan.runs.settings import SMOOTHED, Game, Objective, Optimization
 
 
-def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]:
+def keywords(objective: Objective, optimization: Optimization, game: Game) -> dict[str, Any]:
     """Return the keywords of `recipes.players` and `two_player`, except the latent."""
     return {
-        "g_optimizer": _optimizer(objective, optimization, optimization.g_lr, 1),
-        "d_optimizer": _d_optimizer(objective, optimization),
+        "g_optimizer": _optimizer(objective, optimization, game, optimization.g_lr, 1),
+        "d_optimizer": _d_optimizer(objective, optimization, game),
         "loss": _loss(objective),
         **_penalty(objective, optimization),
         "regularizer": regularizers.lecam() if objective.lecam else None,
@@ -77,7 +77,11 @@ def _augmentation(objective: Objective, optimization: Optimization) -> augment.A
 
 
 def _optimizer(
-    objective: Objective, optimization: Optimization, learning_rate: Any, updates: int
+    objective: Objective,
+    optimization: Optimization,
+    game: Game,
+    learning_rate: Any,
+    updates: int,
 ) -> optax.GradientTransformation:
     """Make the optimizer of a player with so many updates in each step."""
     learning_rate = _scheduled(optimization, learning_rate, updates)
@@ -90,18 +94,29 @@ def _optimizer(
         case "adam":
             optimizer = adam(learning_rate, b1=optimization.beta1, b2=beta2)
         case "rmsprop":
-            optimizer = optax.rmsprop(learning_rate)
+            optimizer = optax.rmsprop(learning_rate, momentum=_momentum(game))
         case _:
-            optimizer = optax.sgd(learning_rate)
+            optimizer = optax.sgd(learning_rate, momentum=_momentum(game))
     if objective.orthogonal:
         optimizer = optax.chain(regularizers.orthogonal(objective.orthogonal), optimizer)
     if optimization.clip_norm:
         optimizer = optax.chain(optax.clip_by_global_norm(optimization.clip_norm), optimizer)
+    if game.optimistic:
+        optimizer = optimizers.optimistic(optimizer)
+    if game.lookahead:
+        optimizer = optimizers.lookahead(optimizer, updates * game.lookahead)
     return optimizer
 
 
-def _d_optimizer(objective: Objective, optimization: Optimization) -> optax.GradientTransformation:
-    optimizer = _optimizer(objective, optimization, optimization.d_lr, optimization.d_steps)
+def _momentum(game: Game) -> Any:
+    return game.momentum if _is_on(game.momentum) else None
+
+
+def _d_optimizer(
+    objective: Objective, optimization: Optimization, game: Game
+) -> optax.GradientTransformation:
+    updates = optimization.d_steps
+    optimizer = _optimizer(objective, optimization, game, optimization.d_lr, updates)
     if _is_on(objective.clip_weights):
         return optax.chain(optimizer, penalties.clip_weights(objective.clip_weights))
     return optimizer

@@ -158,6 +158,15 @@ SMOOTHED = ("non_saturating", "minimax", "least_squares")
 UNANCHORED = ("wasserstein", "relativistic_paired", "relativistic_average")
 """Losses under which the sign of a logit has no meaning."""
 PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+RULES = (
+    "alternating",
+    "simultaneous",
+    "extragradient",
+    "consensus",
+    "symplectic",
+    "competitive",
+    "unrolled",
+)
 AUGMENTS = ("none", "diffaugment", "ada", "scheduled")
 METRICS = (
     "frechet_distance",
@@ -283,6 +292,41 @@ class Optimization:
         0, "layers of D, from the data on, that do not learn, as in FreezeD", low=0
     )
     d_steps: int = setting(1, "updates of D per update of G", low=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Game:
+    """How the two players move."""
+
+    rule: str = setting(
+        "alternating",
+        "who moves when, and by what: the players take turns, or move together by a rule of "
+        "jaxgan.rules",
+        choices=RULES,
+    )
+    consensus_weight: float = setting(
+        10.0, "weight of the gradient that --rule=consensus adds", low=0.0, sweepable=True
+    )
+    symplectic_weight: float = setting(
+        1.0, "weight of the turn that --rule=symplectic adds", low=0.0, sweepable=True
+    )
+    unrolled_steps: int = setting(5, "steps of D that --rule=unrolled lets G see", low=1)
+    unrolled_lr: float = setting(
+        1e-4, "learning rate of these steps, which are SGD's", low=0.0, sweepable=True
+    )
+    optimistic: bool = setting(
+        False, "let both optimizers take each step twice, and the one before back"
+    )
+    lookahead: int = setting(
+        0, "steps after which both players go half of the way back; 0 for never", low=0
+    )
+    momentum: float = setting(
+        0.0,
+        "of --optimizer=sgd and rmsprop; below 0 for negative momentum",
+        low=-1.0,
+        high=1.0,
+        sweepable=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -451,6 +495,7 @@ GROUPS: dict[str, type] = {
     "objective": Objective,
     "networks": Networks,
     "optimization": Optimization,
+    "game": Game,
     "evaluation": Evaluation,
 }
 """The groups of settings that every run has, by their attribute of `config.Config`."""

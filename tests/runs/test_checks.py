@@ -24,6 +24,11 @@ VOID = {
     "beta1": ({"beta1": 0.1, "optimizer": "sgd"}, {"optimizer": "adam"}),
     "beta2": ({"beta2": 0.1, "optimizer": "rmsprop"}, {"optimizer": "adam"}),
     "beta2_end": ({"beta2_end": 0.1, "burn_in": 9.0, "optimizer": "sgd"}, {"optimizer": "adam"}),
+    "momentum": ({"momentum": -0.5}, {"optimizer": "sgd"}),
+    "consensus_weight": ({"consensus_weight": 1.0}, {"rule": "consensus"}),
+    "symplectic_weight": ({"symplectic_weight": 2.0}, {"rule": "symplectic"}),
+    "unrolled_steps": ({"unrolled_steps": 3}, {"rule": "unrolled"}),
+    "unrolled_lr": ({"unrolled_lr": 1e-3}, {"rule": "unrolled"}),
     "ema_decay": ({"ema_decay": 0.9, "ema_half_life": 9.0}, {"ema_half_life": 0.0}),
     "burn_in": ({"burn_in": 9.0}, {"lr_end": 0.5}),
 }

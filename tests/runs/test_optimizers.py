@@ -17,7 +17,7 @@ def rates(player, updates, **settings):
     """How far each of these updates of SGD goes along a gradient of 1."""
     config = make(optimizer="sgd", g_lr=1.0, d_lr=1.0, parallel="jit", **settings)
     check_settings(config)
-    optimizer = keywords(config.objective, config.optimization)[f"{player}_optimizer"]
+    optimizer = keywords(config.objective, config.optimization, config.game)[f"{player}_optimizer"]
     state, found = optimizer.init(jnp.zeros(())), []
     for _ in range(updates):
         update, state = optimizer.update(jnp.ones(()), state)
@@ -49,7 +49,7 @@ def test_a_cosine_after_a_warm_up():
 
 def test_gradients_are_clipped_to_a_length():
     config = make(optimizer="sgd", g_lr=1.0, clip_norm=1.0)
-    optimizer = keywords(config.objective, config.optimization)["g_optimizer"]
+    optimizer = keywords(config.objective, config.optimization, config.game)["g_optimizer"]
     params = {"a": jnp.array([0.0]), "b": jnp.array([0.0])}
     for gradient, update in ([3.0, 4.0], [-0.6, -0.8]), ([0.3, 0.4], [-0.3, -0.4]):
         grads = dict(zip("ab", map(jnp.array, [[one] for one in gradient]), strict=True))
@@ -84,7 +84,7 @@ def test_rates_that_are_swept_follow_the_schedule():
     def second(rate):
         config = make(optimizer="sgd", lr_schedule="linear", steps=4, warmup_steps=4)
         traced = dataclasses.replace(config.optimization, g_lr=rate)
-        optimizer = keywords(config.objective, traced)["g_optimizer"]
+        optimizer = keywords(config.objective, traced, config.game)["g_optimizer"]
         _, state = optimizer.update(jnp.ones(()), optimizer.init(jnp.zeros(())))
         return -optimizer.update(jnp.ones(()), state)[0]
 
