@@ -29,6 +29,18 @@ def optimistic(optimizer: optax.GradientTransformation) -> optax.GradientTransfo
 
     Args:
         optimizer: whose steps these are, such as `optax.adam(1e-4, b1=0.5)`.
+
+    Returns:
+        The optimizer.
+
+    Example:
+        >>> optimizer = optimizers.optimistic(optax.sgd(1.0))
+        >>> state = optimizer.init(jnp.zeros(()))
+        >>> for gradient in 1.0, 3.0:
+        ...     update, state = optimizer.update(jnp.array(gradient), state)
+        ...     print(update)
+        -1.0
+        -5.0
     """
 
     def init(params):
@@ -65,8 +77,23 @@ def lookahead(
         every: k, at least 1; 5 in the paper, and thousands over extragradient.
         share: in [0, 1].
 
+    Returns:
+        The optimizer, which needs the parameters: `update(gradients, state, params)`.
+
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range; in `update`, the parameters are missing.
+
+    Example:
+        >>> optimizer, w = optimizers.lookahead(optax.sgd(1.0), every=2), jnp.zeros(())
+        >>> state = optimizer.init(w)
+        >>> for _ in range(4):
+        ...     update, state = optimizer.update(jnp.array(-1.0), state, w)
+        ...     w = optax.apply_updates(w, update)
+        ...     print(w)
+        1.0
+        1.0
+        2.0
+        2.0
     """
     check_integers(every=every)
     check_numbers("[0, 1]", share=share)
@@ -77,6 +104,8 @@ def lookahead(
         return _Lookahead(optimizer.init(params), slow, jnp.zeros((), jnp.int32))
 
     def update(updates, state, params=None):
+        if params is None:
+            raise ValueError("lookahead needs the parameters: call update(grads, state, params)")
         moves, inner = optimizer.update(updates, state.inner, params)
         step = state.step + 1
         is_due = step % every == 0

@@ -12,7 +12,8 @@ both, v(w) = (grad_g L_G, grad_d L_D) for their gradients at one point, and J = 
     unrolled         G's loss is the one after D's next K steps
 
 A rule changes gradients or where they are taken, and leaves the step to each player's optimizer.
-All that a rule needs for both players comes from one batch, so `d_steps` has to be 1.
+All that a rule needs for both players comes from one batch, so `d_steps` has to be 1. What a loss
+itself holds still (`jax.lax.stop_gradient`) has no second derivative either.
 """
 
 from collections.abc import Callable
@@ -21,16 +22,58 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax.flatten_util import ravel_pytree
 
 from jaxgan import core
 from jaxgan._checks import check_integers, check_numbers, check_types
 from jaxgan._scatter import Scatter
-from jaxgan.types import GAN, Game, TrainState
+from jaxgan.types import GAN, Game, Player, TrainState, Variables
 
-__all__ = ["competitive", "consensus", "extragradient", "simultaneous", "symplectic", "unrolled"]
+__all__ = [
+    "bilinear",
+    "competitive",
+    "consensus",
+    "extragradient",
+    "simultaneous",
+    "symplectic",
+    "unrolled",
+]
 
 _AHEAD = 2  # folded into the run's key, for noise of steps that are taken back
+
+
+def bilinear(optimizer: optax.GradientTransformation, start: Any = (1.0, 1.0)) -> GAN:
+    """Make the smallest game on which rules differ: G wants g d small, and D wants it large.
+
+    `L_G = sum(g d)`, `L_D = -sum(g d)`; the equilibrium is at 0. Plain simultaneous steps spiral
+    away from it, steps in turns circle around it, and the rules here approach it.
+
+    Args:
+        optimizer: of both players.
+        start: where G and D begin: two numbers, or two arrays of one shape.
+
+    Returns:
+        The GAN, which looks at nothing of its batches. Its samples are g.
+
+    Example:
+        >>> gan = rules.bilinear(optax.sgd(0.5))
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params, state.d.params)  # D moves first
+        0.25 1.5
+    """
+
+    def player(sign, start):
+        def loss(params, state, opponent, batch, key, step):
+            return sign * jnp.vdot(params, opponent.params), (state, {})
+
+        return Player(lambda key, batch: Variables(jnp.asarray(start), ()), loss, optimizer)
+
+    def sample(variables, key, n, y=None):
+        return jnp.broadcast_to(variables.params, (n, *variables.params.shape))
+
+    return core.two_player(player(1, start[0]), player(-1, start[1]), sample=sample)
 
 
 def simultaneous(gan: GAN) -> GAN:
@@ -46,6 +89,13 @@ def simultaneous(gan: GAN) -> GAN:
 
     Raises:
         ValueError: the GAN has no players of its own, or `d_steps` is not 1.
+
+    Example:
+        >>> gan = rules.simultaneous(rules.bilinear(optax.sgd(0.5)))
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params.round(3), state.d.params.round(3))
+        0.5 1.5
     """
     return _with(gan, _field)
 
@@ -68,6 +118,13 @@ def extragradient(gan: GAN) -> GAN:
 
     Raises:
         ValueError: as in `simultaneous`.
+
+    Example:
+        >>> gan = rules.extragradient(rules.bilinear(optax.sgd(0.5)))
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params.round(3), state.d.params.round(3))
+        0.25 1.25
     """
 
     def found(game, state, batch, axis_name):
@@ -104,6 +161,13 @@ def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
 
     Raises:
         ValueError: as in `simultaneous`, or `gamma` is negative.
+
+    Example:
+        >>> gan = rules.consensus(rules.bilinear(optax.sgd(0.5)), 1.0)
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params.round(3), state.d.params.round(3))
+        0.0 1.0
     """
     check_numbers("[0, inf)", gamma=gamma)
 
@@ -131,6 +195,13 @@ def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = Tru
 
     Raises:
         ValueError: as in `simultaneous`, or `weight` is negative.
+
+    Example:
+        >>> gan = rules.symplectic(rules.bilinear(optax.sgd(0.5)))
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params.round(3), state.d.params.round(3))
+        0.0 1.0
     """
     check_numbers("[0, inf)", weight=weight)
 
@@ -168,6 +239,13 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
 
     Raises:
         ValueError: as in `simultaneous`, or a number is out of range.
+
+    Example:
+        >>> gan = rules.competitive(rules.bilinear(optax.sgd(0.5)), 0.5)
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params.round(3), state.d.params.round(3))
+        0.4 1.2
     """
     check_numbers("[0, inf)", learning_rate=learning_rate)
     check_integers(iterations=iterations)
@@ -208,6 +286,13 @@ def unrolled(gan: GAN, steps: int = 5, learning_rate: float | jax.Array = 1e-4) 
 
     Raises:
         ValueError: as in `simultaneous`, or a number is out of range.
+
+    Example:
+        >>> gan = rules.unrolled(rules.bilinear(optax.sgd(0.5)), 4, 0.125)
+        >>> batch = Batch(jnp.zeros(1))
+        >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
+        >>> print(state.g.params.round(3), state.d.params.round(3))
+        0.0 1.5
     """
     check_integers(0, steps=steps)
     check_numbers("[0, inf)", learning_rate=learning_rate)

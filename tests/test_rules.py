@@ -14,22 +14,7 @@ STEPS = (0.1, 0.5, 1.0)
 
 
 def bilinear(rate, optimizer=optax.sgd):
-    """`f = g d`, which G descends and D ascends."""
-
-    def player(sign, start):
-        def loss(params, state, opponent, batch, key, step):
-            return sign * jnp.vdot(params, opponent.params), (state, {})
-
-        def init(key, batch):
-            return Variables(jnp.asarray(start, jnp.float64))
-
-        return Player(init, loss, optimizer(rate))
-
-    return jaxgan.two_player(
-        player(1, [2.0, -0.3]),
-        player(-1, [0.5, 1.1]),
-        sample=lambda variables, key, n, y: jnp.broadcast_to(variables.params, (n, 2)),
-    )
+    return rules.bilinear(optimizer(rate), (jnp.array([2.0, -0.3]), jnp.array([0.5, 1.1])))
 
 
 def factor(gan, steps=7):
@@ -46,6 +31,12 @@ def factor(gan, steps=7):
         )
         state, _ = advance(state, batch)
     return np.divide(squares[1:], squares[:-1])
+
+
+def test_lookahead_says_that_it_needs_the_parameters():
+    optimizer = optimizers.lookahead(optax.sgd(0.1))
+    with pytest.raises(ValueError, match="needs the parameters"):
+        optimizer.update(jnp.ones(()), optimizer.init(jnp.ones(())))
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,11 @@ def moved(gan):
 
 
 def test_there_is_a_flag_for_every_rule_of_the_library():
-    assert set(RULES) == {"alternating", *rules.__all__} == {"alternating", *OF_THE_LIBRARY}
+    assert (
+        set(RULES)
+        == {"alternating", *rules.__all__} - {"bilinear"}
+        == {"alternating", *OF_THE_LIBRARY}
+    )
 
 
 @pytest.mark.parametrize("rule", OF_THE_LIBRARY)
