@@ -102,6 +102,15 @@ TABLE = {
         ),
         UNLABELED,
     ),
+    "approximate_r1_r2": (
+        partial(
+            gan,
+            loss=losses.relativistic_paired(),
+            conditional=True,
+            penalty=penalties.approximate_r1_r2(),
+        ),
+        LABELLED,
+    ),
     "wgan_gp": (
         partial(
             gan, loss=losses.wasserstein(), penalty=penalties.gradient_penalty(), one_batch=True

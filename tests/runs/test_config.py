@@ -200,6 +200,7 @@ def test_there_is_a_preset_for_each_way_in():
             "bgan",
             "r1",
             "r1_r2",
+            "approximate_r1_r2",
             "sngan",
             "sagan",
             "biggan",
