@@ -127,6 +127,17 @@ TABLE = {
         ),
         LABELLED,
     ),
+    "gat": (
+        partial(
+            recipes.gat,
+            counting(mlp(4, 2, 2, 1)),
+            counting(mlp()),
+            **players,
+            augment=augment.differentiable(),
+            conditional=True,
+        ),
+        LABELLED,
+    ),
     "bgan": (
         partial(gan, loss=losses.boundary_seeking(), ema_decay=lambda step: 0.5 + 0.1 * step),
         UNLABELED,

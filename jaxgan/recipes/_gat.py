@@ -63,8 +63,9 @@ def gat(
         ema_decay: decay of G's running average; None for none.
         **settings: further keywords of `recipes.players`; by default the latent is normal with 64
             components, the loss `relativistic_paired`, the penalty
-            `approximate_r1_r2(share=1.0)`, and its weight gamma 0.1. The paper's optimizers are `optax.chain(optax.clip_by_global_norm(1.0),
-            optax.adam(recipes.width_rate(width), b1=0.0, b2=0.99))`.
+            `approximate_r1_r2(share=1.0)`, and its weight gamma 0.1. The paper's optimizers are
+            `optax.adam(recipes.width_rate(width), b1=0.0, b2=0.99)` behind
+            `optax.clip_by_global_norm(1.0)`.
 
     Returns:
         The GAN; `sample` gives the last level, `[n, ...]` like x.

@@ -207,6 +207,7 @@ def test_there_is_a_preset_for_each_way_in():
             "progressive",
             "stylegan2",
             "r3gan",
+            "gat",
             "acgan",
             "infogan",
             "sgan",
