@@ -132,7 +132,7 @@ class Generator(Module):
         w = Mapping(self.width, self.num_classes, self.embedding, name="mapping")(z, y)
         w = self._truncate(w, y, train)
         dtype = jnp.float32 if self.dtype is None else self.dtype
-        h = jnp.broadcast_to(sine_table(place, self.width), (len(z), len(place), self.width))
+        h = jnp.broadcast_to(sine_table(place, self.width), (z.shape[0], len(place), self.width))
         h, x, levels = h.astype(dtype), jnp.zeros((), at_least_float32(dtype)), []
         for k in range(self.depth):
             h = ModulatedBlock(self.heads, self.shift, self.dtype)(h, w, place)
@@ -149,7 +149,7 @@ class Generator(Module):
         """Update the running mean of w of each class, or draw w toward it."""
         shape = (self.num_classes or 1, self.width)
         mean = self.variable("averages", "w", jnp.zeros, shape)
-        one_hot = jnp.ones((len(w), 1)) if y is None else jax.nn.one_hot(y, shape[0])
+        one_hot = jnp.ones((w.shape[0], 1)) if y is None else jax.nn.one_hot(y, shape[0])
         if not train:
             own = one_hot @ mean.value
             return own + self.truncation * (w - own)
@@ -208,12 +208,12 @@ class Discriminator(Module):
         check_side(levels[:, 0], self.image_size)
         check_label(y, self.num_classes)
         grid = places(*patch_grid(self.image_size, self.patch))
-        side_by_side = jnp.moveaxis(levels, 1, 3).reshape(len(levels), *levels.shape[2:4], -1)
+        side_by_side = jnp.moveaxis(levels, 1, 3).reshape(levels.shape[0], *levels.shape[2:4], -1)
         embed = nn.Dense(self.width, kernel_init=xavier, dtype=self.dtype, name="patches")
         tokens = embed(to_patches(side_by_side, self.patch))
         tokens += sine_table(grid, self.width).astype(tokens.dtype)
         own = self.param("token", nn.initializers.normal(0.02), (1, 1, self.width))
-        own = jnp.broadcast_to(own, (len(tokens), 1, self.width)).astype(tokens.dtype)
+        own = jnp.broadcast_to(own, (tokens.shape[0], 1, self.width)).astype(tokens.dtype)
 
         h = jnp.concatenate([own, tokens], axis=1)
         place = jnp.concatenate([jnp.zeros((1, 2)), grid])  # at 0, its own token is not turned
