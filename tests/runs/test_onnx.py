@@ -33,7 +33,6 @@ CASES = [
     ("pix2pix", {}),
     ("progressive", {}),
     ("r3gan", {"widths": "8,8,8"}),
-    ("gat", {"width": 16, "depth": 4, "heads": 2, "patch": 7, "latent_dim": 8}),
     ("sgan", {}),
     ("srgan", {}),
     ("stylegan2", {"width": 2, "latent_dim": 16}),
