@@ -8,16 +8,18 @@ from jaxgan.types import Network
 
 __all__ = ["check_networks", "check_optimizers", "refuse_factories"]
 
-_FACTORIES = (
-    "jaxgan.augment",
-    "jaxgan.distortions",
-    "jaxgan.latents",
-    "jaxgan.losses",
-    "jaxgan.masks",
-    "jaxgan.penalties",
-    "jaxgan.regularizers",
-    "jaxgan.schedules",
-)
+_FACTORIES = {
+    "jaxgan.augment": "augment",
+    "jaxgan.distortions": "distortions",
+    "jaxgan.latents": "latents",
+    "jaxgan.losses": "losses",
+    "jaxgan.masks": "masks",
+    "jaxgan.penalties": "penalties",
+    "jaxgan._approximate": "penalties",
+    "jaxgan.regularizers": "regularizers",
+    "jaxgan.schedules": "schedules",
+}
+"""The modules of factories, and where these are public."""
 
 
 def refuse_factories(**handed: Any) -> None:
@@ -32,7 +34,7 @@ def refuse_factories(**handed: Any) -> None:
     for keyword, value in handed.items():
         # What the factories return is a local function or a tuple, never a function of the module.
         if isinstance(value, FunctionType) and value.__module__ in _FACTORIES:
-            name = f"{value.__module__.removeprefix('jaxgan.')}.{value.__qualname__}"
+            name = f"{_FACTORIES[value.__module__]}.{value.__qualname__}"
             if "<locals>" not in name:
                 raise TypeError(
                     f"{keyword} is the function {name} itself; expected what it returns: "

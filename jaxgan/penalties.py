@@ -2,7 +2,7 @@
 
 Each factory returns a `Penalty`: one value per example, not weighted yet. The critic must treat
 examples independently: with batch norm, the gradient of one example's logit is not defined by that
-example alone.
+example alone. For the same reason a penalty may ask it about the first examples of a batch only.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from jaxgan._approximate import approximate_r1, approximate_r1_r2, approximate_r2
 from jaxgan._checks import (
     check_array,
     check_callable,
@@ -30,6 +31,9 @@ __all__ = [
     "Critic",
     "LazyPenalty",
     "Penalty",
+    "approximate_r1",
+    "approximate_r1_r2",
+    "approximate_r2",
     "clip_weights",
     "combine",
     "consistency",
@@ -42,7 +46,9 @@ __all__ = [
 ]
 
 Critic = Callable[[jax.Array], jax.Array]
-"""`(x) -> logits`: examples `[B, ...]` to logits whose first axis is B."""
+"""`(x) -> logits`: examples `[B, ...]` to logits whose first axis is B.
+
+Those of recipes also take the first examples of a batch alone, with their labels."""
 
 
 class Penalty(Protocol):

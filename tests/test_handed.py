@@ -39,6 +39,7 @@ FORGOTTEN = {
     ),
     "penalty=penalties.dragan": lambda: penalties.lazy(penalties.dragan, every=2),
     "penalty=penalties.r1_r2": lambda: penalties.combine((penalties.r1_r2, 1.0)),
+    "penalty=penalties.approximate_r1": lambda: gan(penalty=penalties.approximate_r1),
     "change=augment.differentiable": lambda: penalties.consistency(augment.differentiable),
 }
 

@@ -252,6 +252,7 @@ def test_r1_and_r2_let_the_game_converge_that_circles_without_them():
             "r2": dirac(loss=plain, penalty=penalties.r2()),
             "paired": dirac(loss=paired),
             "paired_r1_r2": dirac(loss=paired, penalty=penalties.r1_r2()),
+            "approximate": dirac(loss=paired, penalty=penalties.approximate_r1_r2(share=0.5)),
             "wgan": dirac(loss=losses.wasserstein()),
             # With a slope of 1 there is always a way to overshoot.
             "wgan_gp": dirac(loss=losses.wasserstein(), penalty=penalties.gradient_penalty()),
@@ -260,7 +261,7 @@ def test_r1_and_r2_let_the_game_converge_that_circles_without_them():
     last = {name: float(np.abs(way[-100:]).max()) for name, way in ways.items()}
     for name in ("nothing", "paired", "wgan", "wgan_gp"):
         assert last[name] > 0.3, last
-    for name in ("r1", "r2", "paired_r1_r2"):
+    for name in ("r1", "r2", "paired_r1_r2", "approximate"):
         assert last[name] < 0.01, last
 
 

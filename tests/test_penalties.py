@@ -68,9 +68,9 @@ def test_r1_looks_at_real_examples_and_r2_at_fake_ones():
         np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
-PENALTIES = {
-    name: getattr(penalties, name)() for name in ("gradient_penalty", "dragan", "r1", "r2", "r1_r2")
-}
+EXACT = ("gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+APPROXIMATE = ("approximate_r1", "approximate_r2", "approximate_r1_r2")
+PENALTIES = {name: getattr(penalties, name)() for name in (*EXACT, *APPROXIMATE)}
 GRADIENT_PENALTY, DRAGAN = PENALTIES["gradient_penalty"], PENALTIES["dragan"]
 each_penalty = pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
 

@@ -102,6 +102,15 @@ TABLE = {
         ),
         UNLABELED,
     ),
+    "approximate_r1_r2": (
+        partial(
+            gan,
+            loss=losses.relativistic_paired(),
+            conditional=True,
+            penalty=penalties.approximate_r1_r2(),
+        ),
+        LABELLED,
+    ),
     "wgan_gp": (
         partial(
             gan, loss=losses.wasserstein(), penalty=penalties.gradient_penalty(), one_batch=True
@@ -114,6 +123,17 @@ TABLE = {
             counting(mlp(2, 2, 1)),
             counting(mlp()),
             recipes.R3GAN_SETTINGS["stacked_mnist"]._replace(burn_in=2 * SIZE, batch_size=SIZE),
+            conditional=True,
+        ),
+        LABELLED,
+    ),
+    "gat": (
+        partial(
+            recipes.gat,
+            counting(mlp(4, 2, 2, 1)),
+            counting(mlp()),
+            **players,
+            augment=augment.differentiable(),
             conditional=True,
         ),
         LABELLED,

@@ -10,6 +10,7 @@ from jaxgan.recipes._bigan import bigan
 from jaxgan.recipes._cogan import cogan
 from jaxgan.recipes._cyclegan import CYCLEGAN_SETTINGS, Distance, Pool, cyclegan, exchange
 from jaxgan.recipes._gan import Seen, Term, gan, players
+from jaxgan.recipes._gat import gat, last_level, noise_shares, noised, width_rate
 from jaxgan.recipes._infogan import Codes, infogan
 from jaxgan.recipes._inpainting import ccgan, context_encoder, masked
 from jaxgan.recipes._pix2pix import pix2pix
@@ -42,9 +43,13 @@ __all__ = [
     "cyclegan",
     "exchange",
     "gan",
+    "gat",
     "grown",
     "infogan",
+    "last_level",
     "masked",
+    "noise_shares",
+    "noised",
     "path_lengths",
     "pix2pix",
     "players",
@@ -54,4 +59,5 @@ __all__ = [
     "sgan",
     "srgan",
     "stylegan2",
+    "width_rate",
 ]

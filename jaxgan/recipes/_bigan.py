@@ -146,7 +146,7 @@ def bigan(
 
                 def critic(joined):
                     x, z = joined[:, : -real[1].shape[1]], joined[:, -real[1].shape[1] :]
-                    x = x.reshape(batch.x.shape)
+                    x = x.reshape(-1, *batch.x.shape[1:])
                     return discriminator.apply(*of, d_key, x, z, train=True)[0]
 
                 return critic

@@ -278,7 +278,12 @@ def players(
 
             def critic_of(params):
                 of = own._replace(params=params)
-                return lambda x: discriminate(of, d_key, x, y)[0][0]
+
+                def critic(x):
+                    first = jax.tree.map(lambda leaf: leaf[: len(x)], y)
+                    return discriminate(of, d_key, x, first)[0][0]
+
+                return critic
 
             metrics["penalty"] = pay(params, critic_of, batch.x, fake, penalty_key, step)
             value += metrics["penalty"]

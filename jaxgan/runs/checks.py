@@ -12,7 +12,14 @@ from jaxgan.runs.flags import load
 from jaxgan.runs.members import is_population, members, sweeps
 from jaxgan.runs.memory import check_calls
 from jaxgan.runs.paths import check_directory, check_input
-from jaxgan.runs.settings import RATES, SMOOTHED, UNANCHORED, ConfigError, Optimization
+from jaxgan.runs.settings import (
+    APPROXIMATE,
+    RATES,
+    SMOOTHED,
+    UNANCHORED,
+    ConfigError,
+    Optimization,
+)
 from jaxgan.runs.sources import check_sources
 from jaxgan.runs.training.stopping import chosen_metrics, stop_rule
 from jaxgan.runs.variants import MODELS, VARIANTS, models_of
@@ -102,6 +109,13 @@ def _check_microbatch(config: Config, examples: int) -> None:
         raise ConfigError(
             f"--microbatch={microbatch}: expected a divisor of the {examples} examples of each "
             f"device"
+        )
+    share = config.objective.penalty_share
+    judged = max(1, round(share * examples))
+    if config.objective.penalty in APPROXIMATE and judged > microbatch > 0 and judged % microbatch:
+        raise ConfigError(
+            f"--microbatch={microbatch}: expected a divisor of the {judged} examples that "
+            f"--penalty_share={share} leaves"
         )
 
 
@@ -199,6 +213,7 @@ def _check_effects(config: Config) -> None:
     """Refuse settings that are given and change nothing, given the others."""
     objective, optimization = config.objective, config.optimization
     penalty = ("--penalty=none", objective.penalty == "none")
+    exact = (f"--penalty={objective.penalty}", objective.penalty not in APPROXIMATE)
     augment = f"--augment={objective.augment}"
     constant = ("--lr_schedule=constant", optimization.lr_schedule == "constant")
     optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
@@ -209,6 +224,8 @@ def _check_effects(config: Config) -> None:
         "init_from_partial": ("no --init_from", not config.run.init_from),
         "penalty_weight": penalty,
         "penalty_weight_end": penalty,
+        "penalty_epsilon": exact,
+        "penalty_share": exact,
         "penalty_every": (penalty[0], penalty[1] and not objective.consistency),
         "augment_policy": (augment, objective.augment != "diffaugment"),
         "ada_target": (augment, objective.augment != "ada"),

@@ -110,16 +110,25 @@ class Maker(NamedTuple):
         classes = len(self.facts.class_names) if self.conditional else None
         return {"num_classes": classes, "dtype": self.dtype, **more}
 
+    def image_shape(self) -> tuple[int, int, int]:
+        """Return height, width and channels of images.
+
+        Raises:
+            ValueError: the data are no images.
+        """
+        shape = self.facts.shape
+        if len(shape) != 3:
+            raise ValueError(f"--model={self.shared.model} makes images, and the data are {shape}")
+        height, width, channels = shape
+        return height, width, channels
+
     def size_and_channels(self) -> tuple[tuple[int, int], int]:
         """Return height and width, and the channels, of images.
 
         Raises:
             ValueError: the data are no images, or of a size that no network supports.
         """
-        shape = self.facts.shape
-        if len(shape) != 3:
-            raise ValueError(f"--model={self.shared.model} makes images, and the data are {shape}")
-        height, width, channels = shape
+        height, width, channels = self.image_shape()
         try:
             sizes.check_image_size((height, width), channels)
         except ValueError as error:

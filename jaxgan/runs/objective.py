@@ -6,7 +6,7 @@ import optax
 from jax.core import Tracer
 
 from jaxgan import augment, distortions, losses, optimizers, penalties, regularizers, schedules
-from jaxgan.runs.settings import SMOOTHED, Game, Objective, Optimization
+from jaxgan.runs.settings import APPROXIMATE, SMOOTHED, Game, Objective, Optimization
 
 
 def keywords(objective: Objective, optimization: Optimization, game: Game) -> dict[str, Any]:
@@ -39,7 +39,11 @@ def _loss(objective: Objective) -> losses.AdversarialLoss:
 
 
 def _penalty(objective: Objective, optimization: Optimization) -> dict[str, Any]:
-    penalty = None if objective.penalty == "none" else getattr(penalties, objective.penalty)()
+    settings = {}
+    if objective.penalty in APPROXIMATE:
+        settings = {"epsilon": objective.penalty_epsilon, "share": objective.penalty_share}
+    is_on = objective.penalty != "none"
+    penalty = getattr(penalties, objective.penalty)(**settings) if is_on else None
     weight = _moving(optimization, objective.penalty_weight, objective.penalty_weight_end)
     if objective.consistency:
         shifted = penalties.consistency(augment.differentiable(("translation",)), fake_weight=1)

@@ -157,7 +157,9 @@ SMOOTHED = ("non_saturating", "minimax", "least_squares")
 """Losses with targets, which label smoothing moves."""
 UNANCHORED = ("wasserstein", "relativistic_paired", "relativistic_average")
 """Losses under which the sign of a logit has no meaning."""
-PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2")
+APPROXIMATE = ("approximate_r1", "approximate_r2", "approximate_r1_r2")
+"""Penalties that estimate gradients by differences, on a share of the batch."""
+PENALTIES = ("none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2", *APPROXIMATE)
 RULES = (
     "alternating",
     "simultaneous",
@@ -192,6 +194,12 @@ class Objective:
     penalty_every: int = setting(1, "apply the penalty every k-th step, k times as much", low=1)
     penalty_weight_end: float = setting(
         1.0, "weight of the penalty after --burn_in, as a fraction of the initial one", low=0.0
+    )
+    penalty_epsilon: float = setting(
+        0.01, "standard deviation of the noise of approximate penalties", low=1e-6
+    )
+    penalty_share: float = setting(
+        0.25, "share of the batch that approximate penalties judge again", low=1e-6, high=1.0
     )
     clip_weights: float = setting(
         0.0, "clip D's weights to +-this; 0 for no clipping", low=0.0, sweepable=True

@@ -88,6 +88,7 @@ _BAD_FILES = (
 PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("--penalty_weight=5",), ("penalty_weight",)),
     ("train", ("--penalty_every=5",), ("penalty_every",)),
+    ("train", ("--penalty_share=0.5",), ("penalty_share",)),
     ("train", ("--augment_policy=color",), ("augment_policy",)),
     ("train", ("--ada_target=0.5",), ("ada_target",)),
     ("train", ("--beta1=0.3", "--optimizer=sgd"), ("beta1",)),
@@ -476,7 +477,7 @@ def _perhaps() -> st.SearchStrategy[Case]:
             "sweep": st.sampled_from(("d_lr=1e-4,2e-4", "d_lr=1e-4 ,2e-4", ",", "clip_weights=0")),
             "seed": st.integers(0, 2**32 - 1),
             "g_lr": st.floats(0, 1e12),
-            "penalty": st.sampled_from(("r1", "gradient_penalty", "dragan", "r1_r2")),
+            "penalty": st.sampled_from(("r1", "gradient_penalty", "dragan", "approximate_r1_r2")),
             "loss": st.sampled_from(("hinge", "minimax", "least_squares")),
             "keep": st.integers(1, 10**6),
             "log_every": st.integers(1, 2**31 - 1),

@@ -16,6 +16,11 @@ VOID = {
         {"penalty_weight_end": 0.5, "burn_in": 9.0},
         {"penalty": "r1", "d_norm": "none"},
     ),
+    "penalty_epsilon": (
+        {"penalty_epsilon": 0.1, "penalty": "r1", "d_norm": "none"},
+        {"penalty": "approximate_r1"},
+    ),
+    "penalty_share": ({"penalty_share": 0.5}, {"penalty": "approximate_r2", "d_norm": "none"}),
     "augment_policy": ({"augment_policy": "color"}, {"augment": "diffaugment"}),
     "ada_target": ({"ada_target": 0.5}, {"augment": "ada"}),
     "ada_images": ({"ada_images": 9.0}, {"augment": "ada"}),

@@ -20,6 +20,7 @@ MORE = {
     "progressive": {},
     "stylegan2": {},
     "r3gan": {"widths": "8,8,8"},
+    "gat": {"width": 16, "depth": 4, "heads": 2, "patch": 7, "latent_dim": 8},
     "bigan": {"model": "mlp"},
     "ccgan": {"model": "unet", "stages": 1},
 }

@@ -22,7 +22,11 @@ FILES = os.environ.get("JAXGAN_TEST_DATA", "")
 UPSTREAM = ("dcgan_mnist", "dcgan_fashion_mnist", "r3gan_stacked_mnist")
 # They only make a run small.
 SMALL = ("--batch_size=4", "--eval_samples=200", "--num_devices=1", "--microbatch=0")
-SMALL_NETWORKS = {"r3gan_digits": "--widths=16,16,16", "biggan_digits": "--width=8"}
+SMALL_NETWORKS = {
+    "r3gan_digits": "--widths=16,16,16",
+    "biggan_digits": "--width=8",
+    "gat_digits": "--width=16",
+}
 
 
 @pytest.fixture(params=sorted(presets()))
@@ -96,7 +100,8 @@ def on(folder: Path, preset: str, *more: str):
     own = IN_COLOR.get(own, own)
     name = f"{own.rpartition(':')[0]}:folder:{folder}".removeprefix(":")
     where = [f"--dataset={name}", f"--cache_dir={folder.parent / 'cache'}"]
-    return small(preset, *where, "--image_size=0", *more)
+    patches = ["--patch=4"] if preset == "gat_digits" else []  # which have to fill the pictures
+    return small(preset, *where, "--image_size=0", *patches, *more)
 
 
 @pytest.mark.parametrize("preset", OF_PICTURES)

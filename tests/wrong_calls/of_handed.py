@@ -96,6 +96,21 @@ TABLE = {
     "penalties.r1": {"real is uint8": lambda: penalties.r1()(critic, BYTES, BYTES, KEY)},
     "penalties.r2": {"fake has shape (0, 2)": lambda: penalties.r2()(critic, 0, POINTS[:0], KEY)},
     "penalties.r1_r2": {"fake (1, 2)": lambda: penalties.r1_r2()(critic, POINTS, POINTS[:1], KEY)},
+    "penalties.approximate_r1": {
+        "epsilon is 0": lambda: penalties.approximate_r1(epsilon=0),
+        "share is nan": lambda: penalties.approximate_r1(share=NAN),
+        "real is uint8": lambda: penalties.approximate_r1()(critic, BYTES, BYTES, KEY),
+    },
+    "penalties.approximate_r2": {
+        "epsilon is inf": lambda: penalties.approximate_r2(epsilon=float("inf")),
+        "share is 0": lambda: penalties.approximate_r2(share=0),
+        "fake has shape (0, 2)": lambda: penalties.approximate_r2()(critic, 0, POINTS[:0], KEY),
+    },
+    "penalties.approximate_r1_r2": {
+        "epsilon is nan": lambda: penalties.approximate_r1_r2(epsilon=NAN),
+        "share is 2": lambda: penalties.approximate_r1_r2(share=2),
+        "fake (1, 2)": lambda: penalties.approximate_r1_r2()(critic, POINTS, POINTS[:1], KEY),
+    },
     "penalties.consistency": {
         "fake_weight is nan": lambda: penalties.consistency(lambda key, x: x, fake_weight=NAN),
         "fake (1, 2)": lambda: penalties.consistency(lambda key, x: x)(

@@ -24,6 +24,7 @@ from wrong_calls.parts import (
 import jaxgan
 from jaxgan import (
     Batch,
+    augment,
     losses,
     masks,
     recipes,
@@ -131,6 +132,11 @@ TABLE = {
             mlp, GROWTH._replace(resolutions=(4, 9))
         ),
     },
+    "recipes.gat": {
+        "shares is (0.1, 0.5)": lambda: gan(recipes.gat, shares=(0.1, 0.5)),
+        "shares is 1.0": lambda: gan(recipes.gat, shares=(1.0, 0.5)),
+        "augment is the function": lambda: gan(recipes.gat, augment=augment.differentiable),
+    },
     "recipes.infogan": {
         "codes is 3": lambda: gan(recipes.infogan, codes=3),
         "codes.categories is 0": lambda: gan(recipes.infogan, codes=recipes.Codes((0,))),
@@ -140,9 +146,16 @@ TABLE = {
         "categories has shape (3,)": lambda: recipes.Codes((3,)).place(np.zeros((2, 5)), [1, 2, 0]),
         "z has shape (5,)": lambda: recipes.Codes((3,)).place(np.zeros(5)),
     },
+    "recipes.last_level": {"generator is None": lambda: recipes.last_level(None)},
     "recipes.masked": {
         "x has shape (4, 2)": lambda: recipes.masked(POINTS, PICTURES),
         "mask (4, 8, 7, 1)": lambda: recipes.masked(PICTURES, PICTURES[:, :, 1:]),
+    },
+    "recipes.noise_shares": {"levels is 0": lambda: recipes.noise_shares(0)},
+    "recipes.noised": {
+        "x has shape (4,)": lambda: recipes.noised(KEY, POINTS[:, 0], (0.5, 0.1)),
+        "expected 2 numbers": lambda: recipes.noised(KEY, POINTS, (0.5, 0.4, 0.1)),
+        "shares is ()": lambda: recipes.noised(KEY, POINTS, ()),
     },
     "recipes.path_lengths": {
         "generator is None": lambda: recipes.path_lengths(None, VARIABLES, KEY, POINTS),
@@ -187,5 +200,9 @@ TABLE = {
         "path_every is 0": lambda: gan(recipes.stylegan2, path_every=0),
         "path_weight is -1": lambda: gan(recipes.stylegan2, path_weight=-1),
         "path_decay is 2": lambda: gan(recipes.stylegan2, path_decay=2),
+    },
+    "recipes.width_rate": {
+        "width is 0": lambda: recipes.width_rate(0),
+        "rate is -1": lambda: recipes.width_rate(768, rate=-1),
     },
 }

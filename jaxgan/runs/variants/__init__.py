@@ -15,6 +15,7 @@ VARIANTS: dict[str, Variant] = {
         "progressive",
         "stylegan2",
         "r3gan",
+        "gat",
         "acgan",
         "infogan",
         "sgan",

@@ -198,7 +198,16 @@ UNLABELED = frozenset({"conditional"})
 """The setting that a GAN does not use if it cannot draw a class that is asked for."""
 NO_NOISE = UNLABELED | {"latent", "latent_dim"}
 """Settings that a GAN does not use if it does not draw from noise."""
-NO_PENALTY = frozenset({"penalty", "penalty_weight", "penalty_every", "penalty_weight_end"})
+NO_PENALTY = frozenset(
+    {
+        "penalty",
+        "penalty_weight",
+        "penalty_every",
+        "penalty_weight_end",
+        "penalty_epsilon",
+        "penalty_share",
+    }
+)
 NO_TERMS = frozenset(
     {
         "augment",

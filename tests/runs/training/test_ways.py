@@ -34,6 +34,7 @@ OF_MODEL = {
     "wavegan": {"dataset": "notes"},
     "voxels": {"dataset": "solids"},
     "r3gan": {"width": 16},
+    "gat": {"width": 16, "patch": 7, "depth": 4, "heads": 2},
     "biggan": {"width": 8},
 }
 WAYS = {

@@ -90,6 +90,11 @@ TABLE = {
     "progressive": (of("progressive", "progressive"), "plain", (28, 28, 1)),
     "stylegan2": (of("stylegan2", "stylegan2", conditional=True), "labels", (28, 28, 1)),
     "r3gan": (of("r3gan", "r3gan", width=8), "plain", (28, 28, 1)),
+    "gat": (
+        of("gat", "gat", width=8, depth=4, heads=2, patch=7, conditional=True),
+        "labels",
+        (28, 28, 1),
+    ),
     "wavegan": (of("gan", "wavegan", conditional=True), "sounds", (256, 1)),
     "voxels": (of("gan", "voxels", conditional=True), "solids", (8, 8, 8, 1)),
 }
