@@ -140,6 +140,16 @@ TABLE = {
         ),
         UNLABELED,
     ),
+    "augmented_in_pairs": (
+        partial(
+            gan,
+            loss=losses.relativistic_paired(),
+            augment=augment.scheduled(0.5, distortions.pipeline(geometry=0.0)),
+            augment_pairs=True,
+            one_batch=True,
+        ),
+        UNLABELED,
+    ),
     "ada_lecam": (
         partial(
             gan,

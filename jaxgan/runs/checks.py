@@ -226,6 +226,7 @@ def _check_effects(config: Config) -> None:
         "penalty_share": exact,
         "penalty_every": (penalty[0], penalty[1] and not objective.consistency),
         "augment_policy": (augment, objective.augment != "diffaugment"),
+        "augment_pairs": (augment, objective.augment == "none"),
         "ada_target": (augment, objective.augment != "ada"),
         "ada_images": (augment, objective.augment != "ada"),
         "lr_decay_start": constant,

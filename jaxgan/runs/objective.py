@@ -19,6 +19,7 @@ def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]
         "regularizer": regularizers.lecam() if objective.lecam else None,
         "regularizer_weight": objective.lecam,
         "augment": _augmentation(objective, optimization),
+        "augment_pairs": objective.augment_pairs,
         "conditional": objective.conditional,
         "one_batch": objective.one_batch,
         "d_steps": optimization.d_steps,

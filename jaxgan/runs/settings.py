@@ -211,6 +211,7 @@ class Objective:
     augment_end: float = setting(
         0.0, "probability of --augment=scheduled after --burn_in", **_share
     )
+    augment_pairs: bool = setting(False, "change the i-th fake image exactly as the i-th real one")
     ada_target: float = setting(
         0.6, "how sure of real images D may be before ADA augments", **_share
     )

@@ -113,6 +113,7 @@ PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("--augment=ada", "--loss=wasserstein"), ("augment",)),
     ("train", ("--augment=diffaugment",), ("augment",)),
     ("train", ("--augment=scheduled",), ("augment_end",)),
+    ("train", ("--augment_pairs",), ("augment_pairs",)),
     ("train", ("--flip",), ("flip",)),
     ("train", ("--consistency=1",), ("consistency",)),
     ("train", ("--conditional", "--dataset=outlines:digits"), ("conditional",)),

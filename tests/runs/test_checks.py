@@ -22,6 +22,7 @@ VOID = {
     ),
     "penalty_share": ({"penalty_share": 0.5}, {"penalty": "approximate_r2", "d_norm": "none"}),
     "augment_policy": ({"augment_policy": "color"}, {"augment": "diffaugment"}),
+    "augment_pairs": ({"augment_pairs": True}, {"augment": "diffaugment"}),
     "ada_target": ({"ada_target": 0.5}, {"augment": "ada"}),
     "ada_images": ({"ada_images": 9.0}, {"augment": "ada"}),
     "lr_decay_start": ({"lr_decay_start": 9}, {"lr_schedule": "linear"}),

@@ -168,6 +168,13 @@ TABLE = {
         "'hue'": lambda: augment.differentiable(("hue",)),
         "x has shape (4, 2)": lambda: augment.differentiable().apply((), KEY, POINTS),
     },
+    "augment.paired": {
+        "augmentation is the function": lambda: augment.paired(augment.differentiable),
+        "augmentation is None": lambda: augment.paired(None),
+        "a batch of 1 does not divide": lambda: augment.paired(augment.differentiable()).apply(
+            (), KEY, PICTURES[:1]
+        ),
+    },
     "augment.scheduled": {
         "probability is nan": lambda: augment.scheduled(NAN),
         "probability is 2": lambda: augment.scheduled(2),

@@ -213,6 +213,7 @@ NO_TERMS = frozenset(
         "augment",
         "augment_policy",
         "augment_end",
+        "augment_pairs",
         "ada_target",
         "ada_images",
         "consistency",
