@@ -16,8 +16,7 @@ def keywords(objective: Objective, optimization: Optimization) -> dict[str, Any]
         "d_optimizer": _d_optimizer(objective, optimization),
         "loss": _loss(objective),
         **_penalty(objective, optimization),
-        "regularizer": regularizers.lecam() if objective.lecam else None,
-        "regularizer_weight": objective.lecam,
+        **_regularizer(objective),
         "augment": _augmentation(objective, optimization),
         "augment_pairs": objective.augment_pairs,
         "conditional": objective.conditional,
@@ -55,6 +54,21 @@ def _penalty(objective: Objective, optimization: Optimization) -> dict[str, Any]
         "penalty_weight": weight,
         "penalty_every": objective.penalty_every,
     }
+
+
+def _regularizer(objective: Objective) -> dict[str, Any]:
+    terms = [
+        (make(), weight)
+        for make, weight in (
+            (regularizers.lecam, objective.lecam),
+            (regularizers.centering, objective.centering),
+        )
+        if weight
+    ]
+    if not terms:
+        return {}
+    regularizer, weight = terms[0] if len(terms) == 1 else (regularizers.combine(*terms), 1.0)
+    return {"regularizer": regularizer, "regularizer_weight": weight}
 
 
 def _augmentation(objective: Objective, optimization: Optimization) -> augment.Augmentation | None:

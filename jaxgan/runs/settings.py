@@ -202,6 +202,9 @@ class Objective:
         0.0, "weight of D's consistency under augmentation; 0 for none", low=0.0
     )
     lecam: float = setting(0.0, "weight of the LeCam regularizer; 0 for none", low=0.0)
+    centering: float = setting(
+        0.0, "weight of the term that keeps D's logits around 0; 0 for none", low=0.0
+    )
     augment: str = setting(
         "none", "augmentation of the images that D sees, for small data sets", choices=AUGMENTS
     )

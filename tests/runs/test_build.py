@@ -108,6 +108,9 @@ def test_what_is_remembered_for_the_logits_is_in_ds_state():
     assert set(memory) == {"real", "fake"}
     assert set(network) == {"network", "augment"}
     assert {"d_regularizer", "d_augment", "d_penalty"} <= set(metrics)
+    _, state, _ = traced(of(lecam=0.3, centering=0.01))
+    assert set(state.d.state[1][0]) == {"real", "fake"}
+    assert "d_regularizer" in traced(of(centering=0.01))[2]
 
 
 def test_spectral_norm_is_for_the_player_that_is_named():

@@ -131,6 +131,15 @@ TABLE = {
         "limit is inf": lambda: penalties.clip_weights(float("inf")),
         "limit is '1'": lambda: penalties.clip_weights("1"),
     },
+    "regularizers.centering": {
+        "fake_logits (4,)": lambda: regularizers.centering().apply((), LOGITS, LOGITS[:, 0], 0),
+    },
+    "regularizers.combine": {
+        "terms is empty": regularizers.combine,
+        "a term is a Regularizer": lambda: regularizers.combine(regularizers.lecam()),
+        "regularizer is the function": lambda: regularizers.combine((regularizers.lecam, 1.0)),
+        "weight is nan": lambda: regularizers.combine((regularizers.lecam(), NAN)),
+    },
     "regularizers.lecam": {
         "decay is nan": lambda: regularizers.lecam(decay=NAN),
         "fake_logits (4,)": lambda: regularizers.lecam().apply({}, LOGITS, LOGITS[:, 0], 0),

@@ -218,6 +218,7 @@ NO_TERMS = frozenset(
         "ada_images",
         "consistency",
         "lecam",
+        "centering",
         "one_batch",
     }
 )
