@@ -140,6 +140,11 @@ def _check_objective(config: Config) -> None:
     objective, ema_decay = config.objective, config.optimization.ema_decay
     if ema_decay >= 1:
         raise ConfigError(f"--ema_decay={ema_decay}: expected 0 <= decay < 1")
+    if config.optimization.ema_sigma and config.optimization.ema_half_life:
+        raise ConfigError(
+            f"--ema_sigma={config.optimization.ema_sigma}: it does not go with --ema_half_life; "
+            f"leave one of them out (--ema_half_life=0)"
+        )
     if objective.label_smoothing >= 1:
         raise ConfigError(f"--label_smoothing={objective.label_smoothing}: expected 0 <= s < 1")
     if objective.label_smoothing and objective.loss not in SMOOTHED:
@@ -216,6 +221,7 @@ def _check_effects(config: Config) -> None:
     augment = f"--augment={objective.augment}"
     constant = ("--lr_schedule=constant", optimization.lr_schedule == "constant")
     optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
+    instead = "ema_sigma" if optimization.ema_sigma else "ema_half_life"
     moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
     still = optimization.lr_end == config.objective.penalty_weight_end == 1
     useless = {
@@ -234,7 +240,7 @@ def _check_effects(config: Config) -> None:
         "beta1": optimizer,
         "beta2": optimizer,
         "beta2_end": optimizer,
-        "ema_decay": ("--ema_half_life", bool(optimization.ema_half_life)),
+        "ema_decay": (f"--{instead}", bool(optimization.ema_half_life or optimization.ema_sigma)),
         "burn_in": (
             "--lr_end=1 and nothing else that changes over it",
             still and not optimization.beta2_end and not any(moved),

@@ -150,6 +150,8 @@ def _moving(optimization: Optimization, start: Any, share: float) -> Any:
 
 
 def _ema_decay(optimization: Optimization) -> Any:
+    if optimization.ema_sigma:
+        return schedules.power_ema(optimization.ema_sigma)
     batch_size = optimization.batch_size
     if optimization.ema_half_life:
         half_life = schedules.cosine(

@@ -290,6 +290,13 @@ class Optimization:
     ema_half_life: float = setting(
         0.0, "half-life of that average in images; 0 to use --ema_decay instead", low=0.0
     )
+    ema_sigma: float = setting(
+        0.0,
+        "width of a power function average, as a share of the run so far, such as 0.1; 0 to use "
+        "--ema_decay instead",
+        low=0.0,
+        high=0.3,
+    )
     batch_size: int = setting(64, "examples per update, over all devices", low=1)
     freeze_d: int = setting(
         0, "layers of D, from the data on, that do not learn, as in FreezeD", low=0

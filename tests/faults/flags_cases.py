@@ -94,6 +94,8 @@ PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("--beta1=0.3", "--optimizer=sgd"), ("beta1",)),
     ("train", ("--beta2=0.3", "--optimizer=rmsprop"), ("beta2",)),
     ("train", ("--ema_half_life=100", "--ema_decay=0.9"), ("ema_decay",)),
+    ("train", ("--ema_half_life=100", "--ema_sigma=0.1"), ("ema_sigma",)),
+    ("train", ("--ema_sigma=0.1", "--ema_decay=0.9"), ("ema_decay",)),
     ("train", ("--burn_in=100",), ("burn_in",)),
     ("train", ("--lr_end=0.5",), ("lr_end",)),
     ("train", ("--stop_when=fid<5",), ("stop_when",)),

@@ -136,6 +136,7 @@ MISTAKES = {
     "--widths=8: .* it goes with --model=r3gan": {"widths": "8"},
     "--attention=14: .* it goes with --model=resnet or --model=biggan": {"attention": "14"},
     "--lr_end=0.5: it has no effect": {"lr_end": 0.5},
+    "--ema_sigma=0.1: it does not go with": {"ema_sigma": 0.1, "ema_half_life": 9.0},
     "--augment_policy=colors": {"augment": "diffaugment", "augment_policy": "colors"},
     "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},
     "--augment=ada: with --loss=wasserstein": {"augment": "ada", "loss": "wasserstein"},

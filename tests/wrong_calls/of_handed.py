@@ -159,6 +159,11 @@ TABLE = {
         "rate is nan": lambda: schedules.warm_up(NAN, 10, batch_size=1),
         "images is -1": lambda: schedules.warm_up(0.1, -1, batch_size=1),
     },
+    "schedules.power_ema": {
+        "sigma is 0": lambda: schedules.power_ema(0),
+        "sigma is 0.31": lambda: schedules.power_ema(0.31),
+        "sigma is nan": lambda: schedules.power_ema(NAN),
+    },
     "schedules.ema_decay": {"half_life is nan": lambda: schedules.ema_decay(NAN, batch_size=1)},
     "augment.adaptive": {
         "batch_size is 0": lambda: augment.adaptive(batch_size=0),
