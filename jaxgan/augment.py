@@ -27,6 +27,7 @@ __all__ = [
     "adaptive",
     "before",
     "differentiable",
+    "paired",
     "scheduled",
 ]
 
@@ -211,3 +212,37 @@ def scheduled(probability: float | Schedule, distort: Distortion | None = None) 
     return Augmentation(
         lambda: jnp.int32(0), apply, lambda step, real_logits, fake_logits: step + 1
     )
+
+
+def paired(augmentation: Augmentation) -> Augmentation:
+    """Change the second half of a batch exactly as the first: the i-th fake as the i-th real.
+
+    It is for real and fake examples in one batch; `recipes.players(augment_pairs=True)` uses it.
+
+    Args:
+        augmentation: what happens to each half.
+
+    Returns:
+        The augmentation, with the same state. When applied to a batch of an odd size, it raises
+        ValueError.
+
+    Raises:
+        TypeError: `augmentation` is no `Augmentation`.
+
+    Example:
+        >>> augmentation = augment.paired(augment.differentiable())
+        >>> x = jnp.ones((3, 8, 8, 1))
+        >>> y = augmentation.apply((), jax.random.key(0), jnp.concatenate([x, x]))
+        >>> bool((y[:3] == y[3:]).all()), bool((y[0] == y[1]).all())
+        (True, False)
+    """
+    refuse_factories(augmentation=augmentation)
+    check_types(Augmentation, augmentation=augmentation)
+
+    def apply(state, key, x):
+        if len(x) % 2:
+            raise ValueError(f"a batch of {len(x)} does not divide into pairs; expected two halves")
+        halves = [augmentation.apply(state, key, half) for half in jnp.split(x, 2)]
+        return jnp.concatenate(halves)
+
+    return augmentation._replace(apply=apply)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan._checks import check_integers, check_numbers
+from jaxgan._handed import check_optimizers
 
 __all__ = ["lookahead", "optimistic"]
 
@@ -42,6 +43,7 @@ def optimistic(optimizer: optax.GradientTransformation) -> optax.GradientTransfo
         -1.0
         -5.0
     """
+    check_optimizers(optimizer=optimizer)
 
     def init(params):
         past = jax.tree.map(jnp.zeros_like, params)
@@ -95,6 +97,7 @@ def lookahead(
         2.0
         2.0
     """
+    check_optimizers(optimizer=optimizer)
     check_integers(every=every)
     check_numbers("[0, 1]", share=share)
 

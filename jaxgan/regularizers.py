@@ -1,7 +1,7 @@
 """What keeps training steady beside penalties: terms on D's logits, and on the weights.
 
-`lecam` returns a `Regularizer`, a term of D's loss that remembers; `orthogonal` is a transformation
-of the gradients.
+`lecam` and `centering` return a `Regularizer`, a term of D's loss that may remember; `orthogonal`
+is a transformation of the gradients.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxgan._checks import check_numbers, check_one_shape
+from jaxgan._checks import check_numbers, check_one_shape, check_types, told
+from jaxgan._handed import refuse_factories
 from jaxgan.types import State
 
-__all__ = ["Regularizer", "lecam", "orthogonal"]
+__all__ = ["Regularizer", "centering", "combine", "lecam", "orthogonal"]
 
 
 class Regularizer(NamedTuple):
@@ -31,15 +32,90 @@ class Regularizer(NamedTuple):
     apply: Callable[[State, jax.Array, jax.Array, jax.Array], tuple[jax.Array, State]]
 
 
-def lecam(*, decay: float = 0.99) -> Regularizer:
+def centering() -> Regularizer:
+    """Keep the logits of real and fake examples on two sides of 0 (arXiv:2511.22475).
+
+        (r + f)^2
+
+    A relativistic loss only looks at their difference, and leaves the level free to drift. The
+    paper's weight is 0.01.
+
+    Returns:
+        The regularizer, whose state is `()`. It raises ValueError where the logits differ in shape.
+
+    Example:
+        >>> centering = regularizers.centering()
+        >>> real, fake = jnp.array([1.0, 3.0]), jnp.array([-1.0, 1.0])
+        >>> print(centering.apply(centering.init(), real, fake, jnp.int32(0))[0])
+        [ 0. 16.]
+    """
+
+    def apply(state, real_logits, fake_logits, step):
+        del step
+        check_one_shape(real_logits=real_logits, fake_logits=fake_logits)
+        return jnp.square(real_logits + fake_logits), state
+
+    return Regularizer(lambda: (), apply)
+
+
+def combine(*terms: tuple[Regularizer, float | jax.Array]) -> Regularizer:
+    """Add up several regularizers, each with its own weight and memory.
+
+        sum_i weight_i regularizer_i
+
+    Args:
+        *terms: pairs of a regularizer and its weight.
+
+    Returns:
+        The regularizer, weighted already; its state is a tuple of theirs.
+
+    Raises:
+        TypeError: a term is no pair, or its regularizer none, such as the factory `lecam` itself.
+        ValueError: there are no terms, or a weight is not finite.
+
+    Example:
+        >>> both = regularizers.combine(
+        ...     (regularizers.centering(), 0.5), (regularizers.lecam(), 1.0)
+        ... )
+        >>> real, fake = jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0])
+        >>> print(both.apply(both.init(), real, fake, jnp.int32(0))[0])
+        [ 5.5 17.5]
+    """
+    if not terms:
+        raise ValueError("terms is empty; expected a pair of a regularizer and its weight")
+    for term in terms:
+        # A regularizer is itself a tuple of two.
+        if isinstance(term, Regularizer) or not (isinstance(term, tuple) and len(term) == 2):
+            raise TypeError(
+                f"a term is {told(term)}; expected a pair of a regularizer and its weight"
+            )
+        refuse_factories(regularizer=term[0])
+        check_types(Regularizer, regularizer=term[0])
+        check_numbers("(-inf, inf)", weight=term[1])
+
+    def apply(states, real_logits, fake_logits, step):
+        parts = [
+            (weight, *one.apply(state, real_logits, fake_logits, step))
+            for (one, weight), state in zip(terms, states, strict=True)
+        ]
+        value = jnp.sum(jnp.stack([weight * value for weight, value, _ in parts]), axis=0)
+        return value, tuple(state for *_, state in parts)
+
+    return Regularizer(lambda: tuple(one.init() for one, _ in terms), apply)
+
+
+def lecam(*, decay: float = 0.99, one_sided: bool = True) -> Regularizer:
     """Draw D's logits toward those of the other side (LeCam, Tseng et al. 2021, arXiv:2104.03310).
 
-        (r - a_f)^2 + (f - a_r)^2,    a_r, a_f = running means of the real and fake logits r and f
+        max(r - a_f, 0)^2 + max(a_r - f, 0)^2    or, if not one_sided,    (r - a_f)^2 + (f - a_r)^2
 
-    It keeps D from becoming overconfident, which happens quickly when data are few.
+    where a_r, a_f are running means of the real and fake logits r and f. It keeps D from becoming
+    overconfident, which happens quickly when data are few.
 
     Args:
         decay: of the running means, per update of D, in [0, 1). They start at the first batch's.
+        one_sided: whether logits on the wrong side of the other mean pay nothing, as in the
+            authors' code. The paper's formula draws those back, too.
 
     Returns:
         The regularizer, whose state is `{"real": a_r, "fake": a_f}`. It raises ValueError where the
@@ -66,8 +142,9 @@ def lecam(*, decay: float = 0.99) -> Regularizer:
             anchors,
             now,
         )
-        to_fake = jnp.square(real_logits - anchors["fake"])
-        return to_fake + jnp.square(fake_logits - anchors["real"]), anchors
+        gaps = real_logits - anchors["fake"], anchors["real"] - fake_logits
+        to_fake, to_real = map(jax.nn.relu, gaps) if one_sided else gaps
+        return jnp.square(to_fake) + jnp.square(to_real), anchors
 
     return Regularizer(lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())}, apply)
 

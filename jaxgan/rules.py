@@ -27,6 +27,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxgan import core
 from jaxgan._checks import check_integers, check_numbers, check_types
+from jaxgan._handed import check_optimizers
 from jaxgan._scatter import Scatter
 from jaxgan.types import GAN, Game, Player, TrainState, Variables
 
@@ -63,6 +64,7 @@ def bilinear(optimizer: optax.GradientTransformation, start: Any = (1.0, 1.0)) -
         >>> print(state.g.params, state.d.params)  # D moves first
         0.25 1.5
     """
+    check_optimizers(optimizer=optimizer)
 
     def player(sign, start):
         def loss(params, state, opponent, batch, key, step):

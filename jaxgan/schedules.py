@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan._checks import check_integers, check_numbers
 
-__all__ = ["Schedule", "cosine", "ema_decay", "linear", "warm_up"]
+__all__ = ["Schedule", "cosine", "ema_decay", "linear", "power_ema", "warm_up"]
 
 Schedule = Callable[[jax.Array], jax.Array]
 """Step (int32, from 0) -> value (float32)."""
@@ -105,6 +106,42 @@ def ema_decay(half_life: float | Schedule, *, batch_size: int) -> Schedule:
     def decay(step):
         images = jnp.float32(half_life(step) if callable(half_life) else half_life)
         return jnp.where(images > 0, 0.5 ** (batch_size / jnp.maximum(images, 1e-6)), 0.0)
+
+    return decay
+
+
+def power_ema(sigma: float) -> Schedule:
+    """Give the decay of a running average that reaches back by a share of the run so far.
+
+        decay(t) = (1 - 1 / (t + 1))^(g + 1),    sigma^2 = (g + 1) / ((g + 2)^2 (g + 3))
+
+    The power function averages of Karras et al. 2024, arXiv:2312.02696, section 3.1: after t + 1
+    updates, the weight of update i is nearly proportional to i^g. It needs no length of the run,
+    and the first average is a copy.
+
+    Args:
+        sigma: standard deviation of those weights over the updates, as a share of all updates so
+            far, in (0, 0.3]; the paper's are 0.05 and 0.1.
+
+    Returns:
+        A schedule of G's step, with values in [0, 1).
+
+    Raises:
+        ValueError: `sigma` is out of range.
+
+    Example:
+        >>> decay = schedules.power_ema(0.1)  # g is 6.937
+        >>> [round(float(decay(step)), 4) for step in (0, 9, 999)]
+        [0.0, 0.4333, 0.9921]
+    """
+    check_numbers("(0, 0.3]", sigma=sigma)
+    # (g + 2)^2 (g + 3) = (g + 1) / sigma^2, of which the largest root falls as sigma grows.
+    inverse = 1 / float(sigma) ** 2
+    exponent = float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max()) + 1
+
+    def decay(step):
+        # By its logarithm: late in a run, 1 - 1 / t is nearly 1.
+        return jnp.exp(exponent * jnp.log1p(-1 / (jnp.float32(step) + 1)))
 
     return decay
 

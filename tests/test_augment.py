@@ -9,7 +9,7 @@ from networks import compilation, mlp
 from scipy import ndimage
 
 import jaxgan
-from jaxgan import Batch, augment, data, distortions, penalties, recipes
+from jaxgan import Batch, augment, data, distortions, losses, penalties, recipes
 from jaxgan.nets import stateless
 
 KEY = jax.random.key(0)
@@ -380,3 +380,46 @@ def test_points_of_the_plane_are_no_pictures(name):
     augmentation = AUGMENTATIONS[name]
     with pytest.raises(ValueError, match=r"\(5, 2\).*\[B, H, W, C\]"):
         augmentation.apply(augmentation.init(), KEY, jnp.zeros((5, 2)))
+
+
+AUGMENTATIONS = {
+    "differentiable": augment.differentiable(),
+    "adaptive": augment.adaptive(batch_size=6, initial=0.7),
+    "scheduled": augment.scheduled(0.7),
+}
+
+
+@pytest.mark.parametrize("one_batch", [False, True])
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_in_pairs_equal_real_and_fake_images_are_changed_alike(name, one_batch):
+    x = pictures(6)
+    g = stateless(lambda key, z: jnp.zeros(()), lambda shift, z: x + shift)
+    # A logit for each pixel, in D's and in G's loss, shows what D has seen.
+    d = stateless(lambda key, x: jnp.ones(()), lambda scale, x: scale * x.reshape(len(x), -1))
+    seen = []
+
+    def record(real, fake):
+        jax.debug.callback(lambda *both: seen.append(both), real, fake)
+        return jnp.mean(real + fake, axis=1)
+
+    loss = losses.AdversarialLoss(discriminator=record, generator=record, threshold=0.0)
+    for pairs in (True, False):
+        seen.clear()
+        gan = recipes.gan(
+            g,
+            d,
+            latent=lambda key, n: jnp.zeros((n, 1)),
+            loss=loss,
+            augment=AUGMENTATIONS[name],
+            augment_pairs=pairs,
+            one_batch=one_batch,
+            g_optimizer=optax.sgd(0.0),
+            d_optimizer=optax.sgd(0.0),
+        )
+        jax.block_until_ready(jax.jit(gan.train_step)(gan.init(KEY, Batch(x)), Batch(x)))
+        jax.effects_barrier()
+        assert len(seen) == 2
+        for real, fake in seen:
+            assert not np.array_equal(real, x.reshape(6, -1))
+            assert np.allclose(real, fake, atol=1e-6) == pairs
+        assert not np.allclose(seen[0][0], seen[1][0])  # D's step and G's draw their own

@@ -151,14 +151,25 @@ TABLE = {
         ),
         UNLABELED,
     ),
+    "augmented_in_pairs": (
+        partial(
+            gan,
+            loss=losses.relativistic_paired(),
+            augment=augment.scheduled(0.5, distortions.pipeline(geometry=0.0)),
+            augment_pairs=True,
+            one_batch=True,
+        ),
+        UNLABELED,
+    ),
     "ada_lecam": (
         partial(
             gan,
             augment=augment.adaptive(
                 distortions.pipeline(geometry=0.0), batch_size=SIZE, images=4 * SIZE, initial=0.5
             ),
-            regularizer=regularizers.lecam(),
-            regularizer_weight=0.3,
+            regularizer=regularizers.combine(
+                (regularizers.lecam(), 0.3), (regularizers.centering(), 0.01)
+            ),
             d_optimizer=optax.chain(regularizers.orthogonal(), optax.sgd(0.1)),
         ),
         UNLABELED,

@@ -6,7 +6,7 @@ import pytest
 from networks import compilation, mlp
 
 import jaxgan
-from jaxgan import Batch, augment, latents, penalties, recipes, regularizers
+from jaxgan import Batch, augment, latents, losses, penalties, recipes, regularizers
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -19,27 +19,32 @@ def _compile_quickly():
         yield
 
 
-def test_lecam_draws_logits_to_the_running_mean_of_the_other_side():
+@pytest.mark.parametrize("one_sided", [True, False])
+def test_lecam_draws_logits_to_the_running_mean_of_the_other_side(one_sided):
     decay = 0.8
-    lecam = regularizers.lecam(decay=decay)
+    lecam = regularizers.lecam(decay=decay, one_sided=one_sided)
     apply = jax.jit(
         jax.value_and_grad(lambda logits, *rest: _total(lecam, logits, *rest), has_aux=True)
     )
-    state, expected = lecam.init(), {}
+    state, expected, wrong = lecam.init(), {}, 0
     for step in range(4):
         real, fake = RNG.normal((1, -1), size=(5, 3, 2)).astype(np.float32).transpose(2, 0, 1)
         for name, logits in (("real", real), ("fake", fake)):
             before = expected.get(name, logits.mean())
             expected[name] = decay * before + (1 - decay) * logits.mean()
         (_, (per_example, state)), gradients = apply((real, fake), state, jnp.int32(step))
-        value = (real - expected["fake"]) ** 2 + (fake - expected["real"]) ** 2
-        np.testing.assert_allclose(per_example, value, rtol=1e-5)
+        to_fake, to_real = real - expected["fake"], expected["real"] - fake
+        if one_sided:
+            wrong += int((to_fake < 0).sum() + (to_real < 0).sum())
+            to_fake, to_real = np.maximum(to_fake, 0), np.maximum(to_real, 0)
+        np.testing.assert_allclose(per_example, to_fake**2 + to_real**2, rtol=1e-5)
         # As if the means were constants: no gradient goes into them.
-        np.testing.assert_allclose(gradients[0], 2 * (real - expected["fake"]), rtol=1e-4)
-        np.testing.assert_allclose(gradients[1], 2 * (fake - expected["real"]), rtol=1e-4)
+        np.testing.assert_allclose(gradients[0], 2 * to_fake, rtol=1e-4)
+        np.testing.assert_allclose(gradients[1], -2 * to_real, rtol=1e-4)
         assert state.keys() == expected.keys()
         for name, mean in expected.items():
             np.testing.assert_allclose(state[name], mean, rtol=1e-5)
+    assert wrong > 0 or not one_sided  # there are logits on the wrong side, which pay nothing
 
 
 def _total(lecam, logits, state, step):
@@ -76,6 +81,60 @@ def test_with_lecam_d_stays_unsure_of_what_it_can_tell_apart():
         gaps[name] = float(metrics["d_logit_gap"][-1])
     assert gaps["nothing"] > 5
     assert 0 < gaps["lecam"] < 2
+
+
+def test_centering_draws_the_middle_of_the_logits_to_0_and_not_their_difference():
+    centering = regularizers.centering()
+    real, fake = RNG.normal((5, 3), size=(4, 3, 2)).astype(np.float32).transpose(2, 0, 1)
+
+    def total(logits):
+        return jnp.sum(centering.apply(centering.init(), *logits, jnp.int32(0))[0])
+
+    value, (of_real, of_fake) = jax.value_and_grad(total)((real, fake))
+    np.testing.assert_allclose(value, ((real + fake) ** 2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(of_real, 2 * (real + fake), rtol=1e-5)
+    np.testing.assert_array_equal(of_real, of_fake)
+
+
+def test_with_centering_the_logits_of_a_relativistic_d_come_back_to_0():
+    level = {}
+    biased = jaxgan.nets.stateless(
+        lambda key, x: (jnp.zeros(4), jnp.float32(5)),
+        lambda params, x: x.reshape(len(x), -1) @ params[0] + params[1],
+    )
+    constant = jaxgan.nets.stateless(lambda key, z: jnp.zeros(()), lambda p, z: OTHER + 0 * p)
+    for name, regularizer in (("centered", regularizers.centering()), ("nothing", None)):
+        gan = recipes.gan(
+            constant,
+            biased,
+            latent=latents.normal(1),
+            loss=losses.relativistic_paired(),
+            regularizer=regularizer,
+            regularizer_weight=0.1,
+            g_optimizer=optax.sgd(0.0),
+            d_optimizer=optax.sgd(0.1),
+        )
+        batches = Batch(jnp.broadcast_to(X, (100, *X.shape)))
+        state, _ = jax.jit(jaxgan.scan(gan).d_step)(gan.init(KEY, Batch(X)), batches)
+        logits, _ = biased.apply(state.d.params, (), KEY, jnp.concatenate([X, OTHER]), train=True)
+        level[name] = abs(float(jnp.mean(logits)))
+    assert level["centered"] < 0.5
+    assert level["nothing"] > 3
+
+
+def test_combined_regularizers_are_their_weighted_sum_with_memories_of_their_own():
+    parts = (regularizers.lecam(decay=0.5), 0.3), (regularizers.centering(), 2.0)
+    both = regularizers.combine(*parts)
+    state, states = both.init(), [part.init() for part, _ in parts]
+    for step in range(2):
+        real, fake = RNG.normal(size=(2, 5)).astype(np.float32)
+        value, state = both.apply(state, real, fake, jnp.int32(step))
+        expected = 0.0
+        for i, (part, weight) in enumerate(parts):
+            one, states[i] = part.apply(states[i], real, fake, jnp.int32(step))
+            expected += weight * one
+        np.testing.assert_allclose(value, expected, rtol=1e-5)
+    assert jax.tree.all(jax.tree.map(np.allclose, state, tuple(states)))
 
 
 def flip(key, x):

@@ -8,7 +8,7 @@ import pytest
 
 from jaxgan import Batch, latents, recipes
 from jaxgan.nets import stateless
-from jaxgan.schedules import cosine, ema_decay, linear, warm_up
+from jaxgan.schedules import cosine, ema_decay, linear, power_ema, warm_up
 
 # 100 images in steps of 10: the ends, the middle, and long after.
 STEPS = jnp.array([0, 5, 10, 20])
@@ -79,6 +79,30 @@ def test_the_half_life_grows_from_a_copy():
     np.testing.assert_allclose(
         jax.vmap(decay)(STEPS), [0, 0.5 ** (10 / 500), 0.5 ** (10 / 1000), 0.5 ** (10 / 1000)]
     )
+
+
+@pytest.mark.parametrize(
+    ("sigma", "exponent"),
+    [(0.01, 96.995), (0.05, 16.972), (0.1, 6.937), (0.2, 1.826), (0.3, -0.333)],
+)
+def test_the_power_of_an_average_follows_from_its_width(sigma, exponent):
+    steps = np.array([1, 9, 999, 99_999])
+    expected = (1 - 1 / (steps + 1)) ** (exponent + 1)
+    np.testing.assert_allclose(jax.vmap(power_ema(sigma))(steps), expected, rtol=1e-3)
+    assert float(power_ema(sigma)(jnp.int32(0))) == 0
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.1, 0.2])
+def test_the_weights_of_a_power_function_average_are_as_wide_as_it_says(sigma):
+    for updates in (1000, 4000):  # the same share of the run, however long it is
+        decays = np.asarray(jax.vmap(power_ema(sigma))(jnp.arange(updates)), float)
+        # The average of G's updates is sum_i w_i update_i.
+        later = np.append(np.cumprod(decays[::-1])[::-1][1:], 1.0)
+        weights = (1 - decays) * later
+        np.testing.assert_allclose(weights.sum(), 1, rtol=1e-4)
+        at = np.arange(1, updates + 1) / updates
+        mean = weights @ at
+        np.testing.assert_allclose(np.sqrt(weights @ (at - mean) ** 2), sigma, rtol=0.01)
 
 
 def test_an_average_with_half_life_0_is_a_copy_of_the_generator():

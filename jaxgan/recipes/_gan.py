@@ -20,7 +20,7 @@ from jaxgan._checks import (
     on_host,
 )
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
-from jaxgan.augment import Augmentation, before
+from jaxgan.augment import Augmentation, before, paired
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._weights import Weight, check_weights, paying
@@ -134,6 +134,7 @@ def players(
     regularizer: Regularizer | None = None,
     regularizer_weight: float | jax.Array = 1.0,
     augment: Augmentation | None = None,
+    augment_pairs: bool = False,
     conditional: bool = False,
     d_conditional: bool | None = None,
     one_batch: bool = False,
@@ -169,6 +170,9 @@ def players(
         augment: of `jaxgan.augment`: how images are changed before D sees them in training, real
             and fake ones alike, so that few images last longer; None for not at all. Penalties are
             taken with respect to the images before.
+        augment_pairs: whether the i-th fake image is changed exactly as the i-th real one, for both
+            players, which suits losses that compare the two. D's own noise, such as dropout, is the
+            same for both then, if it sees them in two batches.
         conditional: whether both networks see `batch.y`.
         d_conditional: whether D sees it, where that is not the same.
         one_batch: whether D sees real and fake examples in one batch of 2B instead of two of B when
@@ -184,8 +188,8 @@ def players(
     Raises:
         TypeError: a factory such as `penalties.r1` is given instead of what it returns, a network
             is no `Network`, an optimizer no optimizer, or a number no number.
-        ValueError: a weight is negative or not finite, or `penalty_every` is below 1; the rest is
-            as in `gan`.
+        ValueError: a weight is negative or not finite, `penalty_every` is below 1, or
+            `augment_pairs` is given without `augment`; the rest is as in `gan`.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -209,8 +213,12 @@ def players(
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     check_integers(penalty_every=penalty_every)
     check_weights(penalty_weight=penalty_weight, regularizer_weight=regularizer_weight)
+    if augment_pairs and augment is None:
+        raise ValueError("augment_pairs is True and augment is None; expected an augmentation")
+    of_both = discriminator
     if augment is not None:
         check_types(Augmentation, augment=augment)
+        of_both = before(discriminator, paired(augment) if augment_pairs else augment)
         discriminator = before(discriminator, augment)
     loss = losses.non_saturating() if loss is None else loss
     check_types(losses.AdversarialLoss, loss=loss)
@@ -236,23 +244,23 @@ def players(
         samples, state = generator.apply(*variables, network_key, *z, *y, train=train)
         return upcast(samples), z[0] if z else (), state
 
-    def discriminate(variables: Variables, key: jax.Array, x: jax.Array, y: tuple):
+    def discriminate(variables: Variables, key: jax.Array, x, y: tuple, network=discriminator):
         """Logits and heads, and D's state."""
-        outputs, state = discriminator.apply(*variables, key, x, *y, train=True)
+        outputs, state = network.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
         return (upcast(logits), heads), state
 
     def discriminate_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
-        real_key, fake_key = jax.random.split(key)
+        real_key, fake_key = (key, key) if augment_pairs else jax.random.split(key)
         of_real, state = discriminate(variables, real_key, real, y)
         of_fake, state = discriminate(variables._replace(state=state), fake_key, fake, y)
         return of_real, of_fake, state
 
     def discriminate_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
         both, both_y = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), (real, y), (fake, y))
-        of_both, state = discriminate(variables, key, both, both_y)
-        of_real = jax.tree.map(lambda leaf: leaf[: len(real)], of_both)
-        return of_real, jax.tree.map(lambda leaf: leaf[len(real) :], of_both), state
+        found, state = discriminate(variables, key, both, both_y, of_both)
+        of_real = jax.tree.map(lambda leaf: leaf[: len(real)], found)
+        return of_real, jax.tree.map(lambda leaf: leaf[len(real) :], found), state
 
     def pack(network_state, memory):
         """D's state: the network's alone, if no regularizer remembers anything beside it."""

@@ -141,6 +141,11 @@ def _check_objective(config: Config) -> None:
     objective, ema_decay = config.objective, config.optimization.ema_decay
     if ema_decay >= 1:
         raise ConfigError(f"--ema_decay={ema_decay}: expected 0 <= decay < 1")
+    if config.optimization.ema_sigma and config.optimization.ema_half_life:
+        raise ConfigError(
+            f"--ema_sigma={config.optimization.ema_sigma}: it does not go with --ema_half_life; "
+            f"leave one of them out (--ema_half_life=0)"
+        )
     if objective.label_smoothing >= 1:
         raise ConfigError(f"--label_smoothing={objective.label_smoothing}: expected 0 <= s < 1")
     if objective.label_smoothing and objective.loss not in SMOOTHED:
@@ -218,6 +223,7 @@ def _check_effects(config: Config) -> None:
     constant = ("--lr_schedule=constant", optimization.lr_schedule == "constant")
     optimizer = (f"--optimizer={optimization.optimizer}", optimization.optimizer != "adam")
     rule = (f"--rule={config.game.rule}", config.game.rule)
+    instead = "ema_sigma" if optimization.ema_sigma else "ema_half_life"
     moved = (config.objective.augment == "scheduled", optimization.ema_half_life)
     still = optimization.lr_end == config.objective.penalty_weight_end == 1
     useless = {
@@ -228,6 +234,7 @@ def _check_effects(config: Config) -> None:
         "penalty_share": exact,
         "penalty_every": (penalty[0], penalty[1] and not objective.consistency),
         "augment_policy": (augment, objective.augment != "diffaugment"),
+        "augment_pairs": (augment, objective.augment == "none"),
         "ada_target": (augment, objective.augment != "ada"),
         "ada_images": (augment, objective.augment != "ada"),
         "lr_decay_start": constant,
@@ -240,7 +247,7 @@ def _check_effects(config: Config) -> None:
         "symplectic_weight": (rule[0], rule[1] != "symplectic"),
         "unrolled_steps": (rule[0], rule[1] != "unrolled"),
         "unrolled_lr": (rule[0], rule[1] != "unrolled"),
-        "ema_decay": ("--ema_half_life", bool(optimization.ema_half_life)),
+        "ema_decay": (f"--{instead}", bool(optimization.ema_half_life or optimization.ema_sigma)),
         "burn_in": (
             "--lr_end=1 and nothing else that changes over it",
             still and not optimization.beta2_end and not any(moved),

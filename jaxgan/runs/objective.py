@@ -16,9 +16,9 @@ def keywords(objective: Objective, optimization: Optimization, game: Game) -> di
         "d_optimizer": _d_optimizer(objective, optimization, game),
         "loss": _loss(objective),
         **_penalty(objective, optimization),
-        "regularizer": regularizers.lecam() if objective.lecam else None,
-        "regularizer_weight": objective.lecam,
+        **_regularizer(objective),
         "augment": _augmentation(objective, optimization),
+        "augment_pairs": objective.augment_pairs,
         "conditional": objective.conditional,
         "one_batch": objective.one_batch,
         "d_steps": optimization.d_steps,
@@ -54,6 +54,21 @@ def _penalty(objective: Objective, optimization: Optimization) -> dict[str, Any]
         "penalty_weight": weight,
         "penalty_every": objective.penalty_every,
     }
+
+
+def _regularizer(objective: Objective) -> dict[str, Any]:
+    terms = [
+        (make(), weight)
+        for make, weight in (
+            (regularizers.lecam, objective.lecam),
+            (regularizers.centering, objective.centering),
+        )
+        if weight
+    ]
+    if not terms:
+        return {}
+    regularizer, weight = terms[0] if len(terms) == 1 else (regularizers.combine(*terms), 1.0)
+    return {"regularizer": regularizer, "regularizer_weight": weight}
 
 
 def _augmentation(objective: Objective, optimization: Optimization) -> augment.Augmentation | None:
@@ -150,6 +165,8 @@ def _moving(optimization: Optimization, start: Any, share: float) -> Any:
 
 
 def _ema_decay(optimization: Optimization) -> Any:
+    if optimization.ema_sigma:
+        return schedules.power_ema(optimization.ema_sigma)
     batch_size = optimization.batch_size
     if optimization.ema_half_life:
         half_life = schedules.cosine(

@@ -211,6 +211,9 @@ class Objective:
         0.0, "weight of D's consistency under augmentation; 0 for none", low=0.0
     )
     lecam: float = setting(0.0, "weight of the LeCam regularizer; 0 for none", low=0.0)
+    centering: float = setting(
+        0.0, "weight of the term that keeps D's logits around 0; 0 for none", low=0.0
+    )
     augment: str = setting(
         "none", "augmentation of the images that D sees, for small data sets", choices=AUGMENTS
     )
@@ -220,6 +223,7 @@ class Objective:
     augment_end: float = setting(
         0.0, "probability of --augment=scheduled after --burn_in", **_share
     )
+    augment_pairs: bool = setting(False, "change the i-th fake image exactly as the i-th real one")
     ada_target: float = setting(
         0.6, "how sure of real images D may be before ADA augments", **_share
     )
@@ -294,6 +298,13 @@ class Optimization:
     )
     ema_half_life: float = setting(
         0.0, "half-life of that average in images; 0 to use --ema_decay instead", low=0.0
+    )
+    ema_sigma: float = setting(
+        0.0,
+        "width of a power function average, as a share of the run so far, such as 0.1; 0 to use "
+        "--ema_decay instead",
+        low=0.0,
+        high=0.3,
     )
     batch_size: int = setting(64, "examples per update, over all devices", low=1)
     freeze_d: int = setting(

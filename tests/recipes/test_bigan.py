@@ -94,6 +94,15 @@ def test_a_penalty_is_of_both_parts_of_a_pair():
     assert metrics_of(gan)["d_penalty"] == pytest.approx(3**2 + 4**2)
 
 
+def test_an_approximate_penalty_is_of_a_share_of_the_pairs():
+    gan = game(
+        judge=lambda v, x, z: v * (3 * x + 4 * z)[:, 0],
+        penalty=penalties.approximate_r1(share=0.5),
+        penalty_weight=2.0,
+    )
+    assert metrics_of(gan)["d_penalty"] == pytest.approx(3**2 + 4**2, rel=0.6)  # of 32 draws
+
+
 def test_a_penalty_is_paid_as_in_gan():
     gan = game(
         judge=lambda v, x, z: (3 * x + 4 * z)[:, 0] + 0 * v,  # its penalty is 12.5

@@ -108,6 +108,9 @@ def test_what_is_remembered_for_the_logits_is_in_ds_state():
     assert set(memory) == {"real", "fake"}
     assert set(network) == {"network", "augment"}
     assert {"d_regularizer", "d_augment", "d_penalty"} <= set(metrics)
+    _, state, _ = traced(of(lecam=0.3, centering=0.01))
+    assert set(state.d.state[1][0]) == {"real", "fake"}
+    assert "d_regularizer" in traced(of(centering=0.01))[2]
 
 
 def test_spectral_norm_is_for_the_player_that_is_named():
@@ -133,6 +136,7 @@ MISTAKES = {
     "--widths=8: .* it goes with --model=r3gan": {"widths": "8"},
     "--attention=14: .* it goes with --model=resnet or --model=biggan": {"attention": "14"},
     "--lr_end=0.5: it has no effect": {"lr_end": 0.5},
+    "--ema_sigma=0.1: it does not go with": {"ema_sigma": 0.1, "ema_half_life": 9.0},
     "--augment_policy=colors": {"augment": "diffaugment", "augment_policy": "colors"},
     "--augment=scheduled --augment_end=0.0": {"augment": "scheduled"},
     "--augment=ada: with --loss=wasserstein": {"augment": "ada", "loss": "wasserstein"},

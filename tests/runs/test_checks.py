@@ -22,6 +22,7 @@ VOID = {
     ),
     "penalty_share": ({"penalty_share": 0.5}, {"penalty": "approximate_r2", "d_norm": "none"}),
     "augment_policy": ({"augment_policy": "color"}, {"augment": "diffaugment"}),
+    "augment_pairs": ({"augment_pairs": True}, {"augment": "diffaugment"}),
     "ada_target": ({"ada_target": 0.5}, {"augment": "ada"}),
     "ada_images": ({"ada_images": 9.0}, {"augment": "ada"}),
     "lr_decay_start": ({"lr_decay_start": 9}, {"lr_schedule": "linear"}),
@@ -115,3 +116,10 @@ def test_labels_of_one_class_are_refused():
     with pytest.raises(ConfigError, match=r"^--recipe=acgan: .* one class, .* another --recipe"):
         check_against_data(make(recipe="acgan", dataset="mine", batch_size=8), one)
     check_against_data(make(dataset="mine"), one)
+
+
+def test_parts_of_a_batch_have_to_fit_what_the_penalty_judges():
+    shared = {"workdir": "new", "parallel": "jit", "d_norm": "none", "penalty": "approximate_r1"}
+    with pytest.raises(ConfigError, match=r"^--microbatch=32: .* 48 examples that --penalty_share"):
+        check(make(**shared, batch_size=64, microbatch=32, penalty_share=0.75))
+    check(make(**shared, batch_size=64, microbatch=16, penalty_share=0.75))

@@ -18,13 +18,17 @@ from jaxgan import (
     masks,
     monitor,
     nets,
+    optimizers,
     penalties,
     regularizers,
     resample,
+    rules,
     schedules,
 )
 
 # Of each function: wrong calls, by words of the message that name the argument.
+GAME = rules.bilinear(optax.sgd(0.1))
+
 TABLE = {
     # What recipes are handed.
     "latents.normal": {
@@ -131,11 +135,43 @@ TABLE = {
         "limit is inf": lambda: penalties.clip_weights(float("inf")),
         "limit is '1'": lambda: penalties.clip_weights("1"),
     },
+    "regularizers.centering": {
+        "fake_logits (4,)": lambda: regularizers.centering().apply((), LOGITS, LOGITS[:, 0], 0),
+    },
+    "regularizers.combine": {
+        "terms is empty": regularizers.combine,
+        "a term is a Regularizer": lambda: regularizers.combine(regularizers.lecam()),
+        "regularizer is the function": lambda: regularizers.combine((regularizers.lecam, 1.0)),
+        "weight is nan": lambda: regularizers.combine((regularizers.lecam(), NAN)),
+    },
     "regularizers.lecam": {
         "decay is nan": lambda: regularizers.lecam(decay=NAN),
         "fake_logits (4,)": lambda: regularizers.lecam().apply({}, LOGITS, LOGITS[:, 0], 0),
     },
     "regularizers.orthogonal": {"strength is -1": lambda: regularizers.orthogonal(-1)},
+    "optimizers.optimistic": {"optimizer is None": lambda: optimizers.optimistic(None)},
+    "optimizers.lookahead": {
+        "optimizer is 3": lambda: optimizers.lookahead(3),
+        "every is 0": lambda: optimizers.lookahead(optax.sgd(0.1), 0),
+        "share is nan": lambda: optimizers.lookahead(optax.sgd(0.1), share=NAN),
+    },
+    "rules.bilinear": {"optimizer is None": lambda: rules.bilinear(None)},
+    "rules.simultaneous": {
+        "gan is None": lambda: rules.simultaneous(None),
+        "gan has no players": lambda: rules.simultaneous(rules.simultaneous(GAME)),
+        "d_steps is 2": lambda: rules.simultaneous(gan(d_steps=2)),
+    },
+    "rules.extragradient": {"gan is None": lambda: rules.extragradient(None)},
+    "rules.consensus": {"gamma is -1": lambda: rules.consensus(GAME, -1)},
+    "rules.symplectic": {"weight is nan": lambda: rules.symplectic(GAME, NAN)},
+    "rules.competitive": {
+        "learning_rate is -1": lambda: rules.competitive(GAME, -1),
+        "iterations is 0": lambda: rules.competitive(GAME, 0.1, iterations=0),
+    },
+    "rules.unrolled": {
+        "steps is -1": lambda: rules.unrolled(GAME, -1),
+        "learning_rate is nan": lambda: rules.unrolled(GAME, 1, NAN),
+    },
     "schedules.linear": {
         "images is nan": lambda: schedules.linear(0, 1, NAN, batch_size=1),
         "start is nan": lambda: schedules.linear(NAN, 1, 10, batch_size=1),
@@ -149,6 +185,11 @@ TABLE = {
     "schedules.warm_up": {
         "rate is nan": lambda: schedules.warm_up(NAN, 10, batch_size=1),
         "images is -1": lambda: schedules.warm_up(0.1, -1, batch_size=1),
+    },
+    "schedules.power_ema": {
+        "sigma is 0": lambda: schedules.power_ema(0),
+        "sigma is 0.31": lambda: schedules.power_ema(0.31),
+        "sigma is nan": lambda: schedules.power_ema(NAN),
     },
     "schedules.ema_decay": {"half_life is nan": lambda: schedules.ema_decay(NAN, batch_size=1)},
     "augment.adaptive": {
@@ -167,6 +208,13 @@ TABLE = {
     "augment.differentiable": {
         "'hue'": lambda: augment.differentiable(("hue",)),
         "x has shape (4, 2)": lambda: augment.differentiable().apply((), KEY, POINTS),
+    },
+    "augment.paired": {
+        "augmentation is the function": lambda: augment.paired(augment.differentiable),
+        "augmentation is None": lambda: augment.paired(None),
+        "a batch of 1 does not divide": lambda: augment.paired(augment.differentiable()).apply(
+            (), KEY, PICTURES[:1]
+        ),
     },
     "augment.scheduled": {
         "probability is nan": lambda: augment.scheduled(NAN),

@@ -77,6 +77,7 @@ TABLE = {
         "penalty_weight is -1": lambda: gan(penalty_weight=-1),
         "penalty_weight is a ndarray of shape (2,)": lambda: gan(penalty_weight=np.ones(2)),
         "penalty_every is 0": lambda: gan(penalty_every=0),
+        "augment_pairs is True": lambda: gan(augment_pairs=True),
         "penalty_every is 1.5": lambda: gan(penalty_every=1.5),
         "regularizer_weight is inf": lambda: gan(regularizer_weight=float("inf")),
         "augment is 'color'": lambda: gan(augment="color"),

@@ -213,10 +213,12 @@ NO_TERMS = frozenset(
         "augment",
         "augment_policy",
         "augment_end",
+        "augment_pairs",
         "ada_target",
         "ada_images",
         "consistency",
         "lecam",
+        "centering",
         "one_batch",
     }
 )
