@@ -106,29 +106,29 @@ def draw(out, steps):
     """A row for each way to play: bilinear, Dirac, ring."""
     import matplotlib.pyplot as plt
 
-    figure, grid = plt.subplots(len(WAYS), 3, figsize=(9, 2.6 * len(WAYS)), layout="constrained")
+    figure, grid = plt.subplots(len(WAYS), 3, figsize=(8.4, 2.8 * len(WAYS)), layout="constrained")
     for (name, way), row in zip(WAYS.items(), grid, strict=True):
         rule, change, momentum = way
         for game, axes in zip((rules.bilinear, dirac), row, strict=False):
+            title = f"{game.__name__}, {name}"
             points = path(rule(game(change(optax.sgd(RATE, momentum=momentum)))), STEPS)
             axes.plot(*points.T, ".-", linewidth=0.7, markersize=3)
             axes.plot(*points[0], "ko")
             axes.plot(0, 0, "k+")
             axes.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=[0], yticks=[0])
-            axes.set_title(f"{name}: |w| {np.linalg.norm(points[-1]):.2g}", fontsize=9)
+            axes.set_title(f"{title}: |w| {np.linalg.norm(points[-1]):.2g}", fontsize=8)
         row[0].set_ylabel("d")
         row[2].set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xticks=[], yticks=[])
         if name == "competitive":
-            row[2].set_title("not with Adam", fontsize=9)
+            row[2].set_title("ring: not with Adam", fontsize=8)
             continue
         samples = ring(rule, change, momentum, steps)
         modes, shares = zip(*map(found, samples), strict=True)
         told = f"modes {', '.join(map(str, modes))}; {np.mean(shares):.0%} in one"
         row[2].scatter(*ring_modes().T, s=60, facecolors="none", edgecolors="k", linewidths=0.5)
         row[2].scatter(*samples[0].T, s=1)
-        row[2].set_title(told, fontsize=9)
+        row[2].set_title(f"ring: {told}", fontsize=8)
         print(f"{name:20} {told}", flush=True)
-    figure.suptitle("bilinear game g d        Dirac-GAN        GAN on the ring")
     figure.savefig(out, dpi=70)
     plt.close(figure)
 

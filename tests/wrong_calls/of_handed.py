@@ -6,7 +6,7 @@ import flax.linen as nn
 import numpy as np
 import optax
 from networks import mlp
-from wrong_calls.parts import BYTES, KEY, LOGITS, NAN, PICTURES, POINTS, critic
+from wrong_calls.parts import BYTES, KEY, LOGITS, NAN, PICTURES, POINTS, critic, gan
 
 from jaxgan import (
     augment,
@@ -26,9 +26,9 @@ from jaxgan import (
     schedules,
 )
 
-# Of each function: wrong calls, by words of the message that name the argument.
 GAME = rules.bilinear(optax.sgd(0.1))
 
+# Of each function: wrong calls, by words of the message that name the argument.
 TABLE = {
     # What recipes are handed.
     "latents.normal": {
