@@ -75,8 +75,8 @@ class Generator(Module):
         width: channels of a token, a multiple of 4 `heads`.
         heads: of the attention.
         levels: how many images K there are, each after as many blocks.
-        shift: whether w also shifts what the blocks see. GAT's does not; the published sizes of CAT
-            (`models.cat`) are those with it.
+        shift: whether w also shifts what the blocks see. GAT's does not; that of CAT
+            (arXiv:2605.26449) very likely does, by its published sizes.
         truncation: psi; outside training, w becomes `mean + psi (w - mean)`, with the mean of the
             label's class. 1 changes nothing.
         num_classes: number of classes; None for a generator without labels.

@@ -70,6 +70,17 @@ def test_parameter_counts_are_the_published_ones(name, g_published, d_published)
     assert round((count(d_variables["params"]) + table) / 1e6, 1) == d_published
 
 
+@pytest.mark.parametrize(
+    ("size", "published"), [(gat.Size(24, 768, 12), 261), (gat.Size(32, 1280, 16), 960)]
+)
+def test_with_shifts_the_counts_are_those_that_cat_publishes(size, published):
+    """CAT-M and CAT-H (arXiv:2605.26449), in millions."""
+    g = gat.Generator(32, 4, 2, shift=True, num_classes=1000, **size._asdict())
+    _, variables = shapes_of(g, jnp.ones((2, 64)), jnp.zeros(2, int))
+    not_stored = (16 * 16 + 2 * 2 * 4 + 1) * size.width  # as above
+    assert round((count(variables["params"]) + not_stored) / 1e6) == published
+
+
 @pytest.mark.parametrize("size", [(4, 4, 1), (28, 4, 1), ((12, 20), 2, 3), (32, 8, 4)])
 def test_any_size_that_divides_into_patches(size):
     image_size, patch, channels = size
