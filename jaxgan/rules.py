@@ -96,7 +96,7 @@ def simultaneous(gan: GAN) -> GAN:
         >>> gan = rules.simultaneous(rules.bilinear(optax.sgd(0.5)))
         >>> batch = Batch(jnp.zeros(1))
         >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
-        >>> print(state.g.params.round(3), state.d.params.round(3))
+        >>> print(state.g.params, state.d.params)
         0.5 1.5
     """
     return _with(gan, _field)
@@ -125,7 +125,7 @@ def extragradient(gan: GAN) -> GAN:
         >>> gan = rules.extragradient(rules.bilinear(optax.sgd(0.5)))
         >>> batch = Batch(jnp.zeros(1))
         >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
-        >>> print(state.g.params.round(3), state.d.params.round(3))
+        >>> print(state.g.params, state.d.params)
         0.25 1.25
     """
 
@@ -168,7 +168,7 @@ def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
         >>> gan = rules.consensus(rules.bilinear(optax.sgd(0.5)), 1.0)
         >>> batch = Batch(jnp.zeros(1))
         >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
-        >>> print(state.g.params.round(3), state.d.params.round(3))
+        >>> print(state.g.params, state.d.params)
         0.0 1.0
     """
     check_numbers("[0, inf)", gamma=gamma)
@@ -202,7 +202,7 @@ def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = Tru
         >>> gan = rules.symplectic(rules.bilinear(optax.sgd(0.5)))
         >>> batch = Batch(jnp.zeros(1))
         >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
-        >>> print(state.g.params.round(3), state.d.params.round(3))
+        >>> print(state.g.params, state.d.params)
         0.0 1.0
     """
     check_numbers("[0, inf)", weight=weight)
@@ -293,7 +293,7 @@ def unrolled(gan: GAN, steps: int = 5, learning_rate: float | jax.Array = 1e-4) 
         >>> gan = rules.unrolled(rules.bilinear(optax.sgd(0.5)), 4, 0.125)
         >>> batch = Batch(jnp.zeros(1))
         >>> state, _ = gan.train_step(gan.init(jax.random.key(0), batch), batch)
-        >>> print(state.g.params.round(3), state.d.params.round(3))
+        >>> print(state.g.params, state.d.params)
         0.0 1.5
     """
     check_integers(0, steps=steps)

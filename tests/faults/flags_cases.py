@@ -437,7 +437,10 @@ def _combination(flags: list[Flag]) -> st.SearchStrategy[Case]:
                 *("outlines:digits", "unpaired:rotated:digits", "halved:digits", "colored:digits"),
             )
         ),
-        st.lists(st.sampled_from(names).flatmap(given), max_size=3),
+        # Each once: of a flag that is given twice, another line says which one counts.
+        st.lists(st.sampled_from(names), max_size=3, unique=True).flatmap(
+            lambda some: st.tuples(*map(given, some))
+        ),
     )
 
 
