@@ -33,6 +33,27 @@ def test_what_the_readme_names_is_there():
         assert (ROOT / path).exists(), path
 
 
+PRESETS = ROOT / "experiments" / "presets"
+ROWS = dict(re.findall(r"^\|.*/presets/(\w+)\.flags\) \|[^|]*\|([^|]*)\|", README, re.MULTILINE))
+
+
+def head(preset):
+    lines = (PRESETS / f"{preset}.flags").read_text().splitlines()
+    return " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
+
+
+def test_every_preset_that_was_trained_has_a_row():
+    heads = {path.stem: head(path.stem) for path in PRESETS.glob("*.flags")}
+    assert ROWS.keys() == {name for name, text in heads.items() if "not run here" not in text}
+
+
+@pytest.mark.parametrize("preset", ROWS)
+def test_numbers_of_a_row_are_those_that_the_head_of_the_preset_gives(preset):
+    measured = re.sub(r"\(docs[^)]*\)", "", ROWS[preset])
+    for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", measured):
+        assert re.search(rf"(?<![\d.]){re.escape(number)}(?!\d|\.\d)", head(preset)), number
+
+
 def test_every_flag_that_the_readme_names_is_one():
     known = ""
     for command in ("train", "sample", "evaluate"):
