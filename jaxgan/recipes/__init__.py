@@ -13,6 +13,7 @@ from jaxgan.recipes._gan import Seen, Term, gan, players
 from jaxgan.recipes._gat import gat, last_level, noise_shares, noised, width_rate
 from jaxgan.recipes._infogan import Codes, infogan
 from jaxgan.recipes._inpainting import ccgan, context_encoder, masked
+from jaxgan.recipes._levels import Alignment, alignment, level_consistency
 from jaxgan.recipes._pix2pix import pix2pix
 from jaxgan.recipes._progressive import Grown, Growth, grown, progressive, restarting
 from jaxgan.recipes._r3gan import R3GAN_SETTINGS, R3GANSettings, r3gan
@@ -24,6 +25,7 @@ from jaxgan.recipes._weights import Weight
 __all__ = [
     "CYCLEGAN_SETTINGS",
     "R3GAN_SETTINGS",
+    "Alignment",
     "Codes",
     "Distance",
     "Grown",
@@ -35,6 +37,7 @@ __all__ = [
     "Weight",
     "aae",
     "acgan",
+    "alignment",
     "bigan",
     "ccgan",
     "classification",
@@ -47,6 +50,7 @@ __all__ = [
     "grown",
     "infogan",
     "last_level",
+    "level_consistency",
     "masked",
     "noise_shares",
     "noised",

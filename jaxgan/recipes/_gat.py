@@ -7,6 +7,7 @@ from itertools import pairwise
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxgan import latents, losses, monitor, penalties
 from jaxgan._checks import check_array, check_batch, check_integers, check_numbers, check_types
@@ -14,7 +15,8 @@ from jaxgan._handed import check_networks, refuse_factories
 from jaxgan.augment import Augmentation
 from jaxgan.core import two_player
 from jaxgan.recipes._gan import Seen, checked, players
-from jaxgan.recipes._weights import Weight
+from jaxgan.recipes._levels import alignment, level_consistency
+from jaxgan.recipes._weights import Weight, check_weights
 from jaxgan.types import GAN, Batch, Network, Player
 
 __all__ = ["gat", "last_level", "noise_shares", "noised", "width_rate"]
@@ -25,6 +27,7 @@ def gat(
     discriminator: Network,
     *,
     shares: Sequence[float] | None = None,
+    consistency_weight: float | jax.Array = 0.0,
     augment: Augmentation | None = None,
     d_steps: int = 1,
     ema_decay: Weight | None = 0.999,
@@ -58,6 +61,8 @@ def gat(
             `[B, ...]`. The paper's is `models.gat.Discriminator`.
         shares: of the noise in each level, from the first to the last, K falling numbers in [0, 1);
             `noise_shares()` if None, four levels. With 0 in all, D sees them as they are.
+        consistency_weight: of `level_consistency`, which G minimizes, too, as CAT's does
+            (arXiv:2605.26449); 0 for GAT.
         augment: of `jaxgan.augment`, applied before the noise and to all levels alike.
         d_steps: updates of D for each update of G.
         ema_decay: decay of G's running average; None for none.
@@ -95,12 +100,13 @@ def gat(
         check_types(Augmentation, augment=augment)
     shares = noise_shares() if shares is None else tuple(shares)
     _check_shares(shares)
+    check_weights(consistency_weight=consistency_weight)
     defaults = {
         "latent": latents.normal(64),
         "loss": losses.relativistic_paired(),
         "penalty": penalties.approximate_r1_r2(share=1.0),
         "penalty_weight": 0.1,
-        "g_term": _diversity,
+        "g_term": partial(_of_samples, consistency_weight),
     }
     g, d, sample = players(
         generator, discriminator, augment=_noisy(augment, shares), **defaults | settings
@@ -255,11 +261,14 @@ def _noisy(augment: Augmentation | None, shares: tuple[float, ...]) -> Augmentat
     return augment._replace(apply=apply)
 
 
-def _diversity(seen: Seen):
-    """Add nothing, but measure the samples alone: early levels are alike at any time."""
+def _of_samples(weight, seen: Seen):
+    """The consistency of levels, and measures: of samples alone, as early levels are all alike."""
     real, fake = seen.batch.x[:, -1], seen.fake[:, -1]
     found = {"diversity": monitor.diversity(real, fake)} if len(fake) > 1 else {}
-    return jnp.zeros(len(fake), fake.dtype), found
+    if seen.fake.shape[1] < 2:
+        return jnp.zeros(len(fake), fake.dtype), found
+    found["level_direction"] = jnp.mean(alignment(lax.stop_gradient(seen.fake)).direction)
+    return weight * level_consistency(seen.fake), found
 
 
 def _check_shares(shares: Sequence[float], levels: int | None = None) -> None:

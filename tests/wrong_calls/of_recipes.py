@@ -6,6 +6,7 @@ import numpy as np
 import optax
 from networks import mlp
 from wrong_calls.parts import (
+    BYTES,
     GROWTH,
     KEY,
     LABELS,
@@ -137,6 +138,7 @@ TABLE = {
         "shares is (0.1, 0.5)": lambda: gan(recipes.gat, shares=(0.1, 0.5)),
         "shares is 1.0": lambda: gan(recipes.gat, shares=(1.0, 0.5)),
         "augment is the function": lambda: gan(recipes.gat, augment=augment.differentiable),
+        "consistency_weight is -1": lambda: gan(recipes.gat, consistency_weight=-1),
     },
     "recipes.infogan": {
         "codes is 3": lambda: gan(recipes.infogan, codes=3),
@@ -146,6 +148,13 @@ TABLE = {
         "categories has 3": lambda: recipes.Codes((3,)).place(np.zeros((2, 5)), [3]),
         "categories has shape (3,)": lambda: recipes.Codes((3,)).place(np.zeros((2, 5)), [1, 2, 0]),
         "z has shape (5,)": lambda: recipes.Codes((3,)).place(np.zeros(5)),
+    },
+    "recipes.alignment": {
+        "levels has shape (4,)": lambda: recipes.alignment(POINTS[:, 0]),
+        "at least two levels": lambda: recipes.alignment(POINTS[:, :1]),
+    },
+    "recipes.level_consistency": {
+        "levels is uint8": lambda: recipes.level_consistency(BYTES),
     },
     "recipes.last_level": {"generator is None": lambda: recipes.last_level(None)},
     "recipes.masked": {

@@ -15,10 +15,13 @@ from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How fast networks of any width learn."""
+    """How fast networks of any width learn, and whether levels agree."""
 
     width_rule: bool = setting(
         True, "multiply both learning rates, those of 768 channels, by 768 / --width"
+    )
+    level_consistency: float = setting(
+        0.0, "weight with which G draws its levels together, as CAT does; 0 for none", low=0.0
     )
 
 
@@ -50,7 +53,7 @@ def _build(setup: Setup) -> Experiment:
         )
     g_module, d_module = maker.pair()
     g, d = maker.g(g_module), maker.d(d_module)
-    gan = recipes.gat(g, d, **keywords)
+    gan = recipes.gat(g, d, consistency_weight=setup.own.level_consistency, **keywords)
     return Experiment(gan, recipes.last_level(g), setup.latent, maker)
 
 
