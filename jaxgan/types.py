@@ -262,7 +262,7 @@ class Game(NamedTuple):
 
 
 class GAN(NamedTuple):
-    """A whole GAN as pure functions.
+    """A whole GAN: five pure functions, and what they were made of.
 
     Attributes:
         init: `(key, batch) -> TrainState`; of the batch only shapes and dtypes matter.
