@@ -16,20 +16,28 @@ All that a rule needs for both players comes from one batch, so `d_steps` has to
 itself holds still (`jax.lax.stop_gradient`) has no second derivative either.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.flatten_util import ravel_pytree
 
 from jaxgan import core
-from jaxgan._checks import check_integers, check_numbers, check_types
+from jaxgan._checks import check_integers, check_numbers
 from jaxgan._handed import check_optimizers
-from jaxgan._scatter import Scatter
-from jaxgan.types import GAN, Game, Player, TrainState, Variables
+from jaxgan._moves import (
+    add,
+    dot,
+    field_of,
+    found_by,
+    linearized,
+    local_field,
+    moved,
+    solve,
+    stepping,
+    with_gradients,
+)
+from jaxgan.types import GAN, Player, Variables
 
 __all__ = [
     "bilinear",
@@ -99,7 +107,7 @@ def simultaneous(gan: GAN) -> GAN:
         >>> print(state.g.params, state.d.params)
         0.5 1.5
     """
-    return _with(gan, _field)
+    return with_gradients(gan, field_of)
 
 
 def extragradient(gan: GAN) -> GAN:
@@ -129,23 +137,20 @@ def extragradient(gan: GAN) -> GAN:
         0.25 1.25
     """
 
-    def found(game, state, batch, axis_name):
+    def train_step(game, state, batch, axis_name, norms):
         key = jax.random.fold_in(state.key, _AHEAD)
-        ahead, _ = _moved(game, state, _field(game, state, batch, axis_name, key), axis_name, False)
+        first = field_of(game, state, batch, axis_name, key)
+        ahead, _ = moved(game, state, first, axis_name, False)
         there = ahead._replace(
             g=ahead.g._replace(step=state.g.step), d=ahead.d._replace(step=state.d.step)
         )
-        return _field(game, there, batch, axis_name), ahead
-
-    def train_step(game, state, batch, axis_name, norms):
-        field, ahead = found(game, state, batch, axis_name)
         start = state._replace(
             g=state.g._replace(opt_state=ahead.g.opt_state, state=ahead.g.state),
             d=state.d._replace(opt_state=ahead.d.opt_state, state=ahead.d.state),
         )
-        return _moved(game, start, field, axis_name, norms)
+        return moved(game, start, field_of(game, there, batch, axis_name), axis_name, norms)
 
-    return _stepping(gan, train_step)
+    return stepping(gan, train_step)
 
 
 def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
@@ -174,10 +179,10 @@ def consensus(gan: GAN, gamma: float | jax.Array = 10.0) -> GAN:
     check_numbers("[0, inf)", gamma=gamma)
 
     def found(game, state, batch, axis_name):
-        v, back, _, rest = _linearized(game, state, batch, axis_name)
-        return _found(_add(v, gamma, back(v)), rest)
+        v, back, _, rest = linearized(game, state, batch, axis_name)
+        return found_by(add(v, gamma, back(v)), rest)
 
-    return _with(gan, found)
+    return with_gradients(gan, found)
 
 
 def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = True) -> GAN:
@@ -208,16 +213,16 @@ def symplectic(gan: GAN, weight: float | jax.Array = 1.0, *, aligned: bool = Tru
     check_numbers("[0, inf)", weight=weight)
 
     def found(game, state, batch, axis_name):
-        v, back, along, rest = _linearized(game, state, batch, axis_name)
+        v, back, along, rest = linearized(game, state, batch, axis_name)
         gradient = back(v)  # of |v|^2 / 2
         turn = jax.tree.map(lambda a, b: (a - b) / 2, gradient, along(v))
         sign = 1.0
         if aligned:
             count = sum(leaf.size for leaf in jax.tree.leaves(v))
-            sign = jnp.sign(_dot(v, gradient) * _dot(turn, gradient) / count + 0.1)
-        return _found(_add(v, weight * sign, turn), rest)
+            sign = jnp.sign(dot(v, gradient) * dot(turn, gradient) / count + 0.1)
+        return found_by(add(v, weight * sign, turn), rest)
 
-    return _with(gan, found)
+    return with_gradients(gan, found)
 
 
 def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int = 20) -> GAN:
@@ -253,7 +258,7 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
     check_integers(iterations=iterations)
 
     def found(game, state, batch, axis_name):
-        v, _, along, rest = _linearized(game, state, batch, axis_name)
+        v, _, along, rest = linearized(game, state, batch, axis_name)
         still = jax.tree.map(jnp.zeros_like, v)
 
         def across(i, u):
@@ -262,13 +267,13 @@ def competitive(gan: GAN, learning_rate: float | jax.Array, *, iterations: int =
 
         def direction(i):
             def matrix(u):
-                return _add(u, -(learning_rate**2), across(i, across(1 - i, u)))
+                return add(u, -(learning_rate**2), across(i, across(1 - i, u)))
 
-            return _solve(matrix, _add(v[i], -learning_rate, across(i, v[1 - i])), iterations)
+            return solve(matrix, add(v[i], -learning_rate, across(i, v[1 - i])), iterations)
 
-        return _found((direction(0), direction(1)), rest)
+        return found_by((direction(0), direction(1)), rest)
 
-    return _with(gan, found)
+    return with_gradients(gan, found)
 
 
 def unrolled(gan: GAN, steps: int = 5, learning_rate: float | jax.Array = 1e-4) -> GAN:
@@ -301,13 +306,13 @@ def unrolled(gan: GAN, steps: int = 5, learning_rate: float | jax.Array = 1e-4) 
 
     def later(game, state, batch, axis_name, g_params):
         """D's parameters after the steps."""
-        field = _local_field(game, state, batch, axis_name, state.key)
+        field = local_field(game, state, batch, axis_name, state.key)
 
         def move(d_params, _):
             (_, grads), _ = field(g_params, d_params)
             if axis_name is not None:
                 grads = core.mean_over_devices(grads, axis_name)
-            return _add(d_params, -learning_rate, grads), None
+            return add(d_params, -learning_rate, grads), None
 
         return jax.lax.scan(move, state.d.params, length=steps)[0]
 
@@ -317,148 +322,6 @@ def unrolled(gan: GAN, steps: int = 5, learning_rate: float | jax.Array = 1e-4) 
             return game.generator.loss(params, own, opponent._replace(params=d_params), *rest)
 
         seeing = game._replace(generator=game.generator._replace(loss=loss))
-        return _field(seeing, state, batch, axis_name)
+        return field_of(seeing, state, batch, axis_name)
 
-    return _with(gan, found)
-
-
-def _with(gan: GAN, found: Callable) -> GAN:
-    """`found(game, state, batch, axis_name)` gives what both players move by."""
-
-    def train_step(game, state, batch, axis_name, norms):
-        return _moved(game, state, found(game, state, batch, axis_name), axis_name, norms)
-
-    return _stepping(gan, train_step)
-
-
-def _stepping(gan: GAN, advance: Callable) -> GAN:
-    check_types(GAN, gan=gan)
-    game = gan.game
-    if game is None:
-        raise ValueError("gan has no players; expected a GAN of two_player or of a recipe")
-    if game.d_steps != 1:
-        raise ValueError(f"d_steps is {game.d_steps}; expected 1, since both players move together")
-
-    def train_step(state: TrainState, batch: Any, *, axis_name=None, norms=True):
-        if isinstance(axis_name, Scatter):
-            raise ValueError("rules do not go with shard_optimizer; choose jit, pmap or shard_map")
-        return advance(game, state, batch, axis_name, norms)
-
-    return gan._replace(train_step=train_step, game=None)
-
-
-def _field(game: Game, state: TrainState, batch, axis_name, key=None):
-    """What each player finds at this point, as `core.gradients`."""
-    key = state.key if key is None else key
-    return tuple(
-        core.gradients(player, own, core.variables(other), batch, stream, axis_name)
-        for player, own, other, stream in _sides(game, state, key)
-    )
-
-
-def _sides(game: Game, state: TrainState, key: jax.Array):
-    g_key, d_key = core.streams(key)
-    yield game.generator, state.g, state.d, g_key
-    yield game.discriminator, state.d, state.g, d_key
-
-
-def _moved(game: Game, state: TrainState, found, axis_name, norms):
-    """Let both optimizers step by what was found."""
-    g, g_metrics = core.apply(game.generator, state.g, found[0], axis_name, norms)
-    d, d_metrics = core.apply(game.discriminator, state.d, found[1], axis_name, norms)
-    metrics = core.prefixed("d_", d_metrics) | core.prefixed("g_", g_metrics)
-    return game.average(state._replace(g=g, d=d)), metrics
-
-
-def _local_field(game: Game, state: TrainState, batch, axis_name, key):
-    """`(g_params, d_params) -> (v, rest)` of this device's examples, differentiable in both."""
-    sides = [
-        (*side[:2], jax.random.fold_in(side[3], side[1].step)) for side in _sides(game, state, key)
-    ]
-
-    def field(*params):
-        found = []
-        for i, (player, own, noise) in enumerate(sides):
-            mine, other = params[i], core.variables((state.d, state.g)[i])
-            other = other._replace(params=params[1 - i])
-            drawn = noise
-            if axis_name is not None:
-                mine, drawn = core.on_this_device(mine, noise, axis_name)
-            found.append(
-                core.local_gradients(player, mine, own.state, other, batch, drawn, own.step)
-            )
-        return tuple(grads for grads, *_ in found), [rest for _, *rest in found]
-
-    return field
-
-
-def _linearized(game: Game, state: TrainState, batch, axis_name):
-    """Return v, `J^T`, `J` and what else was found, over all devices."""
-    field = _local_field(game, state, batch, axis_name, state.key)
-    mean = here = lambda tree: tree
-    if axis_name is not None:
-        mean = partial(core.mean_over_devices, axis_name=axis_name)
-        here = partial(core.vary, index=jax.lax.axis_index(axis_name))
-    params = here((state.g.params, state.d.params))
-    v, pull, rest = jax.vjp(field, *params, has_aux=True)
-    if axis_name is not None:
-        players = game.generator, game.discriminator
-        merged = [
-            core.over_devices(player, (grads, *one), axis_name)
-            for player, grads, one in zip(players, v, rest, strict=True)
-        ]
-        v, rest = tuple(grads for grads, *_ in merged), [one for _, *one in merged]
-
-    def back(cotangent):
-        return mean(pull(here(cotangent)))
-
-    def along(tangent):
-        return mean(jax.jvp(lambda *p: field(*p)[0], params, here(tangent))[1])
-
-    return v, back, along, rest
-
-
-def _solve(matrix: Callable, b: Any, iterations: int) -> Any:
-    """Solve `matrix(x) = b` by BiCGSTAB, to 1e-10 of b's length or as far as the iterations go.
-
-    (JAX's own does not pass the checks of `jax.shard_map`.)
-    """
-    b, tree = ravel_pytree(b)
-
-    def apply(u):
-        return ravel_pytree(matrix(tree(u)))[0]
-
-    def ratio(a, c):
-        return jnp.where(c == 0, 0.0, a / jnp.where(c == 0, 1.0, c))
-
-    def goes_on(carry):
-        (_, r, *_), i = carry
-        return (jnp.vdot(r, r) > 1e-20 * jnp.vdot(b, b)) & (i < iterations)
-
-    def iterate(carry):
-        (x, r, p, rho), i = carry
-        q = apply(p)
-        alpha = ratio(rho, jnp.vdot(b, q))
-        s = r - alpha * q
-        t = apply(s)
-        omega = ratio(jnp.vdot(t, s), jnp.vdot(t, t))
-        x, r = x + alpha * p + omega * s, s - omega * t
-        new = jnp.vdot(b, r)
-        p = r + ratio(new, rho) * ratio(alpha, omega) * (p - omega * q)
-        return (x, r, p, new), i + 1
-
-    start = (jnp.zeros_like(b), b, b, jnp.vdot(b, b))
-    (x, *_), _ = jax.lax.while_loop(goes_on, iterate, (start, 0))
-    return tree(x)
-
-
-def _found(grads, rest):
-    return tuple((mine, *one) for mine, one in zip(grads, rest, strict=True))
-
-
-def _add(tree, scale, other):
-    return jax.tree.map(lambda a, b: a + scale * b, tree, other)
-
-
-def _dot(a, b) -> jax.Array:
-    return jnp.asarray(sum(map(jnp.vdot, jax.tree.leaves(a), jax.tree.leaves(b))))
+    return with_gradients(gan, found)
