@@ -19,6 +19,10 @@ finest hidden stage, at half the size of the image, and each coarser stage has t
 
 Other sizes follow the same rule, from the coarsest stage that `jaxgan.models.sizes` gives.
 
+With `coarsest=4` a coarsest stage of 5, 6 or 7 is halved once more, and rounded up, so that 28 becomes
+14, 7 and 4: networks start from 4x4 as the paper's do. D then sees a digit as a whole, where with 7x7
+it adds up what it finds in windows of 10 pixels.
+
 The paper's network is the one for 64 pixels with `width=128`: 1024, 512, 256 and 128 channels. Its
 kernels are 4x4 here, as in most later implementations, because a multiple of the stride causes
 fewer checkerboard artifacts than the paper's 5x5.
@@ -48,8 +52,8 @@ from jaxgan.models.sizes import (
     ImageSize,
     check_channels,
     check_images,
+    maps_of,
     sides_of,
-    stages_of,
 )
 
 __all__ = ["NORMALIZATIONS", "Discriminator", "Encoder", "Generator"]
@@ -69,6 +73,8 @@ class Generator(Module):
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters stay float32.
+        coarsest: what the shorter side of the coarsest stage is at most, 4 to 7. What doubles to
+            more than the next stage has is cut off.
 
     Example:
         >>> import jax
@@ -89,6 +95,7 @@ class Generator(Module):
     normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
+    coarsest: int = 7
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
@@ -106,18 +113,19 @@ class Generator(Module):
             ValueError: if `y` does not fit `num_classes`, or a setting is not allowed.
         """
         check_channels(self.channels)
-        height, width, doublings = stages_of(self.image_size)
+        (height, width), *larger = maps_of(self.image_size, self.coarsest)
         normalize, settings = hidden_settings(self, train)
         upsample = partial(
             Upsample, method=self.upsample, kernel_init=small_normal, dtype=self.dtype
         )
-        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(doublings))]
+        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(len(larger)))]
 
         h = append_label(z, y, self.num_classes)
         h = nn.Dense(height * width * coarsest, **settings)(h)
         h = nn.relu(normalize(h.reshape(-1, height, width, coarsest)))
-        for features in finer:
-            h = nn.relu(normalize(upsample(features, use_bias=settings["use_bias"])(h)))
+        for features, (height, width) in zip(finer, larger[:-1], strict=True):
+            h = upsample(features, use_bias=settings["use_bias"])(h)[:, :height, :width]
+            h = nn.relu(normalize(h))
         return jnp.tanh(upsample(self.channels)(h))
 
 
@@ -134,6 +142,7 @@ class Discriminator(Module):
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters and logits stay float32.
         classes: number of classes it predicts, as in ACGAN; None for none.
+        coarsest: what the shorter side of the coarsest stage is at most, 4 to 7.
     """
 
     image_size: ImageSize = 28
@@ -143,6 +152,7 @@ class Discriminator(Module):
     axis_name: str | None = None
     dtype: Any = None
     classes: int | None = None
+    coarsest: int = 7
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
@@ -184,6 +194,7 @@ class Encoder(Module):
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters and the result stay float32.
+        coarsest: what the shorter side of the coarsest stage is at most, 4 to 7.
     """
 
     features: int
@@ -192,6 +203,7 @@ class Encoder(Module):
     normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
+    coarsest: int = 7
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -210,9 +222,9 @@ def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
     """Apply the strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
     normalize, settings = hidden_settings(network, train)
     down = partial(Conv, kernel_size=(4, 4), strides=2)
-    doublings = stages_of(network.image_size).doublings
+    halvings = len(maps_of(network.image_size, network.coarsest)) - 1
     h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
-    for stage in range(1, doublings):
+    for stage in range(1, halvings):
         h = leaky_relu(normalize(down(network.width * 2**stage, **settings)(h)))
     return h.reshape(h.shape[0], -1)
 

@@ -27,6 +27,7 @@ __all__ = [
     "check_images",
     "check_side",
     "hidden_widths",
+    "maps_of",
     "nearest_sizes",
     "sides_of",
     "stages_of",
@@ -110,6 +111,34 @@ def stages_of(image_size: ImageSize) -> Stages:
             f"two, the shorter one 3 to 7 times that, such as {near}"
         )
     return found
+
+
+def maps_of(image_size: ImageSize, coarsest: int = 7) -> list[tuple[int, int]]:
+    """Return height and width of every feature map, from the coarsest to the image.
+
+    They are those of `stages_of`. Where the shorter side of its coarsest one is above `coarsest`,
+    that is halved once more, and rounded up.
+
+    Args:
+        image_size: side of squares, or height and width.
+        coarsest: 4 to 7; with 7 there is nothing more to halve.
+
+    Raises:
+        TypeError: as in `sides_of`.
+        ValueError: there are no networks for this size, or `coarsest` is not allowed.
+
+    Example:
+        >>> from jaxgan.models.sizes import maps_of
+        >>> maps_of(28), maps_of(28, coarsest=4)
+        ([(7, 7), (14, 14), (28, 28)], [(4, 4), (7, 7), (14, 14), (28, 28)])
+    """
+    if coarsest not in range(4, 8):  # to halve 4 would leave 2
+        raise ValueError(f"coarsest is {coarsest}; expected 4, 5, 6 or 7")
+    height, width, doublings = stages_of(image_size)
+    maps = [(height << stage, width << stage) for stage in range(doublings + 1)]
+    if min(height, width) > coarsest:
+        maps.insert(0, (-(-height // 2), -(-width // 2)))
+    return maps
 
 
 def _stages(height: int, width: int) -> Stages | None:

@@ -229,11 +229,23 @@ def _dense_encoder(maker: Maker, features: int) -> nn.Module:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _DCGAN:
     upsample: str = _upsample()
+    coarsest: int = setting(
+        7,
+        "what the shorter side of the coarsest feature map is at most; 4 gives 28x28 a third stage",
+        low=4,
+        high=7,
+        sizes=True,
+    )
 
 
 def _dcgan(maker: Maker) -> Pair:
     size, channels = maker.size_and_channels()
-    shared = maker.common(image_size=size, width=maker.shared.width, axis_name=maker.axis_name)
+    shared = maker.common(
+        image_size=size,
+        width=maker.shared.width,
+        axis_name=maker.axis_name,
+        coarsest=maker.own.coarsest,
+    )
     return (
         dcgan.Generator(channels=channels, upsample=maker.own.upsample, **shared),
         dcgan.Discriminator(normalization=maker.shared.d_norm, **shared),
@@ -248,6 +260,7 @@ def _dcgan_encoder(maker: Maker, features: int) -> nn.Module:
         width=maker.shared.width,
         axis_name=maker.axis_name,
         dtype=maker.dtype,
+        coarsest=maker.own.coarsest,
     )
 
 

@@ -39,6 +39,33 @@ def test_discriminator_shapes(size, normalization):
         assert side == (16 if size % 7 else 49)
 
 
+@pytest.mark.parametrize("upsample", ["transposed", "nearest"])
+@pytest.mark.parametrize(("size", "maps"), [(28, [4, 7, 14]), (20, [3, 5, 10]), (32, [4, 8, 16])])
+def test_networks_that_start_from_four_pixels(size, maps, upsample):
+    generator = dcgan.Generator(size, width=4, upsample=upsample, coarsest=4)
+    x, variables = shapes_of(generator, jnp.ones((2, 8)))
+    assert x.shape == (2, size, size, 1)
+    widths = [norm["scale"].size for norm in batch_norms(variables["params"])]
+    assert widths == [16, 8, 4]
+    assert variables["params"]["Dense_0"]["kernel"].shape == (8, 16 * maps[0] ** 2)
+    shared = {"image_size": size, "width": 4, "coarsest": 4}
+    for network in (dcgan.Discriminator(**shared), dcgan.Encoder(1, **shared)):
+        _, variables = shapes_of(network, jnp.ones((2, size, size, 1)))
+        assert variables["params"]["Dense_0"]["kernel"].shape == (16 * maps[0] ** 2, 1)
+
+
+@pytest.mark.parametrize(("coarsest", "whole"), [(7, False), (4, True)])
+def test_whether_the_discriminator_sees_a_digit_as_a_whole(coarsest, whole):
+    """Its logit is a sum over windows of 10 pixels, unless it has a third stage."""
+    network = dcgan.Discriminator(28, width=4, normalization="none", coarsest=coarsest)
+    image = jax.random.normal(KEY, (28, 28, 1))
+    above, below = image.at[10:].set(0), image.at[:20].set(0)
+    x = jnp.stack([above + below, above, below, jnp.zeros_like(image)])
+    variables = variables_of(network, x)
+    both, one, other, none = network.apply(variables, x, train=False)
+    assert (abs((both - one) - (other - none)) > 1e-3 * abs(both - none)) == whole
+
+
 def stages(size):
     return {28: 2, 32: 3, 56: 3, 64: 4, 112: 4, 128: 5}[size]
 

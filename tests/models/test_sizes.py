@@ -1,5 +1,7 @@
 """The sizes of images: which there are, and that every family makes and judges them."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -60,6 +62,19 @@ def test_there_is_always_a_size_to_name(height, width):
     for size in found:
         sizes.check_image_size(size)
     assert found
+
+
+@given(lengths, lengths, st.integers(4, 7))
+def test_maps_double_from_the_coarsest_to_the_image(height, width, coarsest):
+    if not sizes._stages(height, width):
+        return
+    maps = sizes.maps_of((height, width), coarsest)
+    assert maps[-1] == (height, width)
+    assert 3 <= min(maps[0]) <= coarsest
+    for (h, w), finer in pairwise(maps):
+        assert (h, w) == tuple(-(-side // 2) for side in finer)
+    # Nothing is halved without need.
+    assert len(maps) == 3 or min(maps[1]) > coarsest or maps == sizes.maps_of((height, width))
 
 
 def test_the_sizes_of_before_have_the_stages_of_before():

@@ -116,6 +116,10 @@ TABLE = {
         "is 0": lambda: sizes.sides_of((32, 0)),
     },
     "models.sizes.stages_of": {"is 8": lambda: sizes.stages_of(8)},
+    "models.sizes.maps_of": {
+        "image_size is 8": lambda: sizes.maps_of(8),
+        "coarsest is 3; expected 4": lambda: sizes.maps_of(28, 3),
+    },
     "models.sizes.nearest_sizes": {"is -1": lambda: sizes.nearest_sizes(-1)},
     "models.sizes.written": {"is 1.5": lambda: sizes.written(1.5)},
     "models.sizes.check_images": {
