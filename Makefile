@@ -10,7 +10,7 @@ DOCS_READY := .venv/docs-ready
 .PHONY: demo docs faults lint setup test test-slow
 
 demo: setup
-	$(BIN)/python experiments/train.py --flagfile=experiments/presets/dcgan_digits.flags
+	$(BIN)/python experiments/train.py --flagfile=experiments/presets/demo_digits.flags
 
 # Most of a test's time goes into compiling, which uses one core: two processes use two.
 test: setup

@@ -16,7 +16,7 @@ import jax
 from absl import flags, logging
 
 from jaxgan import data
-from jaxgan.models.sizes import nearest_sizes, sides_of, written
+from jaxgan.models.sizes import maps_of, nearest_sizes, sides_of, written
 from jaxgan.runs import hosts
 from jaxgan.runs.config import Config, make
 from jaxgan.runs.data import load_whole
@@ -29,6 +29,7 @@ _FEW = 10_000  # pictures below which D would learn them by heart
 _ENOUGH = 50  # pictures of a class from which it can be learned
 _MOST_CLASSES = 100
 _WEIGHT = 0.02  # of the penalty
+_FIRST_MAP = 4  # the shorter side of what G starts from
 _WHOLE = ("recipe", "model", "init_from")  # settings that decide on networks
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, 5  # of EXIF, and the first value that exchanges the sides
 
@@ -97,6 +98,7 @@ def choices(seen: Seen) -> list[Choice]:
             f"as long",
         ),
         Choice("upsample", "nearest", "transposed convolutions leave a grid in short runs"),
+        *_third_stage(size),
         _labels(seen),
         *_game(size, seen.channels),
         *_augmentation(seen),
@@ -123,6 +125,14 @@ def size_for(seen: Seen) -> Choice:
     else:
         reason = "the nearest size that there are networks for"
     return Choice("image_size", size_of(written(size)), reason)
+
+
+def _third_stage(size: Choice) -> list[Choice]:
+    (height, width), *_ = maps_of(sides(size.value) or 1)
+    if min(height, width) <= _FIRST_MAP:
+        return []
+    reason = f"one more stage than {height}x{width} needs, so that D sees pictures as a whole"
+    return [Choice("coarsest", _FIRST_MAP, reason)]
 
 
 def _labels(seen: Seen) -> Choice:

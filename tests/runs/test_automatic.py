@@ -30,11 +30,15 @@ def chosen(seen):
     return {choice.name: choice.value for choice in choices(seen)}
 
 
+def test_a_third_stage_is_chosen_where_there_is_one_to_choose():
+    assert "coarsest" not in chosen(HORSES)  # 32 is halved down to 4 as it is
+
+
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
         (HORSES, {"image_size": 32, "augment": "diffaugment", "conditional": False}),
-        (DIGITS, {"image_size": 28, "augment": "none", "conditional": True}),
+        (DIGITS, {"image_size": 28, "augment": "none", "conditional": True, "coarsest": 4}),
         (EMOJI, {"image_size": 32, "augment": "diffaugment", "batch_size": 32}),
         (PHOTOS, {"image_size": 128, "augment": "none", "width": 64, "batch_size": 64}),
         (HORSES._replace(size=(48, 32)), {"image_size": "48x32"}),

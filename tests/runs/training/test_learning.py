@@ -37,7 +37,7 @@ def draw(preset, workdir, n):
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_users_run_it")
 def test_a_hundred_samples_of_the_demo_show_all_ten_digits(tmp_path):
-    images, _ = draw("dcgan_digits", tmp_path / "run", 100)
+    images, _ = draw("demo_digits", tmp_path / "run", 100)
     counts = np.bincount(nearest_labels(images), minlength=10)
     assert (counts > 0).all(), counts
     assert counts.max() < 40, counts

@@ -1,0 +1,28 @@
+"""The search for the settings of the first picture: its rows can be run, and the first is the demo's."""
+
+from pathlib import Path
+
+import first_picture
+import pytest
+from absl import flags
+
+from jaxgan.runs.checks import check_settings
+from jaxgan.runs.flags import define_settings, from_flags
+
+PRESET = Path(__file__).parents[1] / "experiments/presets/demo_digits.flags"
+
+
+@pytest.mark.parametrize("row", first_picture.CHANGES)
+def test_every_row_can_be_run_and_changes_something(row):
+    config = first_picture.config_of(row)
+    check_settings(config)
+    assert (config == first_picture.config_of("first")) == (row == "first")
+
+
+def test_the_demo_has_the_settings_of_the_first_row():
+    values = flags.FlagValues()
+    define_settings(values)
+    values(["train", f"--flagfile={PRESET}"])
+    demo, first = from_flags(values).flat(), first_picture.config_of("first").flat()
+    length = {"workdir", "steps", "log_every", "sample_every", "checkpoint_every"}
+    assert {name for name in first if demo[name] != first[name]} == length
