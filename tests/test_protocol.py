@@ -138,6 +138,17 @@ TABLE = {
         ),
         LABELLED,
     ),
+    "packed": (
+        partial(
+            gan,
+            loss=losses.relativistic_paired(),
+            penalty=penalties.r1(),
+            penalty_every=2,
+            packing=2,
+            one_batch=True,
+        ),
+        UNLABELED,
+    ),
     "bgan": (
         partial(gan, loss=losses.boundary_seeking(), ema_decay=lambda step: 0.5 + 0.1 * step),
         UNLABELED,
@@ -367,6 +378,7 @@ VARIANTS = {
     "conditional_one_batch",
     "labels_ignored",
     "bgan",
+    "packed",
     "relativistic_average",
     "ali",
     "discogan",

@@ -211,7 +211,6 @@ class Discriminator(Module):
             ValueError: if `x` is of another size, or `y` does not fit `num_classes`.
         """
         del train
-        check_channels(x.shape[-1])
         check_label(y, self.num_classes)
         sides = _sides(self.image_size, self.resolution)
         check_side(x, _size(self.image_size, sides[-1]), "resolution")

@@ -21,6 +21,7 @@ def keywords(objective: Objective, optimization: Optimization, game: Game) -> di
         "augment_pairs": objective.augment_pairs,
         "conditional": objective.conditional,
         "one_batch": objective.one_batch,
+        "packing": objective.packing,
         "d_steps": optimization.d_steps,
         "ema_decay": _ema_decay(optimization),
     }

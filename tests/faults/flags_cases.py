@@ -116,6 +116,8 @@ PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("--augment=diffaugment",), ("augment",)),
     ("train", ("--augment=scheduled",), ("augment_end",)),
     ("train", ("--augment_pairs",), ("augment_pairs",)),
+    ("train", ("--packing=3",), ("packing",)),
+    ("train", ("--packing=2", "--conditional"), ("packing",)),
     ("train", ("--flip",), ("flip",)),
     ("train", ("--consistency=1",), ("consistency",)),
     ("train", ("--conditional", "--dataset=outlines:digits"), ("conditional",)),

@@ -257,6 +257,10 @@ TABLE = {
         "module is the function": lambda: nets.from_linen(critic),
     },
     "nets.from_nnx": {"make is None": lambda: nets.from_nnx(None)},
+    "nets.pack": {
+        "size is 0": lambda: nets.pack(mlp(), 0),
+        "network is None": lambda: nets.pack(None, 2),
+    },
     "nets.microbatch": {
         "size is 0": lambda: nets.microbatch(mlp(), 0),
         "network is None": lambda: nets.microbatch(None, 1),

@@ -220,6 +220,9 @@ NO_TERMS = frozenset(
         "lecam",
         "centering",
         "one_batch",
+        "packing",
     }
 )
 """Settings that a GAN does not use if it has losses of its own."""
+SINGLE = frozenset({"packing"})
+"""The setting that a GAN does not use if D says more of an example than whether it is real."""
