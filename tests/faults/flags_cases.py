@@ -197,6 +197,8 @@ PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("sample", ("--best",), ("workdir", "best")),
     ("sample", ("--workdir=empty",), ("workdir",)),
     ("sample", ("--workdir=no",), ("workdir",)),
+    ("sample", ("--ema_sigma=0.1",), ("ema_sigma",)),
+    ("sample", ("--ema_sigma=0.4",), ("ema_sigma",)),
     ("evaluate", ("--workdir=no",), ("workdir",)),
     ("evaluate", ("--workdir=empty",), ("workdir",)),
     ("evaluate", ("--features=mnist",), ("features",)),

@@ -117,7 +117,9 @@ def test_what_is_remembered_for_the_logits_is_in_ds_state():
 def test_packs_widen_the_first_layer_of_every_d_and_nothing_else(model):
     recipe = recipe_of(model)
     shapes = [
-        jax.tree.map(jnp.shape, traced(of(model=model, recipe=recipe, packing=packing))[1])
+        jax.tree.map(
+            jnp.shape, traced(of(model=model, recipe=recipe, packing=packing, width=16))[1]
+        )
         for packing in (1, 2)
     ]
     assert shapes[0].g == shapes[1].g

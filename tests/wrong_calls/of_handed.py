@@ -10,6 +10,7 @@ from wrong_calls.parts import BYTES, KEY, LOGITS, NAN, PICTURES, POINTS, critic,
 
 from jaxgan import (
     augment,
+    averages,
     convolution,
     distortions,
     freezing,
@@ -191,6 +192,13 @@ TABLE = {
         "sigma is 0.31": lambda: schedules.power_ema(0.31),
         "sigma is nan": lambda: schedules.power_ema(NAN),
     },
+    "averages.combination": {
+        "snapshots are empty": lambda: averages.combination([], sigma=0.1),
+        "step is 0": lambda: averages.combination([averages.Snapshot(0, 0.1)], sigma=0.1),
+        "sigma is 0.4": lambda: averages.combination([averages.Snapshot(1, 0.1)], sigma=0.4),
+        "sigma is -1": lambda: averages.combination([averages.Snapshot(1, -1)], sigma=0.1),
+    },
+    "averages.reconstruct": {"snapshots are empty": lambda: averages.reconstruct([], sigma=0.1)},
     "schedules.ema_decay": {"half_life is nan": lambda: schedules.ema_decay(NAN, batch_size=1)},
     "augment.adaptive": {
         "batch_size is 0": lambda: augment.adaptive(batch_size=0),
