@@ -145,6 +145,7 @@ TABLE = {
             penalty=penalties.r1(),
             penalty_every=2,
             packing=2,
+            fake_gradient_norm=1.0,
             one_batch=True,
         ),
         UNLABELED,

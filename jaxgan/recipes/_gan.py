@@ -16,6 +16,7 @@ from jaxgan._checks import (
     check_callable,
     check_integers,
     check_lengths,
+    check_numbers,
     check_types,
     on_host,
 )
@@ -25,7 +26,7 @@ from jaxgan.augment import Augmentation, before, paired
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._weights import Weight, check_weights, paying
-from jaxgan.regularizers import Regularizer
+from jaxgan.regularizers import Regularizer, normalize_gradient
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Sample, Variables
 
 __all__ = [
@@ -140,6 +141,7 @@ def players(
     d_conditional: bool | None = None,
     one_batch: bool = False,
     packing: int = 1,
+    fake_gradient_norm: float | jax.Array | None = None,
     g_term: Term | None = None,
     d_term: Term | None = None,
 ) -> tuple[Player, Player, Sample]:
@@ -184,6 +186,8 @@ def players(
         packing: how many examples D judges together, with one logit (`nets.pack`); D is called with
             x `[B/m, ..., m C]` then. The pack is the example of losses, penalties and regularizers;
             an augmentation changes each image by itself. G is as without.
+        fake_gradient_norm: length of the gradient that G gets from D at each fake example
+            (`regularizers.normalize_gradient`); `g_term` keeps its own. None leaves it as it is.
         g_term: what else G minimizes, a function of `Seen`.
         d_term: what else D minimizes.
 
@@ -219,6 +223,8 @@ def players(
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
     check_integers(penalty_every=penalty_every, packing=packing)
     check_weights(penalty_weight=penalty_weight, regularizer_weight=regularizer_weight)
+    if fake_gradient_norm is not None:
+        check_numbers("(0, inf)", fake_gradient_norm=fake_gradient_norm)
     if augment_pairs and augment is None:
         raise ValueError("augment_pairs is True and augment is None; expected an augmentation")
     d_conditional = conditional if d_conditional is None else d_conditional
@@ -340,7 +346,10 @@ def players(
         # Where the loss does not look at the real logits, XLA removes their forward pass.
         opposed = opponent._replace(state=and_memory(opponent.state)[0])
         y = condition(batch, d_conditional)
-        of_real, of_fake, _ = discriminate_both(opposed, d_key, batch.x, fake, y)
+        judged = fake
+        if fake_gradient_norm is not None:  # of one example's loss, of which the mean is taken
+            judged = normalize_gradient(fake, fake_gradient_norm / len(fake))
+        of_real, of_fake, _ = discriminate_both(opposed, d_key, batch.x, judged, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.generator(real_logits, fake_logits))
         # A single example has no neighbor to differ from.

@@ -22,6 +22,7 @@ def keywords(objective: Objective, optimization: Optimization, game: Game) -> di
         "conditional": objective.conditional,
         "one_batch": objective.one_batch,
         "packing": objective.packing,
+        "fake_gradient_norm": objective.fake_gradient_norm or None,
         "d_steps": optimization.d_steps,
         "ema_decay": _ema_decay(optimization),
     }

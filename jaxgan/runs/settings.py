@@ -232,6 +232,9 @@ class Objective:
     packing: int = setting(
         1, "how many examples D judges together, all real or all fake, as in PacGAN", low=1
     )
+    fake_gradient_norm: float = setting(
+        0.0, "length of the gradient that D gives G at each fake example; 0 for its own", low=0.0
+    )
     conditional: bool = setting(False, "show G and D the labels")
 
 

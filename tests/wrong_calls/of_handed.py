@@ -173,6 +173,10 @@ TABLE = {
         "steps is -1": lambda: rules.unrolled(GAME, -1),
         "learning_rate is nan": lambda: rules.unrolled(GAME, 1, NAN),
     },
+    "regularizers.normalize_gradient": {
+        "norm is 0": lambda: regularizers.normalize_gradient(POINTS, 0),
+        "x is uint8": lambda: regularizers.normalize_gradient(BYTES),
+    },
     "schedules.linear": {
         "images is nan": lambda: schedules.linear(0, 1, NAN, batch_size=1),
         "start is nan": lambda: schedules.linear(NAN, 1, 10, batch_size=1),

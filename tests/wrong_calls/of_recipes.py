@@ -79,6 +79,7 @@ TABLE = {
         "penalty_weight is a ndarray of shape (2,)": lambda: gan(penalty_weight=np.ones(2)),
         "penalty_every is 0": lambda: gan(penalty_every=0),
         "augment_pairs is True": lambda: gan(augment_pairs=True),
+        "fake_gradient_norm is 0": lambda: gan(fake_gradient_norm=0),
         "packing is 0": lambda: gan(packing=0),
         "packing=2 and D sees the labels": lambda: gan(packing=2, conditional=True),
         "penalty_every is 1.5": lambda: gan(penalty_every=1.5),

@@ -221,6 +221,7 @@ NO_TERMS = frozenset(
         "centering",
         "one_batch",
         "packing",
+        "fake_gradient_norm",
     }
 )
 """Settings that a GAN does not use if it has losses of its own."""
