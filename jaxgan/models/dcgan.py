@@ -33,6 +33,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan.models.heads import last_layers
 from jaxgan.models.layers import (
     BatchNorm,
     Conv,
@@ -134,6 +135,7 @@ class Discriminator(Module):
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters and logits stay float32.
         classes: number of classes it predicts, as in ACGAN; None for none.
+        last: `"linear"`, or `"san"` for the last layer that `recipes.slicing` trains.
     """
 
     image_size: ImageSize = 28
@@ -143,6 +145,7 @@ class Discriminator(Module):
     axis_name: str | None = None
     dtype: Any = None
     classes: int | None = None
+    last: str = "linear"
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
@@ -155,7 +158,8 @@ class Discriminator(Module):
             train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`.
+            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`;
+            with `last="san"`, a pair of equal logits, as from `heads.Slice`.
 
         Raises:
             ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
@@ -169,9 +173,8 @@ class Discriminator(Module):
             plane = nn.Dense(pixels, kernel_init=small_normal, name="label_plane")(one_hot)
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
         h = _shrunk(self, x, train)
-        dense = partial(nn.Dense, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
-        logits = dense(1)(h).squeeze(-1)
-        return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
+        settings = {"kernel_init": small_normal, "dtype": at_least_float32(self.dtype)}
+        return last_layers(h, self.last, self.classes, **settings)
 
 
 class Encoder(Module):

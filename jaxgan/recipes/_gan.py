@@ -265,7 +265,8 @@ def players(
         """Logits and heads, and D's state."""
         outputs, state = network.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
-        if packing > 1 and jax.tree.leaves(heads) and (g_term or d_term):
+        of_examples = any(jnp.shape(one) != logits.shape for one in jax.tree.leaves(heads))
+        if packing > 1 and of_examples and (g_term or d_term):
             raise ValueError(
                 f"packing={packing} and D gives heads, which are of single examples; expected "
                 f"packing=1, or a D that gives logits alone"

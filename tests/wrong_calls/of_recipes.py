@@ -111,6 +111,9 @@ TABLE = {
         "y has labels from 0 to 3": lambda: recipes.classification(LOGITS, LABELS),
         "class logits are missing": lambda: recipes.classification((), LABELS),
     },
+    "recipes.slicing": {
+        "D gives no directions": lambda: recipes.slicing(recipes.Seen(None, (), POINTS, (), ())),
+    },
     "recipes.cogan": {"discriminator is 1": lambda: recipes.cogan(mlp(2), 1, **PLAYERS)},
     "recipes.context_encoder": {
         "content_weight is -1": lambda: translating(

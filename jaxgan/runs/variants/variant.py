@@ -222,8 +222,9 @@ NO_TERMS = frozenset(
         "one_batch",
         "packing",
         "fake_gradient_norm",
+        "d_last",
     }
 )
 """Settings that a GAN does not use if it has losses of its own."""
-SINGLE = frozenset({"packing"})
-"""The setting that a GAN does not use if D says more of an example than whether it is real."""
+SINGLE = frozenset({"packing", "d_last"})
+"""Settings that a GAN does not use if D says more of an example than whether it is real."""
