@@ -152,7 +152,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, H, W, C]` in [-1, 1], C 1 or 3.
+            x: images `[B, H, W, C]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set. They are mapped to
                 one more image plane.
             train: whether batch normalization uses and tracks the statistics of the batch.

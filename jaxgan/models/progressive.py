@@ -199,7 +199,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, R, W, C]`, C 1 or 3.
+            x: images `[B, R, W, C]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             alpha: share of the newest block, in [0, 1].
             train: ignored; all networks take it.

@@ -171,7 +171,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, H, W, C]`, C 1 or 3.
+            x: images `[B, H, W, C]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             train: ignored; all networks take it.
 
