@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from jaxgan import (
     augment,
+    averages,
     convolution,
     distortions,
     freezing,
@@ -65,6 +66,7 @@ __all__ = [
     "TrainState",
     "Variables",
     "augment",
+    "averages",
     "checkpoint",
     "convolution",
     "data",

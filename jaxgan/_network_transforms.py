@@ -11,7 +11,7 @@ from jaxgan._convolution_on_cpu import OUTPUT
 from jaxgan._handed import check_networks
 from jaxgan.types import Network
 
-__all__ = ["microbatch", "part", "remat", "spectral_norm"]
+__all__ = ["join", "microbatch", "pack", "part", "remat", "spectral_norm", "split"]
 
 
 def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -> Network:
@@ -216,6 +216,68 @@ def microbatch(network: Network, size: int) -> Network:
         return jax.tree.map(lambda leaf: leaf.reshape(examples, *leaf.shape[2:]), outputs), state
 
     return Network(network.init, apply)
+
+
+def pack(network: Network, size: int) -> Network:
+    """Show a discriminator several examples at once (PacGAN, Lin et al. 2018, arXiv:1712.04086).
+
+        D(x_1, ..., x_m), D(x_{m+1}, ..., x_{2m}), ...
+
+    The examples of a pack are neighbors in the batch, all real or all fake, joined along the last
+    axis: pictures `[B, H, W, C]` become `[B/m, H, W, m C]`. A pack of samples that are too much
+    alike is seen to be fake, though each of them could be real: that is what keeps modes.
+
+    Args:
+        network: called with x `[B/m, ..., m C]` and nothing else; gives one logit for each pack.
+        size: m, examples in a pack. 1 changes nothing.
+
+    Returns:
+        The network, called with x `[B, ..., C]`. It raises ValueError for batches that are not a
+        multiple of `size`, except where it is initialized, and for x without a last axis to join.
+
+    Raises:
+        TypeError: `network` is no `Network`.
+        ValueError: `size` is below 1.
+
+    Example:
+        >>> from flax import linen
+        >>> network = nets.pack(nets.from_linen(linen.Dense(1)), 2)
+        >>> params, state = network.init(jax.random.key(0), jnp.ones((8, 5)))
+        >>> network.apply(params, state, jax.random.key(1), jnp.ones((8, 5)), train=True)[0].shape
+        (4, 1)
+    """
+    check_networks(network=network)
+    check_integers(size=size)
+
+    def init(key, x):
+        # Only shapes matter, and a run begins with fewer examples than a pack has.
+        return network.init(key, jnp.concatenate([x] * size, axis=-1))
+
+    def apply(params, state, key, x, *, train):
+        return network.apply(params, state, key, join(x, size), train=train)
+
+    return network if size == 1 else Network(init, apply)
+
+
+def join(x: jax.Array, size: int) -> jax.Array:
+    """Join neighbors along the last axis: `[B, ..., C]` to `[B/m, ..., m C]`."""
+    if size == 1:
+        return x
+    if x.ndim < 2 or len(x) % size:
+        raise ValueError(
+            f"x has shape {x.shape} and does not divide into packs of {size}; expected "
+            f"[B, ..., C] with B a multiple of {size}"
+        )
+    packs = jnp.moveaxis(x.reshape(-1, size, *x.shape[1:]), 1, -2)
+    return packs.reshape(*packs.shape[:-2], size * x.shape[-1])
+
+
+def split(packs: jax.Array, size: int) -> jax.Array:
+    """Undo `join`: `[B/m, ..., m C]` to `[B, ..., C]`."""
+    if size == 1:
+        return packs
+    x = jnp.moveaxis(packs.reshape(*packs.shape[:-1], size, -1), -2, 1)
+    return x.reshape(-1, *x.shape[2:])
 
 
 def _vary_with(key: jax.Array, tree: Any) -> Any:

@@ -2,7 +2,7 @@
 
 The libraries are imported where they are used, so that the engine needs none of them. In all of
 them a network is called with its inputs and a keyword `train`, if it takes one. What can be done to
-any network is here, too: `spectral_norm`, `part`, `remat`, `microbatch`.
+any network is here, too: `spectral_norm`, `part`, `remat`, `microbatch`, `pack`.
 """
 
 import inspect
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxgan import convolution
 from jaxgan._checks import check_callable, told
-from jaxgan._network_transforms import microbatch, part, remat, spectral_norm
+from jaxgan._network_transforms import microbatch, pack, part, remat, spectral_norm
 from jaxgan.types import Network
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "from_linen",
     "from_nnx",
     "microbatch",
+    "pack",
     "part",
     "remat",
     "spectral_norm",

@@ -1,7 +1,7 @@
 """What keeps training steady beside penalties: terms on D's logits, and on the weights.
 
 `lecam` and `centering` return a `Regularizer`, a term of D's loss that may remember; `orthogonal`
-is a transformation of the gradients.
+is a transformation of the gradients, and `normalize_gradient` changes those of single examples.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxgan._checks import check_numbers, check_one_shape, check_types, told
+from jaxgan._checks import check_array, check_numbers, check_one_shape, check_types, told
 from jaxgan._handed import refuse_factories
 from jaxgan.types import State
 
-__all__ = ["Regularizer", "centering", "combine", "lecam", "orthogonal"]
+__all__ = ["Regularizer", "centering", "combine", "lecam", "normalize_gradient", "orthogonal"]
 
 
 class Regularizer(NamedTuple):
@@ -147,6 +147,58 @@ def lecam(*, decay: float = 0.99, one_sided: bool = True) -> Regularizer:
         return jnp.square(to_fake) + jnp.square(to_real), anchors
 
     return Regularizer(lambda: {"real": jnp.zeros(()), "fake": jnp.zeros(())}, apply)
+
+
+def normalize_gradient(x: jax.Array, norm: float | jax.Array = 1.0) -> jax.Array:
+    """Give x back; on the way back, the gradient of each example gets a length.
+
+        g_i <- norm g_i / |g_i|_2
+
+    At G's output, it makes what D wants of a sample a direction alone, so that other terms of G's
+    loss weigh the same beside any D, and whatever its scale. Adversarial flows (arXiv:2511.22475)
+    divide by a running mean of the lengths instead, one number for all examples.
+
+    Args:
+        x: `[B, ...]`, floats.
+        norm: the length of each example's gradient, positive. Gradients of 0 stay 0.
+
+    Returns:
+        x.
+
+    Raises:
+        ValueError: `norm` is not positive, or x not `[B, ...]`.
+
+    Example:
+        >>> def loss(x):
+        ...     x = regularizers.normalize_gradient(x, norm=10.0)
+        ...     return jnp.sum(x * jnp.array([3.0, 4.0]))
+        ...
+        >>> print(jax.grad(loss)(jnp.ones((2, 2))).round(3))
+        [[6. 8.]
+         [6. 8.]]
+    """
+    check_array("x", x, "[B, ...]")
+    check_numbers("(0, inf)", norm=norm)
+    return _normalized(x, jnp.asarray(norm, x.dtype))
+
+
+@jax.custom_vjp
+def _normalized(x: jax.Array, norm: jax.Array) -> jax.Array:
+    del norm
+    return x
+
+
+def _backward(norm: jax.Array, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    axes = tuple(range(1, gradient.ndim))
+    # Divided by the largest entry first: squares of a saturated D's gradients are 0 in float32.
+    largest = jnp.max(jnp.abs(gradient), axis=axes, keepdims=True)
+    scaled = gradient / jnp.where(largest > 0, largest, 1)
+    squares = jnp.sum(jnp.square(scaled), axis=axes, keepdims=True)
+    length = jnp.sqrt(jnp.where(largest > 0, squares, 1))
+    return norm * scaled / length, jnp.zeros_like(norm)
+
+
+_normalized.defvjp(lambda x, norm: (x, norm), _backward)
 
 
 def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformation:

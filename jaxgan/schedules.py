@@ -134,10 +134,7 @@ def power_ema(sigma: float) -> Schedule:
         >>> [round(float(decay(step)), 4) for step in (0, 9, 999)]
         [0.0, 0.4333, 0.9921]
     """
-    check_numbers("(0, 0.3]", sigma=sigma)
-    # (g + 2)^2 (g + 3) = (g + 1) / sigma^2, of which the largest root falls as sigma grows.
-    inverse = 1 / float(sigma) ** 2
-    exponent = float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max()) + 1
+    exponent = power_of(sigma) + 1
 
     def decay(step):
         # By its logarithm: late in a run, 1 - 1 / t is nearly 1.
@@ -168,6 +165,14 @@ def warm_up(rate: float | Schedule, images: float, *, batch_size: int) -> Schedu
         check_numbers("(-inf, inf)", rate=rate)
     progress = _progress(images, batch_size, 0)
     return lambda step: progress(step + 1) * (rate(step) if callable(rate) else rate)
+
+
+def power_of(sigma: float) -> float:
+    """Return g of the power function average of a width, as in `power_ema`."""
+    check_numbers("(0, 0.3]", sigma=sigma)
+    # (g + 2)^2 (g + 3) = (g + 1) / sigma^2, of which the largest root falls as sigma grows.
+    inverse = 1 / float(sigma) ** 2
+    return float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max())
 
 
 def _progress(images: float, batch_size: int, after: float) -> Schedule:

@@ -22,6 +22,7 @@ from jaxgan import (
     recipes,
     regularizers,
 )
+from jaxgan.models import mlp as dense
 
 KEY = jax.random.key(0, impl="unsafe_rbg")  # its random numbers are compiled quickly
 RNG = np.random.default_rng(0)
@@ -137,6 +138,32 @@ TABLE = {
             conditional=True,
         ),
         LABELLED,
+    ),
+    "packed": (
+        partial(
+            gan,
+            loss=losses.relativistic_paired(),
+            penalty=penalties.r1(),
+            penalty_every=2,
+            packing=2,
+            fake_gradient_norm=1.0,
+            one_batch=True,
+        ),
+        UNLABELED,
+    ),
+    "san": (
+        partial(
+            recipes.gan,
+            mlp(2, 2, 1),
+            nets.from_linen(dense.Discriminator(widths=(8,), last="san")),
+            **players,
+            loss=losses.hinge(),
+            penalty=penalties.r1(),
+            one_batch=True,
+            packing=2,
+            d_term=recipes.slicing,
+        ),
+        UNLABELED,
     ),
     "bgan": (
         partial(gan, loss=losses.boundary_seeking(), ema_decay=lambda step: 0.5 + 0.1 * step),
@@ -367,6 +394,8 @@ VARIANTS = {
     "conditional_one_batch",
     "labels_ignored",
     "bgan",
+    "packed",
+    "san",
     "relativistic_average",
     "ali",
     "discogan",

@@ -37,6 +37,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan.models.heads import last_layers
 from jaxgan.models.layers import (
     BatchNorm,
     Conv,
@@ -143,6 +144,7 @@ class Discriminator(Module):
         dtype: type of the computation; parameters and logits stay float32.
         classes: number of classes it predicts, as in ACGAN; None for none.
         coarsest: what the shorter side of the coarsest stage is at most, 4 to 7.
+        last: `"linear"`, or `"san"` for the last layer that `recipes.slicing` trains.
     """
 
     image_size: ImageSize = 28
@@ -153,19 +155,21 @@ class Discriminator(Module):
     dtype: Any = None
     classes: int | None = None
     coarsest: int = 7
+    last: str = "linear"
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, H, W, C]` in [-1, 1], C 1 or 3.
+            x: images `[B, H, W, C]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set. They are mapped to
                 one more image plane.
             train: whether batch normalization uses and tracks the statistics of the batch.
 
         Returns:
-            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`.
+            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`;
+            with `last="san"`, a pair of equal logits, as from `heads.Slice`.
 
         Raises:
             ValueError: if `x` is of another size, `y` does not fit `num_classes`, or a setting is
@@ -179,9 +183,8 @@ class Discriminator(Module):
             plane = nn.Dense(pixels, kernel_init=small_normal, name="label_plane")(one_hot)
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
         h = _shrunk(self, x, train)
-        dense = partial(nn.Dense, kernel_init=small_normal, dtype=at_least_float32(self.dtype))
-        logits = dense(1)(h).squeeze(-1)
-        return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
+        settings = {"kernel_init": small_normal, "dtype": at_least_float32(self.dtype)}
+        return last_layers(h, self.last, self.classes, **settings)
 
 
 class Encoder(Module):

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan.models.heads import last_layers
 from jaxgan.models.layers import Module, append_label, at_least_float32, leaky_relu
 
 __all__ = ["Discriminator", "Encoder", "Generator"]
@@ -104,6 +104,7 @@ class Discriminator(Module):
         dropout: share of the hidden units, in [0, 1), that training sets to zero.
         dtype: type of the computation; parameters and logits stay float32.
         classes: number of classes it predicts, as in ACGAN; None for none.
+        last: `"linear"`, or `"san"` for the last layer that `recipes.slicing` trains.
     """
 
     widths: Sequence[int] = (512, 256)
@@ -111,6 +112,7 @@ class Discriminator(Module):
     dropout: float = 0.0
     dtype: Any = None
     classes: int | None = None
+    last: str = "linear"
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Any:
@@ -122,15 +124,15 @@ class Discriminator(Module):
             train: whether dropout is on.
 
         Returns:
-            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`.
+            Logits `[B]`, float32; with `classes`, a pair of them and class logits `[B, classes]`;
+            with `last="san"`, a pair of equal logits, as from `heads.Slice`.
 
         Raises:
-            ValueError: if `y` does not fit `num_classes`.
+            ValueError: if `y` does not fit `num_classes`, or `last` is none of the two or `"san"`
+                with `classes`.
         """
         h = append_label(x.reshape(x.shape[0], -1), y, self.num_classes)
         for width in self.widths:
             h = leaky_relu(nn.Dense(width, dtype=self.dtype)(h))
             h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        dense = partial(nn.Dense, dtype=at_least_float32(self.dtype))
-        logits = dense(1)(h).squeeze(-1)
-        return logits if self.classes is None else (logits, dense(self.classes, name="classes")(h))
+        return last_layers(h, self.last, self.classes, dtype=at_least_float32(self.dtype))

@@ -199,7 +199,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, R, W, C]`, C 1 or 3.
+            x: images `[B, R, W, C]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             alpha: share of the newest block, in [0, 1].
             train: ignored; all networks take it.
@@ -211,7 +211,6 @@ class Discriminator(Module):
             ValueError: if `x` is of another size, or `y` does not fit `num_classes`.
         """
         del train
-        check_channels(x.shape[-1])
         check_label(y, self.num_classes)
         sides = _sides(self.image_size, self.resolution)
         check_side(x, _size(self.image_size, sides[-1]), "resolution")

@@ -120,7 +120,8 @@ class Generator(Module):
         """
         del train
         check_label(y, self.num_classes)
-        height, width = _coarsest(self.image_size, self.channels, self.widths)
+        check_channels(self.channels)
+        height, width = _coarsest(self.image_size, self.widths)
         block_gain, dtypes = _block_gain(self), _dtypes(self)
 
         if self.num_classes is not None:
@@ -170,7 +171,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, H, W, C]`, C 1 or 3.
+            x: images `[B, H, W, C]`.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             train: ignored; all networks take it.
 
@@ -183,7 +184,7 @@ class Discriminator(Module):
         """
         del train
         check_label(y, self.num_classes)
-        sides = _coarsest(self.image_size, x.shape[-1], self.widths)
+        sides = _coarsest(self.image_size, self.widths)
         check_side(x, self.image_size)
         block_gain, dtypes = _block_gain(self), _dtypes(self)
 
@@ -239,9 +240,8 @@ def _dtypes(network: Generator | Discriminator) -> list[Any]:
     return [at_least_float32(network.dtype)] * (stages - low) + [network.dtype] * low
 
 
-def _coarsest(image_size: ImageSize, channels: int, widths: Sequence[int]) -> tuple[int, int]:
+def _coarsest(image_size: ImageSize, widths: Sequence[int]) -> tuple[int, int]:
     """Return height and width of the stage of the lowest resolution."""
-    check_channels(channels)
     (height, width), doublings = sides_of(image_size), len(widths) - 1
     if doublings < 0 or height % 2**doublings or width % 2**doublings:
         raise ValueError(

@@ -211,7 +211,7 @@ class Discriminator(Module):
         """Score images: high for real ones.
 
         Args:
-            x: images `[B, H, W, C]` in [-1, 1], C 1 or 3.
+            x: images `[B, H, W, C]` in [-1, 1].
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
             train: ignored; all networks take it.
 

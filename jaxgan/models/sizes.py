@@ -272,6 +272,8 @@ def hidden_widths(size: int, width: int, stages: Mapping[int, int], setting: str
 def check_images(x: Array, image_size: ImageSize) -> None:
     """Check that images `[B, H, W, C]` have the size that a discriminator expects.
 
+    They may have any channels: of several images that are judged together (`nets.pack`).
+
     Raises:
         ValueError: if they have another size, or it is not supported, or they are no images at all.
 
@@ -281,5 +283,5 @@ def check_images(x: Array, image_size: ImageSize) -> None:
         >>> check_images(jnp.zeros((8, 64, 64, 3)), image_size=64)
     """
     check_array("x", x, "[B, H, W, C]")
-    check_image_size(image_size, x.shape[-1])
+    check_image_size(image_size)
     check_side(x, image_size)

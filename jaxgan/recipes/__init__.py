@@ -18,6 +18,7 @@ from jaxgan.recipes._pix2pix import pix2pix
 from jaxgan.recipes._progressive import Grown, Growth, grown, progressive, restarting
 from jaxgan.recipes._r3gan import R3GAN_SETTINGS, R3GANSettings, r3gan
 from jaxgan.recipes._sgan import sgan
+from jaxgan.recipes._slicing import slicing
 from jaxgan.recipes._srgan import srgan
 from jaxgan.recipes._stylegan2 import path_lengths, stylegan2
 from jaxgan.recipes._weights import Weight
@@ -61,6 +62,7 @@ __all__ = [
     "r3gan",
     "restarting",
     "sgan",
+    "slicing",
     "srgan",
     "stylegan2",
     "width_rate",

@@ -16,15 +16,17 @@ from jaxgan._checks import (
     check_callable,
     check_integers,
     check_lengths,
+    check_numbers,
     check_types,
     on_host,
 )
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
+from jaxgan._network_transforms import join, pack, split
 from jaxgan.augment import Augmentation, before, paired
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._weights import Weight, check_weights, paying
-from jaxgan.regularizers import Regularizer
+from jaxgan.regularizers import Regularizer, normalize_gradient
 from jaxgan.types import GAN, Batch, Metrics, Network, Player, Sample, Variables
 
 __all__ = [
@@ -138,6 +140,8 @@ def players(
     conditional: bool = False,
     d_conditional: bool | None = None,
     one_batch: bool = False,
+    packing: int = 1,
+    fake_gradient_norm: float | jax.Array | None = None,
     g_term: Term | None = None,
     d_term: Term | None = None,
 ) -> tuple[Player, Player, Sample]:
@@ -179,6 +183,11 @@ def players(
             it is trained. Without batch norm this is only a matter of speed; with it, the
             statistics of one batch mix both, while G's loss, which always takes two passes, is
             judged by those of the fake examples alone.
+        packing: how many examples D judges together, with one logit (`nets.pack`); D is called with
+            x `[B/m, ..., m C]` then. The pack is the example of losses, penalties and regularizers;
+            an augmentation changes each image by itself. G is as without.
+        fake_gradient_norm: length of the gradient that G gets from D at each fake example
+            (`regularizers.normalize_gradient`); `g_term` keeps its own. None leaves it as it is.
         g_term: what else G minimizes, a function of `Seen`.
         d_term: what else D minimizes.
 
@@ -189,7 +198,8 @@ def players(
         TypeError: a factory such as `penalties.r1` is given instead of what it returns, a network
             is no `Network`, an optimizer no optimizer, or a number no number.
         ValueError: a weight is negative or not finite, `penalty_every` is below 1, or
-            `augment_pairs` is given without `augment`; the rest is as in `gan`.
+            `augment_pairs` is given without `augment`, or `packing` with a D that sees labels or
+            gives heads to a term; the batch does not divide into packs; the rest is as in `gan`.
 
     Example:
         >>> generator = nets.stateless(lambda key, z: jnp.zeros(2), lambda shift, z: z + shift)
@@ -211,11 +221,19 @@ def players(
     refuse_factories(regularizer=regularizer, augment=augment)
     check_networks(generator=generator, discriminator=discriminator)
     check_optimizers(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
-    check_integers(penalty_every=penalty_every)
+    check_integers(penalty_every=penalty_every, packing=packing)
     check_weights(penalty_weight=penalty_weight, regularizer_weight=regularizer_weight)
+    if fake_gradient_norm is not None:
+        check_numbers("(0, inf)", fake_gradient_norm=fake_gradient_norm)
     if augment_pairs and augment is None:
         raise ValueError("augment_pairs is True and augment is None; expected an augmentation")
-    of_both = discriminator
+    d_conditional = conditional if d_conditional is None else d_conditional
+    if packing > 1 and d_conditional:
+        raise ValueError(
+            f"packing={packing} and D sees the labels, of which a pack has {packing}; expected "
+            f"packing=1, or d_conditional=False"
+        )
+    of_both = discriminator = pack(discriminator, packing)
     if augment is not None:
         check_types(Augmentation, augment=augment)
         of_both = before(discriminator, paired(augment) if augment_pairs else augment)
@@ -229,7 +247,6 @@ def players(
     if regularizer is not None:
         check_types(Regularizer, regularizer=regularizer)
     pay = None if penalty is None else paying(penalty, penalty_weight, penalty_every)
-    d_conditional = conditional if d_conditional is None else d_conditional
 
     def condition(batch: Batch, sees_it: bool) -> tuple:
         if sees_it and batch.y is None:
@@ -248,6 +265,12 @@ def players(
         """Logits and heads, and D's state."""
         outputs, state = network.apply(*variables, key, x, *y, train=True)
         logits, heads = outputs if isinstance(outputs, tuple) else (outputs, ())
+        of_examples = any(jnp.shape(one) != logits.shape for one in jax.tree.leaves(heads))
+        if packing > 1 and of_examples and (g_term or d_term):
+            raise ValueError(
+                f"packing={packing} and D gives heads, which are of single examples; expected "
+                f"packing=1, or a D that gives logits alone"
+            )
         return (upcast(logits), heads), state
 
     def discriminate_both(variables: Variables, key: jax.Array, real, fake, y: tuple):
@@ -259,19 +282,19 @@ def players(
     def discriminate_together(variables: Variables, key: jax.Array, real, fake, y: tuple):
         both, both_y = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), (real, y), (fake, y))
         found, state = discriminate(variables, key, both, both_y, of_both)
-        of_real = jax.tree.map(lambda leaf: leaf[: len(real)], found)
-        return of_real, jax.tree.map(lambda leaf: leaf[len(real) :], found), state
+        of_real = jax.tree.map(lambda leaf: leaf[: len(leaf) // 2], found)
+        return of_real, jax.tree.map(lambda leaf: leaf[len(leaf) // 2 :], found), state
 
-    def pack(network_state, memory):
+    def with_memory(network_state, memory):
         """D's state: the network's alone, if no regularizer remembers anything beside it."""
         return network_state if regularizer is None else (network_state, memory)
 
-    def unpack(state):
+    def and_memory(state):
         return (state, ()) if regularizer is None else state
 
     def d_loss(params, state, opponent, batch, key, step):
         fake_key, d_key, penalty_key = jax.random.split(key, 3)
-        network_state, memory = unpack(state)
+        network_state, memory = and_memory(state)
         own, y = Variables(params, network_state), condition(batch, d_conditional)
         fake, z, _ = generate(
             opponent, fake_key, len(batch.x), condition(batch, conditional), train=True
@@ -287,13 +310,14 @@ def players(
             def critic_of(params):
                 of = own._replace(params=params)
 
-                def critic(x):
-                    first = jax.tree.map(lambda leaf: leaf[: len(x)], y)
-                    return discriminate(of, d_key, x, first)[0][0]
+                def critic(packs):
+                    first = jax.tree.map(lambda leaf: leaf[: len(packs)], y)
+                    return discriminate(of, d_key, split(packs, packing), first)[0][0]
 
                 return critic
 
-            metrics["penalty"] = pay(params, critic_of, batch.x, fake, penalty_key, step)
+            real_packs, fake_packs = join(batch.x, packing), join(fake, packing)
+            metrics["penalty"] = pay(params, critic_of, real_packs, fake_packs, penalty_key, step)
             value += metrics["penalty"]
         if augment is not None:
             seen = augment.update(network_state["augment"], real_logits, fake_logits)
@@ -307,7 +331,7 @@ def players(
         if d_term is not None:
             more, found = d_term(Seen(batch, z, fake, real_heads, fake_heads))
             value, metrics = value + jnp.mean(more), metrics | found
-        return value, (pack(network_state, memory), metrics)
+        return value, (with_memory(network_state, memory), metrics)
 
     def g_loss(params, state, opponent, batch, key, step):
         del step
@@ -321,9 +345,12 @@ def players(
         )
         check_alike("generator", fake, batch.x)
         # Where the loss does not look at the real logits, XLA removes their forward pass.
-        opposed = opponent._replace(state=unpack(opponent.state)[0])
+        opposed = opponent._replace(state=and_memory(opponent.state)[0])
         y = condition(batch, d_conditional)
-        of_real, of_fake, _ = discriminate_both(opposed, d_key, batch.x, fake, y)
+        judged = fake
+        if fake_gradient_norm is not None:  # of one example's loss, of which the mean is taken
+            judged = normalize_gradient(fake, fake_gradient_norm / len(fake))
+        of_real, of_fake, _ = discriminate_both(opposed, d_key, batch.x, judged, y)
         (real_logits, real_heads), (fake_logits, fake_heads) = of_real, of_fake
         value = jnp.mean(loss.generator(real_logits, fake_logits))
         # A single example has no neighbor to differ from.
@@ -348,7 +375,7 @@ def players(
     def d_init(key: jax.Array, batch: Batch) -> Variables:
         params, network_state = discriminator.init(key, batch.x, *condition(batch, d_conditional))
         return Variables(
-            params, pack(network_state, () if regularizer is None else regularizer.init())
+            params, with_memory(network_state, () if regularizer is None else regularizer.init())
         )
 
     def sample(variables: Variables, key: jax.Array, n: int, y=None):

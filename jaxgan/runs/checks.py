@@ -66,14 +66,14 @@ def check_settings(config: Config) -> None:
     batch_size = config.optimization.batch_size
     if is_population(config):
         devices_of_members(config.run, len(everyone))
-        _check_microbatch(config, batch_size)
+        _check_parts(config, batch_size)
     else:
         _, devices = mode_and_devices(config.run)
         if batch_size % len(devices):
             raise ConfigError(
                 f"--batch_size={batch_size}: expected a multiple of the {len(devices)} devices"
             )
-        _check_microbatch(config, batch_size // len(devices))
+        _check_parts(config, batch_size // len(devices))
 
 
 def _is_begun(config: Config) -> bool:
@@ -103,14 +103,23 @@ def _check_evaluation(config: Config) -> None:
         )
 
 
-def _check_microbatch(config: Config, examples: int) -> None:
+def _check_parts(config: Config, examples: int) -> None:
     microbatch = config.networks.microbatch
     if microbatch and examples % microbatch:
         raise ConfigError(
             f"--microbatch={microbatch}: expected a divisor of the {examples} examples of each "
             f"device"
         )
-    share = config.objective.penalty_share
+    packing, share = config.objective.packing, config.objective.penalty_share
+    if examples % packing:
+        raise ConfigError(
+            f"--packing={packing}: expected a divisor of the {examples} examples of each device"
+        )
+    examples //= packing
+    if examples > microbatch > 0 and examples % microbatch:
+        raise ConfigError(
+            f"--microbatch={microbatch}: expected a divisor of the {examples} packs of each device"
+        )
     judged = max(1, round(share * examples))
     if config.objective.penalty in APPROXIMATE and judged > microbatch > 0 and judged % microbatch:
         raise ConfigError(
@@ -155,6 +164,11 @@ def _check_objective(config: Config) -> None:
         raise ConfigError(
             f"--penalty={objective.penalty}: with --d_norm=batch no example has a gradient of its "
             f"own; choose --d_norm=layer or --d_norm=none"
+        )
+    if objective.packing > 1 and objective.conditional:
+        raise ConfigError(
+            f"--packing={objective.packing}: a pack has several labels, so it does not go with "
+            f"--conditional; leave one of them out"
         )
     if objective.consistency and objective.penalty_weight_end != 1:
         raise ConfigError(

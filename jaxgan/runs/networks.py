@@ -191,6 +191,14 @@ def _dropout() -> Any:
     return setting(0.0, "dropout rate of the dense D, or of a U-Net", low=0.0, high=0.99)
 
 
+def _d_last() -> Any:
+    return setting(
+        "linear",
+        "last layer of D: linear, or one that looks where features differ most, as in SAN",
+        choices=("linear", "san"),
+    )
+
+
 def _upsample() -> Any:
     return setting(
         "transposed",
@@ -207,6 +215,7 @@ def blocks() -> Any:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Dense:
     dropout: float = _dropout()
+    d_last: str = _d_last()
 
 
 def _dense(maker: Maker) -> Pair:
@@ -217,8 +226,8 @@ def _dense(maker: Maker) -> Pair:
         output="tanh" if len(shape) == 3 else "linear",
         **maker.common(),
     )
-    widths = (2 * width, width)
-    return generator, mlp.Discriminator(widths=widths, dropout=maker.own.dropout, **maker.common())
+    own = {"dropout": maker.own.dropout, "last": maker.own.d_last}
+    return generator, mlp.Discriminator(widths=(2 * width, width), **own, **maker.common())
 
 
 def _dense_encoder(maker: Maker, features: int) -> nn.Module:
@@ -236,6 +245,7 @@ class _DCGAN:
         high=7,
         sizes=True,
     )
+    d_last: str = _d_last()
 
 
 def _dcgan(maker: Maker) -> Pair:
@@ -248,7 +258,7 @@ def _dcgan(maker: Maker) -> Pair:
     )
     return (
         dcgan.Generator(channels=channels, upsample=maker.own.upsample, **shared),
-        dcgan.Discriminator(normalization=maker.shared.d_norm, **shared),
+        dcgan.Discriminator(normalization=maker.shared.d_norm, last=maker.own.d_last, **shared),
     )
 
 

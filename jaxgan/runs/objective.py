@@ -21,6 +21,8 @@ def keywords(objective: Objective, optimization: Optimization, game: Game) -> di
         "augment_pairs": objective.augment_pairs,
         "conditional": objective.conditional,
         "one_batch": objective.one_batch,
+        "packing": objective.packing,
+        "fake_gradient_norm": objective.fake_gradient_norm or None,
         "d_steps": optimization.d_steps,
         "ema_decay": _ema_decay(optimization),
     }

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+from absl import logging
 
-from jaxgan import GAN, TrainState, Variables
+from jaxgan import GAN, TrainState, Variables, averages
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.runs import flags
 from jaxgan.runs.build import build
@@ -17,6 +18,8 @@ from jaxgan.runs.networks import Facts, example
 from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.trained import Trained
 from jaxgan.runs.variants.variant import Experiment
+
+_NOTABLE = 0.01
 
 
 class Run(NamedTuple):
@@ -40,7 +43,12 @@ class Run(NamedTuple):
 
 
 def restore(
-    workdir: str, step: int | None = None, member: int | None = None, *, best: bool = False
+    workdir: str,
+    step: int | None = None,
+    member: int | None = None,
+    *,
+    best: bool = False,
+    ema_sigma: float | None = None,
 ) -> Trained:
     """Restore the generator of a run, from its running average if there is one.
 
@@ -49,14 +57,46 @@ def restore(
         step: as in `restore_run`.
         member: as in `restore_run`.
         best: as in `restore_run`.
+        ema_sigma: width of the running average, which is made of those of all checkpoints up to
+            this one; None for the average that the run kept.
 
     Raises:
         ConfigError: there is no run in `workdir`, or it has no checkpoint yet, or no such member.
         CheckpointError: the checkpoint cannot be restored.
     """
+    if best and ema_sigma is not None:
+        raise ConfigError(
+            f"--ema_sigma={ema_sigma}: it takes several checkpoints, and of the best step there is "
+            f"one; leave out --best"
+        )
     run = restore_run(workdir, step, member, best=best)
+    variables = averaged(run.state)
+    if ema_sigma is not None:
+        variables = _of_width(ema_sigma, run, workdir, member)
     of_d = Variables(run.state.d.params, run.state.d.state)
-    return Trained(run.settings, run.facts, run.experiment, averaged(run.state), run.step, of_d)
+    return Trained(run.settings, run.facts, run.experiment, variables, run.step, of_d)
+
+
+def _of_width(sigma: float, run: Run, workdir: str, member: int | None) -> Variables:
+    """Return G's variables from a running average of another width than the run's."""
+    kept = run.settings.optimization.ema_sigma
+    if not kept:
+        raise ConfigError(
+            f"--ema_sigma={sigma}: --workdir={workdir} keeps no power function average; train with "
+            f"--ema_sigma=0.1 --keep=20"
+        )
+    with Checkpoints(Path(workdir) / "checkpoints") as checkpoints:
+        earlier = [one for one in checkpoints.steps() if 0 < one < run.step]
+    runs = [*(restore_run(workdir, one, member) for one in earlier), run]
+    stored = [averages.Snapshot(int(one.state.g.step), kept, one.state.ema) for one in runs]
+    error = averages.combination(stored, sigma=sigma).error
+    if error > _NOTABLE:
+        logging.warning(
+            "--ema_sigma=%g: of %d checkpoints with --ema_sigma=%g, its weights of the steps are "
+            "%.0f%% off; --keep more of them for a closer average",
+            *(sigma, len(stored), kept, 100 * error),
+        )
+    return averages.reconstruct(stored, sigma=sigma)
 
 
 def restore_run(

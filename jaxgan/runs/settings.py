@@ -229,6 +229,12 @@ class Objective:
     )
     ada_images: float = setting(500_000, "images over which ADA can go from 0 to 1", low=1.0)
     one_batch: bool = setting(False, "show D real and fake examples in one batch, not in two")
+    packing: int = setting(
+        1, "how many examples D judges together, all real or all fake, as in PacGAN", low=1
+    )
+    fake_gradient_norm: float = setting(
+        0.0, "length of the gradient that D gives G at each fake example; 0 for its own", low=0.0
+    )
     conditional: bool = setting(False, "show G and D the labels")
 
 

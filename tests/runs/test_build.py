@@ -113,6 +113,33 @@ def test_what_is_remembered_for_the_logits_is_in_ds_state():
     assert "d_regularizer" in traced(of(centering=0.01))[2]
 
 
+@pytest.mark.parametrize("model", PICTURE_MODELS)
+def test_packs_widen_the_first_layer_of_every_d_and_nothing_else(model):
+    recipe = recipe_of(model)
+    shapes = [
+        jax.tree.map(
+            jnp.shape, traced(of(model=model, recipe=recipe, packing=packing, width=16))[1]
+        )
+        for packing in (1, 2)
+    ]
+    assert shapes[0].g == shapes[1].g
+    is_shape = {"is_leaf": lambda leaf: isinstance(leaf, tuple) and not hasattr(leaf, "_fields")}
+    alone, together = (jax.tree.leaves(one.d.params, **is_shape) for one in shapes)
+    widened = [(a, b) for a, b in zip(alone, together, strict=True) if a != b]
+    assert widened
+    assert all(2 * np.prod(a) == np.prod(b) for a, b in widened)
+
+
+@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+def test_san_has_a_last_layer_and_a_term_of_its_own(model):
+    _, state, metrics = traced(of(model=model, d_last="san", loss="hinge", width=16))
+    assert "slice" in state.d.params
+    assert "d_slice" in metrics
+    for recipe in ("acgan", "infogan", "sgan"):
+        with pytest.raises(ConfigError, match=rf"^--d_last=san: not used by --recipe={recipe}"):
+            of(recipe=recipe, model=model, d_last="san")
+
+
 def test_spectral_norm_is_for_the_player_that_is_named():
     for player, settings in ("d", {"spectral_norm": True}), ("g", {"g_spectral_norm": True}):
         _, plain, _ = traced(of(model="mlp"))

@@ -118,6 +118,20 @@ def test_labels_of_one_class_are_refused():
     check_against_data(make(dataset="mine"), one)
 
 
+def test_batches_have_to_divide_into_packs():
+    shared = {"workdir": "new", "parallel": "jit"}
+    with pytest.raises(ConfigError, match=r"^--packing=3: .* divisor of the 64 examples"):
+        check(make(**shared, batch_size=64, packing=3))
+    with pytest.raises(ConfigError, match=r"^--packing=2: .* leave one of them out"):
+        check(make(**shared, packing=2, conditional=True))
+    with pytest.raises(ConfigError, match=r"^--microbatch=30: .* divisor of the 50 packs"):
+        check(make(**shared, batch_size=150, packing=3, microbatch=30))
+    check(make(**shared, batch_size=150, packing=5, microbatch=30))
+    for recipe in ("acgan", "infogan", "sgan", "ccgan", "pix2pix", "aae", "cyclegan"):
+        with pytest.raises(ConfigError, match=rf"^--packing=2: .*{recipe}"):
+            make(recipe=recipe, packing=2)
+
+
 def test_parts_of_a_batch_have_to_fit_what_the_penalty_judges():
     shared = {"workdir": "new", "parallel": "jit", "d_norm": "none", "penalty": "approximate_r1"}
     with pytest.raises(ConfigError, match=r"^--microbatch=32: .* 48 examples that --penalty_share"):

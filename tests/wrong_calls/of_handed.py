@@ -10,6 +10,7 @@ from wrong_calls.parts import BYTES, KEY, LOGITS, NAN, PICTURES, POINTS, critic,
 
 from jaxgan import (
     augment,
+    averages,
     convolution,
     distortions,
     freezing,
@@ -172,6 +173,10 @@ TABLE = {
         "steps is -1": lambda: rules.unrolled(GAME, -1),
         "learning_rate is nan": lambda: rules.unrolled(GAME, 1, NAN),
     },
+    "regularizers.normalize_gradient": {
+        "norm is 0": lambda: regularizers.normalize_gradient(POINTS, 0),
+        "x is uint8": lambda: regularizers.normalize_gradient(BYTES),
+    },
     "schedules.linear": {
         "images is nan": lambda: schedules.linear(0, 1, NAN, batch_size=1),
         "start is nan": lambda: schedules.linear(NAN, 1, 10, batch_size=1),
@@ -191,6 +196,13 @@ TABLE = {
         "sigma is 0.31": lambda: schedules.power_ema(0.31),
         "sigma is nan": lambda: schedules.power_ema(NAN),
     },
+    "averages.combination": {
+        "snapshots are empty": lambda: averages.combination([], sigma=0.1),
+        "step is 0": lambda: averages.combination([averages.Snapshot(0, 0.1)], sigma=0.1),
+        "sigma is 0.4": lambda: averages.combination([averages.Snapshot(1, 0.1)], sigma=0.4),
+        "sigma is -1": lambda: averages.combination([averages.Snapshot(1, -1)], sigma=0.1),
+    },
+    "averages.reconstruct": {"snapshots are empty": lambda: averages.reconstruct([], sigma=0.1)},
     "schedules.ema_decay": {"half_life is nan": lambda: schedules.ema_decay(NAN, batch_size=1)},
     "augment.adaptive": {
         "batch_size is 0": lambda: augment.adaptive(batch_size=0),
@@ -257,6 +269,10 @@ TABLE = {
         "module is the function": lambda: nets.from_linen(critic),
     },
     "nets.from_nnx": {"make is None": lambda: nets.from_nnx(None)},
+    "nets.pack": {
+        "size is 0": lambda: nets.pack(mlp(), 0),
+        "network is None": lambda: nets.pack(None, 2),
+    },
     "nets.microbatch": {
         "size is 0": lambda: nets.microbatch(mlp(), 0),
         "network is None": lambda: nets.microbatch(None, 1),

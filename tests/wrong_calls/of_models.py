@@ -19,6 +19,7 @@ from jaxgan.models import (
     equalized,
     gat,
     grouped,
+    heads,
     joint,
     layers,
     patch,
@@ -93,6 +94,11 @@ TABLE = {
     "models.layers.Upsample": {
         "'cubic'": applied(layers.Upsample(2, "cubic"), PICTURES),
         "features is 0": lambda: layers.Upsample(0),
+    },
+    "models.heads.Slice": {"h has shape (4,)": applied(heads.Slice(), POINTS[:, 0])},
+    "models.mlp.Discriminator": {
+        "last is": applied(dense.Discriminator(last="sand"), POINTS, train=True),
+        "classes=3": applied(dense.Discriminator(last="san", classes=3), POINTS, train=True),
     },
     "models.mlp.Generator": {
         "output": applied(dense.Generator(output="relu"), POINTS, train=True),

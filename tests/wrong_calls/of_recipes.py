@@ -79,6 +79,9 @@ TABLE = {
         "penalty_weight is a ndarray of shape (2,)": lambda: gan(penalty_weight=np.ones(2)),
         "penalty_every is 0": lambda: gan(penalty_every=0),
         "augment_pairs is True": lambda: gan(augment_pairs=True),
+        "fake_gradient_norm is 0": lambda: gan(fake_gradient_norm=0),
+        "packing is 0": lambda: gan(packing=0),
+        "packing=2 and D sees the labels": lambda: gan(packing=2, conditional=True),
         "penalty_every is 1.5": lambda: gan(penalty_every=1.5),
         "regularizer_weight is inf": lambda: gan(regularizer_weight=float("inf")),
         "augment is 'color'": lambda: gan(augment="color"),
@@ -107,6 +110,9 @@ TABLE = {
         "y has shape (4, 1)": lambda: recipes.classification(LOGITS, LABELS[:, None]),
         "y has labels from 0 to 3": lambda: recipes.classification(LOGITS, LABELS),
         "class logits are missing": lambda: recipes.classification((), LABELS),
+    },
+    "recipes.slicing": {
+        "D gives no directions": lambda: recipes.slicing(recipes.Seen(None, (), POINTS, (), ())),
     },
     "recipes.cogan": {"discriminator is 1": lambda: recipes.cogan(mlp(2), 1, **PLAYERS)},
     "recipes.context_encoder": {

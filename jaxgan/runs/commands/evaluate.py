@@ -26,7 +26,7 @@ from jaxgan.runs.invocation import command
 from jaxgan.runs.paths import check_input, check_output
 from jaxgan.runs.settings import FEATURES, ConfigError
 
-_OF_RUNS = ("workdir", "step", "best", "member", "samples", "seed")
+_OF_RUNS = ("workdir", "step", "best", "ema_sigma", "member", "samples", "seed")
 _OF_SETS = ("real", "fake", "save_statistics", "image_size", "cache_dir", "out")
 
 
@@ -84,6 +84,7 @@ def _evaluate(values: flags.FlagValues) -> None:
         step=values.step,
         member=values.member,
         best=values.best,
+        ema_sigma=values.ema_sigma,
         seed=values.seed,
     )
     left_out = json.loads(path.read_text()).get("left_out", [])

@@ -54,7 +54,13 @@ def run(argv: list[str]) -> None:
 
     check_format(values.format)
     check_platform()
-    trained = restore(values.workdir, values.step, values.member, best=values.best)
+    trained = restore(
+        values.workdir,
+        values.step,
+        values.member,
+        best=values.best,
+        ema_sigma=values.ema_sigma,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     about = write(trained, path, values.format, values.truncation)
     print(f"the generator after {trained.step} steps: {path} ({_size(path)})")

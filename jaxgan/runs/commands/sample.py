@@ -30,7 +30,7 @@ _OF_NOISE = ("label", "classes", "truncation", "interpolate", "seed", "seeds")
 _UNUSED = {
     "input": (*_OF_NOISE, "n", "evolution"),
     "from_data": (*_OF_NOISE, "evolution"),
-    "evolution": (*_OF_NOISE, "n", "step", "best", "member"),
+    "evolution": (*_OF_NOISE, "n", "step", "best", "ema_sigma", "member"),
     "seeds": ("seed", "n", "interpolate"),
     "classes": ("label",),
 }
@@ -80,6 +80,14 @@ def define_checkpoint(purpose: str, *, required: bool = True) -> None:
     define("workdir", str, f"directory of the run to {purpose}", required=required)
     define("step", int, "step of the checkpoint; the newest if not given", low=0)
     define("best", bool, "use the best of the evaluated steps", default=False)
+    define(
+        "ema_sigma",
+        float,
+        "width of G's running average, made of those of all checkpoints of a run with --ema_sigma; "
+        "the run's own if not given",
+        low=0.001,
+        high=0.3,
+    )
     define("member", int, "member of a run with --seeds or --sweep, from 0", low=0)
 
 
@@ -165,7 +173,13 @@ def run(argv: list[str]) -> None:
     from jaxgan.runs.restore import restore
 
     begin(config.run)
-    trained = restore(values.workdir, values.step, values.member, best=values.best)
+    trained = restore(
+        values.workdir,
+        values.step,
+        values.member,
+        best=values.best,
+        ema_sigma=values.ema_sigma,
+    )
     if values.input:
         told = edit_files(trained, Path(values.input), out, options)
     elif values.from_data:

@@ -32,6 +32,7 @@ def evaluate(
     step: int | None = None,
     member: int | None = None,
     best: bool = False,
+    ema_sigma: float | None = None,
     seed: int = 0,
 ) -> tuple[Path, list[Row]]:
     """Evaluate a run, and write the results to its directory.
@@ -44,6 +45,7 @@ def evaluate(
         step: step of the checkpoint; the newest if None.
         member: member of a population.
         best: whether to use the best of the evaluated steps instead of the newest.
+        ema_sigma: width of the running average, as in `restore`.
         seed: seed of the samples.
 
     Returns:
@@ -57,7 +59,7 @@ def evaluate(
         WeightsError: the weights file cannot be read, or holds other weights.
     """
     started = time.perf_counter()
-    trained = restore(workdir, step, member, best=best)
+    trained = restore(workdir, step, member, best=best, ema_sigma=ema_sigma)
     config = trained.config
     dataset = data.load_whole(config.data)
     found: dict[str, Any] = {
@@ -92,6 +94,8 @@ def evaluate(
         }
         parts |= Evaluation(trained, dataset, comparison, data.held_out(config.data), seed).parts()
     directory = Path(workdir) / "evaluation" / ("" if member is None else f"member_{member}")
+    if ema_sigma is not None:
+        directory /= f"ema_sigma_{ema_sigma:g}"
     directory.mkdir(parents=True, exist_ok=True)
     for name, measure in (bar := tqdm(parts.items(), leave=False, disable=None)):
         bar.set_description(name)

@@ -4,7 +4,7 @@ import dataclasses
 
 from jaxgan import recipes
 from jaxgan.runs.settings import ConfigError, setting
-from jaxgan.runs.variants.variant import Experiment, Setup, Variant
+from jaxgan.runs.variants.variant import SINGLE, Experiment, Setup, Variant
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ VARIANT = Variant(
     # Appendix A, table 1.
     defaults={"conditional": True, "g_lr": 2e-4, "d_lr": 2e-4, "batch_size": 100},
     models=("dcgan", "mlp"),
+    lacks=SINGLE,
     y="labels",
     check=_check,
 )

@@ -9,6 +9,7 @@ from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import few_labels, inpainting
 from jaxgan.runs.variants.variant import (
     NO_NOISE,
+    SINGLE,
     Experiment,
     Setup,
     Variant,
@@ -51,7 +52,7 @@ VARIANT = Variant(
     _build,
     Settings,
     models=("unet", "translator"),
-    lacks=NO_NOISE,
+    lacks=NO_NOISE | SINGLE,
     y="labels",
     check=inpainting.check,
     check_data=_check_data,

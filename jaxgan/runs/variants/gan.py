@@ -1,5 +1,7 @@
 """GAN (arXiv:1406.2661) and its variants that only change networks, losses or penalties."""
 
+from typing import Any
+
 from jaxgan import recipes
 from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 
@@ -8,7 +10,10 @@ def build(setup: Setup) -> Experiment:
     """Build a GAN from noise to examples, with or without labels."""
     g_module, d_module = setup.maker.pair()
     g, d = setup.maker.g(g_module), setup.maker.d(d_module)
-    return Experiment(recipes.gan(g, d, **setup.keywords), g, setup.latent)
+    keywords = setup.keywords
+    if getattr(setup.maker.own, "d_last", "linear") == "san":
+        keywords = keywords | dict[str, Any](d_term=recipes.slicing)
+    return Experiment(recipes.gan(g, d, **keywords), g, setup.latent)
 
 
 VARIANT = Variant(build)

@@ -12,7 +12,7 @@ from jaxgan.runs.measures.row import Row
 from jaxgan.runs.settings import ConfigError, setting
 from jaxgan.runs.show.samples import show
 from jaxgan.runs.trained import Trained
-from jaxgan.runs.variants.variant import UNLABELED, Experiment, Setup, Variant, output
+from jaxgan.runs.variants.variant import SINGLE, UNLABELED, Experiment, Setup, Variant, output
 
 _COUNT = 1000
 _VALUES = 9  # of a continuous code in a sweep
@@ -123,7 +123,7 @@ VARIANT = Variant(
     _build,
     Settings,
     models=("dcgan", "mlp"),
-    lacks=UNLABELED,
+    lacks=UNLABELED | SINGLE,
     # Appendix C.1, MNIST.
     defaults={"latent_dim": 62, "g_lr": 0.001, "d_lr": 0.0002, "beta1": 0.5, "batch_size": 128},
     options=Options,

@@ -9,6 +9,7 @@ from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import translation
 from jaxgan.runs.variants.variant import (
     NO_NOISE,
+    SINGLE,
     Experiment,
     Setup,
     Variant,
@@ -45,7 +46,7 @@ VARIANT = Variant(
     _build,
     Settings,
     models=("unet", "translator"),
-    lacks=NO_NOISE,
+    lacks=NO_NOISE | SINGLE,
     # Section 3.3 and appendix 6.1; no average of G is kept.
     defaults={
         "dataset": "outlines:digits",

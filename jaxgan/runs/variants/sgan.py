@@ -6,7 +6,7 @@ from jaxgan import recipes
 from jaxgan.models import classifier
 from jaxgan.runs.settings import setting
 from jaxgan.runs.variants import few_labels
-from jaxgan.runs.variants.variant import UNLABELED, Experiment, Setup, Variant, output
+from jaxgan.runs.variants.variant import SINGLE, UNLABELED, Experiment, Setup, Variant, output
 
 _FEATURES = 128  # that D computes from a picture
 
@@ -41,7 +41,7 @@ VARIANT = Variant(
     _build,
     Settings,
     models=("dcgan", "mlp"),
-    lacks=UNLABELED,
+    lacks=UNLABELED | SINGLE,
     # The code of arXiv:1606.03498 for CIFAR-10, whose generator matches features.
     defaults={"g_lr": 0.0003, "d_lr": 0.0003, "beta1": 0.5, "batch_size": 100},
     y="labels",

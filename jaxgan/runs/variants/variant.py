@@ -220,6 +220,11 @@ NO_TERMS = frozenset(
         "lecam",
         "centering",
         "one_batch",
+        "packing",
+        "fake_gradient_norm",
+        "d_last",
     }
 )
 """Settings that a GAN does not use if it has losses of its own."""
+SINGLE = frozenset({"packing", "d_last"})
+"""Settings that a GAN does not use if D says more of an example than whether it is real."""
