@@ -179,12 +179,12 @@ class Trainer(Players):
         real = self.discriminator(x) if self._g_loss is LOSSES["relativistic_paired"][1] else None
         loss = self._g_loss(real, self.discriminator(fake))
         if self._path_weight and step % self._path_every == 0:
-            w = self.generator.mapping(self._z(len(x) // 2))
-            images = self.generator.synthesis(w)
+            styles = self.generator.styles(self._z(len(x) // 2))
+            images = self.generator.synthesis(styles)
             noise = torch.randn(*images.shape, device=self._device)
             value = (images * noise).sum() / (images.shape[2] * images.shape[3]) ** 0.5
-            (gradient,) = torch.autograd.grad(value, w, create_graph=True)
-            lengths = (gradient.square().sum(1) + 1e-12).sqrt()
+            (gradient,) = torch.autograd.grad(value, styles, create_graph=True)
+            lengths = (gradient.square().sum(2).mean(1) + 1e-12).sqrt()
             share = 0.01 if step else 1.0
             self._path_length = self._path_length.to(lengths).lerp(lengths.mean().detach(), share)
             apart = (lengths - self._path_length).square().mean()

@@ -22,7 +22,9 @@ def classifier_score(logits: Any, *, splits: int = 10) -> Estimate:
 
     Args:
         logits: `[N, classes]`.
-        splits: number of parts, of N / splits samples each, for which the score is computed.
+        splits: number of parts, of N / splits samples each, for which the score is computed. The
+            samples are shuffled before, always in the same way: sorted by class, as they may come,
+            parts would have few classes.
 
     Returns:
         Mean and standard deviation over the parts, in [1, classes].
@@ -47,7 +49,8 @@ def classifier_score(logits: Any, *, splits: int = 10) -> Estimate:
     log_p = np.maximum(log_p, np.finfo(np.float64).min)
     log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
     scores = []
-    for part in np.array_split(log_p, splits):
+    shuffled = log_p[np.random.default_rng(0).permutation(len(log_p))]
+    for part in np.array_split(shuffled, splits):
         p = np.exp(part)
         # A class that never occurs has p = 0 in every row, and contributes nothing.
         log_mean = np.log(np.maximum(p.mean(axis=0), np.finfo(np.float64).tiny))
