@@ -20,7 +20,7 @@ and the discriminator ends with it (side: channels in multiples of `width`):
 
 The paper's networks are those for 32 pixels, with width 256 in G and 128 in D, and for 128 pixels,
 with width 64. D has a block for each stage. All but the last halve the image; for 32 pixels, all
-but the last two do. Of rectangles, the shorter side counts; other sizes follow the same rule, from
+but the last two do, and for 64 all of them if they are not `wide`. Of rectangles, the shorter side counts; other sizes follow the same rule, from
 the coarsest stage that `jaxgan.models.sizes` gives.
 """
 
@@ -250,7 +250,8 @@ class Discriminator(Module):
         check_images(x, self.image_size)
         check_label(y, self.num_classes)
         sides, doublings = sides_of(self.image_size), stages_of(self.image_size).doublings
-        halvings = 2 if min(sides) == 32 else doublings
+        # For 64 pixels SNGAN's code halves in the last block too, BigGAN's does not.
+        halvings = {32: 2, 64: doublings + (not self.wide)}.get(min(sides), doublings)
         check_attention(self.attention, [sides[0] // 2**k for k in range(1, halvings + 1)])
         init = self._kernel_init
         settings: dict[str, Any] = {"kernel_init": init or _glorot, "dtype": self.dtype}
