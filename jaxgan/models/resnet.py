@@ -20,8 +20,8 @@ and the discriminator ends with it (side: channels in multiples of `width`):
 
 The paper's networks are those for 32 pixels, with width 256 in G and 128 in D, and for 128 pixels,
 with width 64. D has a block for each stage. All but the last halve the image; for 32 pixels, all
-but the last two do, and for 64 all of them if they are not `wide`. Of rectangles, the shorter side counts; other sizes follow the same rule, from
-the coarsest stage that `jaxgan.models.sizes` gives.
+but the last two do, and for 64 all of them if they are not `wide`. Of rectangles, the shorter side
+counts; other sizes follow the same rule, from the coarsest stage that `jaxgan.models.sizes` gives.
 """
 
 from functools import partial

@@ -271,9 +271,9 @@ TABLE = {
     "nets.spectral_norm": {
         "iterations is 0": lambda: nets.spectral_norm(mlp(), iterations=0),
         "min_ndim is -1": lambda: nets.spectral_norm(mlp(), min_ndim=-1),
-        "exclude has 'embeding'": lambda: nets.spectral_norm(mlp(), exclude=["embeding"]).init(
-            KEY, POINTS
-        ),
+        "exclude has 'b'": lambda: nets.spectral_norm(
+            nets.stateless(lambda key, x: {"a": x}, lambda params, x: x), exclude=["b"]
+        ).init(KEY, POINTS),
     },
     "nets.stateless": {
         "init is 0": lambda: nets.stateless(0, critic),
