@@ -11,6 +11,7 @@ in several ways, --modes=eager,reduce-overhead+channels_last; one that it cannot
 left out.
 """
 
+import contextlib
 import json
 import multiprocessing
 import platform
@@ -178,9 +179,9 @@ class Side:
 
     def close(self) -> None:
         """End the process."""
-        if self._process.is_alive():
+        with contextlib.suppress(OSError):  # it has ended already
             self._connection.send(0)
-            self._process.join()
+        self._process.join()
 
 
 def compare(name: str, progress: tqdm) -> dict:

@@ -80,6 +80,7 @@ class Players(ABC):
         )
         self._steps = {"g": 0, "d": 0}
         self._d_forward, self._g_forward = self.d_objective, self.g_objective
+        self._is_compiled = compile_mode is not None
         if compile_mode is not None:
             self._d_forward = torch.compile(self.d_objective, mode=compile_mode)
             self._g_forward = torch.compile(self.g_objective, mode=compile_mode)
@@ -104,6 +105,8 @@ class Players(ABC):
 
     def _update(self, optimizer, objective, player, batch):
         precision = torch.autocast(self._device.type, torch.bfloat16)
+        if self._is_compiled:  # what the last step's CUDA graphs gave may be overwritten
+            torch.compiler.cudagraph_mark_step_begin()
         with precision if self._autocast else contextlib.nullcontext():
             loss = objective(*batch, self._steps[player])
         self._steps[player] += 1
