@@ -94,8 +94,8 @@ class Generator(Module):
         Args:
             z: latents `[B, latent]`, of any length.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            shift: `[B, layers, w_dim]`, added to the styles of the layers; at 0, the derivative of
-                the images with respect to it is that with respect to the styles.
+            shift: `[B, layers, w_dim]`, or `[B, 1, w_dim]` for all layers, added to the styles; at
+                0, the derivative of the images with respect to it is that with respect to them.
             train: whether to mix styles and update their running mean, or to truncate w.
 
         Returns:

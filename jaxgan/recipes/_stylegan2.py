@@ -50,7 +50,8 @@ def stylegan2(
             in its state.
         discriminator: called with x, and y if conditional; the paper's is in the same module.
         latent: sampler of z.
-        layers: the number of styles of an image, `models.stylegan2.Generator.layers`.
+        layers: the number of styles of an image, `models.stylegan2.Generator.layers`; see
+            `path_lengths`.
         path_weight: the paper's gamma_pl; 0 for no regularization.
         path_every: regularize G in every k-th of its steps, k times as much.
         path_decay: share of the new lengths in their running mean, which starts at the first ones.
@@ -145,8 +146,9 @@ def path_lengths(
 
         (mean over layers of |J_l^T noise|^2)^(1/2) / sqrt(H W),    noise ~ N(0, I) like the image
 
-    where J_l is the Jacobian of the image with respect to the style of layer l. The paper writes
-    |J_w^T noise|, with one w for all layers; this is what its authors compute.
+    where J_l is the Jacobian of the image with respect to the style of layer l, as in the authors'
+    code. The paper writes |J_w^T noise|, with one w for all layers. To networks that broadcast the
+    shift, as `models.stylegan2.Generator` does, `layers=1` is that.
 
     Args:
         generator: called with z, y and a shift of its styles; see `stylegan2`.

@@ -38,6 +38,7 @@ KEPT = {
         "pl/z": ...,
         "pl/noise": ...,
         "pl/lengths": ...,
+        "pl/of_sum": ...,
         "syn/G/mapping.": ...,
         "mbs/": ...,
         "cd/weight": ...,

@@ -118,26 +118,23 @@ def test_noise_is_added_before_bias_and_activation(monkeypatch):
     assert_near(found, to_nhwc(D["lay/noisy"]))
 
 
-def test_path_lengths_are_those_of_the_styles_of_all_layers(monkeypatch):
+@pytest.mark.parametrize(("layers", "name"), [(8, "pl/lengths"), (1, "pl/of_sum")])
+def test_path_lengths_of_the_authors_and_of_the_paper(monkeypatch, layers, name):
     module = stylegan2.Generator(32, 3, 8, w_dim=24, mixing=0.0)
+    assert module.layers == 8
     leaves = mapping(part(D, "syn/G/mapping."), "mapping/") | synthesis("synthesis/")
     params = filled(module, without_noise(leaves), Z)
     averages = {"w": jnp.zeros(24), "path_length": jnp.zeros(())}
     variables = Variables(params, {"averages": averages})
-    network, noise, drawn = (
-        nets.from_linen(module, rngs=("noise",)),
-        to_nhwc(D["pl/noise"]),
-        jax.random.normal,
-    )
+    network = nets.from_linen(module, rngs=("noise",))
+    noise, drawn = to_nhwc(D["pl/noise"]), jax.random.normal
 
     def normal(key, shape=(), dtype=jnp.float32):
         return jnp.asarray(noise) if shape == noise.shape else drawn(key, shape, dtype)
 
     monkeypatch.setattr(jax.random, "normal", normal)
-    measure = jax.jit(
-        lambda z: recipes.path_lengths(network, variables, KEY, z, layers=module.layers)
-    )
-    assert_near(measure(Z[:3]), D["pl/lengths"])
+    measure = jax.jit(lambda z: recipes.path_lengths(network, variables, KEY, z, layers=layers))
+    assert_near(measure(Z[:3]), D[name])
 
 
 def test_the_variation_within_groups():
