@@ -12,133 +12,32 @@ on from their checkpoints.
     memory_*     the largest batch of R3GAN on StackedMNIST, with and without remat and microbatches
     train_*      R3GAN's preset of StackedMNIST, and CIFAR-10 by class, for as long as there is time
 
-A part that cannot run says why in its file. The exit status is 1 if there is one, 2 if parts are
+A part that cannot run says why in its file. The exit status is 1 if there is one, 3 if parts are
 left that need more time, and else 0. --dry_run tries everything on a CPU, with tiny networks.
 """
 
-import dataclasses
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from absl import app, flags
+from _gpu_plan import ROOT, TESTS, Options, Part, plan
+from absl import flags
 
 from jaxgan._files import write_whole
+from jaxgan.runs.commands.entry import given, start
+from jaxgan.runs.flags import define
 
-_OUT = flags.DEFINE_string("out", "runs/gpu", "directory of the parts' files")
-_MINUTES = flags.DEFINE_float("minutes", 30.0, "how long in all", lower_bound=0.0)
-_ONLY = flags.DEFINE_list("only", [], "parts whose names begin so; all if not given")
-_AGAIN = flags.DEFINE_list("again", [], "parts whose names begin so are run again; or all")
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "try everything on a CPU, with tiny networks")
-_TESTS = flags.DEFINE_list(
-    "tests",
-    ["golden", "models", "test_convolution.py", "test_penalties.py", "test_augment.py"],
-    "tests to run, in tests/",
-)
-_TRAIN_FLAGS = flags.DEFINE_multi_string("train_flag", [], "for trainings, as --data_dir=/mnt/data")
-
-_HERE = Path(__file__).resolve().parent
-_ROOT = _HERE.parent
 _GRACE = 120.0  # seconds to save what there is
 _LEAST = 10.0  # seconds with which a part is begun
-_MODES = "eager,eager+channels_last,reduce-overhead,reduce-overhead+channels_last"
-_CIFAR10 = [  # arXiv:2501.05441, table 9, column CIFAR-10
-    *("--recipe=r3gan", "--dataset=cifar10", "--conditional", "--flip", "--steps=488281"),
-    *("--penalty_weight=0.05", "--penalty_weight_end=0.1", "--burn_in=20e6", "--lr_end=0.25"),
-    *("--ema_half_life=5e6", "--augment=scheduled", "--augment_end=0.55", "--precision=bfloat16"),
-    *("--microbatch=128", "--eval_every=1000", "--eval_samples=10000"),
-    *("--eval_metrics=frechet_distance", "--checkpoint_every=1000"),
-]
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A process.
-
-    Attributes:
-        name: also of its file.
-        command: after the interpreter; `{numbers}` is the file that it writes its numbers to.
-        minutes: its limit.
-        goes_on: whether it saves what it has when it is asked to end, and goes on from there.
-        environment: variables of its own.
-    """
-
-    name: str
-    command: list[str]
-    minutes: float
-    goes_on: bool = False
-    environment: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-def plan(out: Path, *, dry_run: bool, tests: list[str], train_flags: list[str]) -> list[Part]:
-    """Return all parts in their order."""
-    own, peers = str(_HERE / "_gpu_parts.py"), str(_HERE / "peers" / "compare.py")
-    small = ["--tiny", "--case=dense"] if dry_run else []
-    # Of tests and of steps that are compared, products are computed as precisely as on a CPU.
-    exact = {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}
-    # Beside PyTorch, XLA is not to take most of the memory at once.
-    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    test = [f"tests/{name}" for name in tests]
-    if dry_run:
-        test = ["tests/golden/test_golden_tensorflow.py", "-k", "phase_shuffle"]
-    parts = [
-        Part("same_step", [own, "same_step", "{numbers}", *small], 5, environment=exact),
-        Part(
-            "tests",
-            ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml={numbers}", *test],
-            8,
-            environment=exact,
-        ),
-    ]
-    names = ["dcgan_32", "dcgan_64", "sngan", "r3gan", "stylegan2"]
-    if dry_run:
-        names = ["dense"]
-    few = ["--rounds=1", "--seconds=0.05", "--nocheck", "--modes=eager"]
-    for size, precision in [(64, "float32"), (64, "bfloat16"), (1024, "bfloat16")]:
-        for name in names:
-            batch = min(size, 4) if dry_run else size
-            case = f"{name}_{size}_{precision}"
-            settings = [f"--batch_size={batch}", f"--precision={precision}", *small[:1]]
-            command = [peers, f"--cases={name}", "--json={numbers}", *settings]
-            # Whether both sides do the same work does not depend on batch and precision.
-            checks = [] if (size, precision) == (64, "float32") else ["--nocheck"]
-            more = few if dry_run else [f"--modes={_MODES}", "--rounds=5", "--seconds=2", *checks]
-            parts.append(Part(f"peers_{case}", command + more, 6, environment=shared))
-            command = [own, "loop", "{numbers}", f"--case={name}", *settings]
-            parts.append(Part(f"loop_{case}", command, 3))
-        if dry_run:
-            break
-    for remat in (False, True):
-        for microbatch in (0, 64)[:: -1 if remat else 1][: 1 if dry_run else 2]:
-            name = f"memory_{'remat' if remat else 'plain'}_{microbatch or 'whole'}"
-            asked = [f"--microbatch={microbatch}"] + ["--remat"] * remat
-            parts.append(Part(name, [own, "memory", "{numbers}", *asked, *small], 4))
-    train, tiny = str(_ROOT / "experiments" / "train.py"), []
-    modes = ["--eval_every=1000", "--eval_samples=26000", "--eval_metrics=modes"]
-    if dry_run:
-        tiny = ["--dataset=stacked_digits", "--width=16", "--batch_size=8", "--microbatch=0"]
-        tiny += [
-            "--steps=2",
-            "--eval_every=0",
-            "--blocks=1",
-            "--precision=float32",
-            "--steps_per_call=1",
-        ]
-    for name, settings in [
-        ("train_stacked_mnist", ["--preset=r3gan_stacked_mnist", *modes]),
-        ("train_cifar10", _CIFAR10),
-    ]:
-        if dry_run and name == "train_cifar10":
-            tiny = [*tiny, "--dataset=digits", "--image_size=32"]
-        where = f"--workdir={out / name}"
-        parts.append(Part(name, [train, *settings, *tiny, *train_flags, where], 60, goes_on=True))
-    return parts
+FAILED, UNFINISHED = 1, 3
 
 
 def run(part: Part, out: Path, seconds: float, *, dry_run: bool) -> dict[str, Any]:
@@ -146,7 +45,7 @@ def run(part: Part, out: Path, seconds: float, *, dry_run: bool) -> dict[str, An
     numbers, log = out / f".{part.name}.numbers", out / f"{part.name}.log"
     numbers.unlink(missing_ok=True)
     command = [sys.executable, *(word.replace("{numbers}", str(numbers)) for word in part.command)]
-    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path} | part.environment
     environment["JAX_PLATFORMS"] = "cpu" if dry_run else "cuda,cpu"
     limit = min(seconds, 60 * part.minutes)
@@ -154,7 +53,7 @@ def run(part: Part, out: Path, seconds: float, *, dry_run: bool) -> dict[str, An
     with log.open("a") as stream:
         process = subprocess.Popen(
             command,
-            cwd=_ROOT,
+            cwd=ROOT,
             env=environment,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -166,9 +65,10 @@ def run(part: Part, out: Path, seconds: float, *, dry_run: bool) -> dict[str, An
         finally:  # also where this process is asked to end itself
             if not in_time:
                 process.send_signal(signal.SIGTERM)
-                if not _wait(process, _GRACE if part.goes_on else 5.0):
+                _wait(process, _GRACE if part.goes_on else 5.0)
+                with contextlib.suppress(ProcessLookupError):  # nobody is left
                     os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+                process.wait()
     found = _numbers(part, out, numbers)
     numbers.unlink(missing_ok=True)
     result = {
@@ -199,22 +99,24 @@ def _wait(process: subprocess.Popen, seconds: float) -> bool:
 
 
 def _numbers(part: Part, out: Path, path: Path) -> Any:
-    """Return what a part has measured, as far as it came."""
-    if part.goes_on:
-        lines = out / part.name / "metrics.jsonl"
-        rows = lines.read_text().splitlines() if lines.exists() else []
-        return json.loads(rows[-1]) if rows else None
-    if not path.exists():
+    """Return what a part has measured, as far as it came; None where it ended in the middle."""
+    try:
+        if part.goes_on:
+            lines = (out / part.name / "metrics.jsonl").read_text().splitlines()
+            return json.loads(lines[-1])
+        return _of_tests(path) if part.name == "tests" else json.loads(path.read_text())
+    except (OSError, ValueError, IndexError, ElementTree.ParseError):
         return None
-    if part.name == "tests":
-        (suite,) = ElementTree.parse(path).getroot()
-        failed = [
-            f"{case.get('classname')}::{case.get('name')}"
-            for case in suite
-            if case.find("failure") is not None or case.find("error") is not None
-        ]
-        return {"tests": int(suite.get("tests", 0)), "failed": failed}
-    return json.loads(path.read_text())
+
+
+def _of_tests(path: Path) -> dict[str, Any]:
+    (suite,) = ElementTree.parse(path).getroot()
+    failed = [
+        f"{case.get('classname')}::{case.get('name')}"
+        for case in suite
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    return {"tests": int(suite.get("tests", 0)), "failed": failed}
 
 
 def marks(found: dict[str, dict[str, Any]]) -> list[str]:
@@ -254,47 +156,65 @@ def _mark(text: str, ratios: list[float], least: float) -> list[str]:
     return [f"{text}: {reached:.2f}; the mark is {least}{'' if reached >= least else ', missed'}"]
 
 
-def _begins(name: str, starts: list[str]) -> bool:
+def _begins(name: str, starts: Sequence[str]) -> bool:
     return any(name.startswith(start) or start == "all" for start in starts)
 
 
-def main(argv: list[str]) -> int:
-    """Run what is left, as long as there is time."""
-    del argv
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    out, dry_run = Path(_OUT.value).resolve(), _DRY_RUN.value
+def day(options: Options) -> int:
+    """Run what is left as long as there is time, print what there is, and return the status."""
+    out = Path(options.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    end = time.monotonic() + 60 * _MINUTES.value
-    parts = plan(out, dry_run=dry_run, tests=_TESTS.value, train_flags=_TRAIN_FLAGS.value)
-    parts = [part for part in parts if not _ONLY.value or _begins(part.name, _ONLY.value)]
+    end = time.monotonic() + 60 * options.minutes
+    parts = [part for part in plan(options) if not options.only or _begins(part.name, options.only)]
     found: dict[str, dict[str, Any]] = {}
-    begun = set()
     for number, part in enumerate(parts):
         path = out / f"{part.name}.json"
         known = json.loads(path.read_text()) if path.exists() else None
-        is_open = known is None or known["status"] == "unfinished"
-        if known is not None and not is_open and not _begins(part.name, _AGAIN.value):
+        if known is not None:
             found[part.name] = known
-            continue
+            if known["status"] != "unfinished" and not _begins(part.name, options.again):
+                continue
         left = end - time.monotonic()
         if part.goes_on:  # what is left is shared by the trainings that are left
             left /= sum(other.goes_on for other in parts[number:])
         if left < _LEAST:
             continue
         print(f"{part.name}, at most {min(left, 60 * part.minutes):.0f} s", flush=True)
-        found[part.name] = run(part, out, left, dry_run=dry_run)
-        begun.add(part.name)
+        found[part.name] = run(part, out, left, dry_run=options.dry_run)
         write_whole(path, json.dumps(found[part.name], indent=1) + "\n")
     for part in parts:
-        result = found.get(part.name)
-        status = "not begun: no time was left" if result is None else result["status"]
-        print(f"{part.name:32} {status}  {(result or {}).get('reason', '')}".rstrip())
+        result = found.get(part.name, {"status": "not begun: no time was left"})
+        print(f"{part.name:32} {result['status']}  {result.get('reason', '')}".rstrip())
     print("\n".join(marks(found)))
     statuses = {result["status"] for result in found.values()}
     if "failed" in statuses:
-        return 1
-    return 2 if "unfinished" in statuses or len(found) < len(parts) else 0
+        return FAILED
+    return UNFINISHED if "unfinished" in statuses or len(found) < len(parts) else 0
+
+
+def define_flags() -> None:
+    """Define the flags of this script."""
+    module = "flags of this command"
+    define("out", str, "directory of the parts' files", default="runs/gpu")
+    define("minutes", float, "how long in all", default=30.0, low=0.0)
+    flags.DEFINE_list(
+        "only", [], "parts whose names begin so; all if not given", module_name=module
+    )
+    flags.DEFINE_list(
+        "again", [], "parts whose names begin so are run again; or all", module_name=module
+    )
+    define("dry_run", bool, "try everything on a CPU, with tiny networks", default=False)
+    flags.DEFINE_list("tests", list(TESTS), "tests to run, in tests/", module_name=module)
+    text = "a flag of the trainings, such as --data_dir=/mnt/data; may be given several times"
+    flags.DEFINE_multi_string("train_flag", [], text, module_name=module)
+
+
+def main(argv: list[str]) -> int:
+    """Run what the flags describe."""
+    del argv
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    return day(Options(**given(Options._fields)))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    start(main, define_flags)

@@ -9,7 +9,6 @@ import time
 
 import gpu
 import pytest
-from absl import flags
 
 WRITES = ["-c", "import sys; open(sys.argv[1], 'w').write('{\"x\": 1}')", "{numbers}"]
 FAILS = ["-c", "raise SystemExit('error: there is no such thing')"]
@@ -29,21 +28,14 @@ if step < 3:
 
 @pytest.fixture
 def day(tmp_path, monkeypatch):
-    """Calls `gpu.main` with these parts and flags, and returns its status and the parts' files."""
+    """Runs these parts, and returns the status and the parts' files."""
 
-    def call(parts, *arguments):
-        monkeypatch.setattr(gpu, "plan", lambda out, **settings: parts)
-        flags.FLAGS.unparse_flags()
-        flags.FLAGS(["gpu.py", f"--out={tmp_path}", "--dry_run", *arguments])
-        try:
-            status = gpu.main(["gpu.py"])
-        finally:
-            for name in ("out", "dry_run", "again", "only", "minutes"):
-                flags.FLAGS[name].unparse()
+    def call(parts, **options):
+        monkeypatch.setattr(gpu, "plan", lambda options: parts)
+        status = gpu.day(gpu.Options(str(tmp_path), dry_run=True, **options))
         files = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
         return status, files
 
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
     return call
 
 
@@ -55,15 +47,15 @@ def test_what_is_done_is_not_done_again_unless_it_is_named(day):
     assert first["bad"]["status"] == "failed"
     assert first["bad"]["reason"] == "error: there is no such thing"
     assert day(parts) == (1, first)
-    _, again = day(parts, "--again=bad")
+    _, again = day(parts, again=["bad"])
     assert again["good"] == first["good"]
-    status, other = day([parts[0], gpu.Part("bad", WRITES, 1)], "--again=all")
+    status, other = day([parts[0], gpu.Part("bad", WRITES, 1)], again=["all"])
     assert status == 0
     assert other["bad"]["status"] == "done"
 
 
 def test_only_some_parts_run(day):
-    status, files = day([gpu.Part("good", WRITES, 1), gpu.Part("bad", FAILS, 1)], "--only=go")
+    status, files = day([gpu.Part("good", WRITES, 1), gpu.Part("bad", FAILS, 1)], only=["go"])
     assert (status, set(files)) == (0, {"good"})
 
 
@@ -81,11 +73,19 @@ def test_trainings_go_on_until_they_are_done(day, tmp_path):
     for _ in range(4):
         status, files = day(parts)
         seen.append((status, files["train_x"]["status"], files["train_x"]["numbers"]["step"]))
-    assert seen == [(2, "unfinished", 1), (2, "unfinished", 2), (0, "done", 3), (0, "done", 3)]
+    assert seen == [(3, "unfinished", 1), (3, "unfinished", 2), (0, "done", 3), (0, "done", 3)]
+
+
+def test_what_the_end_cuts_short_is_begun_again(day, monkeypatch):
+    monkeypatch.setattr(gpu, "_LEAST", 0.1)
+    status, files = day([gpu.Part("slow", SLEEPS, 1)], minutes=0.01)
+    assert (status, files["slow"]["status"]) == (gpu.UNFINISHED, "unfinished")
+    status, files = day([gpu.Part("slow", WRITES, 1)])
+    assert (status, files["slow"]["status"]) == (0, "done")
 
 
 def test_without_time_nothing_is_begun_and_that_is_told(day, capsys):
-    assert day([gpu.Part("good", WRITES, 1)], "--minutes=0") == (2, {})
+    assert day([gpu.Part("good", WRITES, 1)], minutes=0.0) == (gpu.UNFINISHED, {})
     assert "no time was left" in capsys.readouterr().out
 
 
@@ -116,9 +116,9 @@ def test_marks_are_printed_beside_what_was_reached():
 
 def test_ending_the_whole_ends_its_part_and_leaves_nothing_half_written(tmp_path):
     script = (
-        "import sys, gpu; from absl import app\n"
-        f"gpu.plan = lambda out, **_: [gpu.Part('slow', {SLEEPS!r}, 1)]\n"
-        "app.run(gpu.main)"
+        "import gpu\n"
+        f"gpu.plan = lambda options: [gpu.Part('slow', {SLEEPS!r}, 1)]\n"
+        "gpu.start(gpu.main, gpu.define_flags)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
@@ -138,7 +138,7 @@ def test_ending_the_whole_ends_its_part_and_leaves_nothing_half_written(tmp_path
 
 
 def test_the_plan_names_every_part_once_and_has_those_of_the_page(tmp_path):
-    parts = gpu.plan(tmp_path, dry_run=False, tests=["golden"], train_flags=[])
+    parts = gpu.plan(gpu.Options(str(tmp_path)))
     names = [part.name for part in parts]
     assert len(set(names)) == len(names)
     kinds = {name.partition("_")[0] for name in names}
