@@ -1,5 +1,6 @@
 # make demo: train on the digits that ship with the package.   make test: the whole test suite.
 # make docs: build the documentation site in build/docs.   make faults: break things on purpose.
+# make gpu: half an hour of measurements, for a machine with a GPU; the same command goes on where it was.
 # All set up .venv when it is missing or when pyproject.toml has changed, and only then.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/ready
 DOCS_READY := .venv/docs-ready
 
-.PHONY: demo docs faults lint setup test test-slow
+.PHONY: demo docs faults gpu lint setup test test-slow
 
 demo: setup
 	$(BIN)/python experiments/train.py --flagfile=experiments/presets/demo_digits.flags
@@ -22,6 +23,9 @@ test-slow: setup
 # Breaks runs, checkpoints, files and command lines for some twenty minutes, and writes down what became of them.
 faults: setup
 	$(BIN)/python tests/faults/figures.py
+
+gpu: setup
+	$(BIN)/python benchmarks/gpu.py --out=runs/gpu --minutes=30
 
 lint: setup
 	$(BIN)/ruff format --check .

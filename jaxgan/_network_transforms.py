@@ -1,5 +1,6 @@
 """What is done to networks, whichever library they come from: `Network -> Network`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,7 +15,9 @@ from jaxgan.types import Network
 __all__ = ["join", "microbatch", "pack", "part", "remat", "spectral_norm", "split"]
 
 
-def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -> Network:
+def spectral_norm(
+    network: Network, *, iterations: int = 1, min_ndim: int = 2, exclude: Sequence[str] = ()
+) -> Network:
     """Divide every kernel by its largest singular value (Miyato et al. 2018, arXiv:1802.05957).
 
         W <- W / (u^T W v),    v = W^T u / |W^T u|,    u = W v / |W v|
@@ -27,13 +30,17 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
         network: any network whose params are a pytree of arrays.
         iterations: power iterations per call, at least 1.
         min_ndim: least number of axes of a kernel.
+        exclude: names of modules or parameters that are left alone, such as `("embedding",)`:
+            normalizing the embedding that BigGAN's blocks share "seems to randomly cripple G", as
+            the authors' code says.
 
     Returns:
         The network, with state `(state of the network, vectors u)` and the same params.
 
     Raises:
         TypeError: `network` is no `Network`.
-        ValueError: `iterations` or `min_ndim` is below 1.
+        ValueError: `iterations` or `min_ndim` is below 1; when the network is initialized: it has
+            no module and no parameter of a name that is excluded.
 
     Example:
         >>> kernel = jnp.diag(jnp.array([4.0, 1.0]))
@@ -51,11 +58,18 @@ def spectral_norm(network: Network, *, iterations: int = 1, min_ndim: int = 2) -
     def init(key, *inputs):
         network_key, vector_key = jax.random.split(key)
         params, state = network.init(network_key, *inputs)
-        leaves, structure = jax.tree.flatten(params)
+        leaves, structure = jax.tree_util.tree_flatten_with_path(params)
+        names = [{str(getattr(entry, "key", entry)) for entry in path} for path, _ in leaves]
+        if absent := set(exclude).difference(*[()], *names):
+            raise ValueError(
+                f"exclude has {min(absent)!r}; expected names of modules or parameters"
+            )
         keys = jax.random.split(vector_key, max(len(leaves), 1))
         vectors = [
-            _unit(jax.random.normal(key, leaf.shape[-1:])) if leaf.ndim >= min_ndim else None
-            for key, leaf in zip(keys, leaves, strict=False)
+            _unit(jax.random.normal(key, leaf.shape[-1:]))
+            if leaf.ndim >= min_ndim and not own.intersection(exclude)
+            else None
+            for key, (_, leaf), own in zip(keys, leaves, names, strict=False)
         ]
         return params, (state, structure.unflatten(vectors))
 

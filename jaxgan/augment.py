@@ -23,6 +23,7 @@ from jaxgan.types import Network, State
 
 __all__ = [
     "POLICY",
+    "Adapted",
     "Augmentation",
     "adaptive",
     "before",
@@ -46,6 +47,20 @@ class Augmentation(NamedTuple):
     init: Callable[[], State]
     apply: Callable[[State, jax.Array, jax.Array], jax.Array]
     update: Callable[[State, jax.Array, jax.Array], State]
+
+
+class Adapted(NamedTuple):
+    """What ADA remembers.
+
+    Attributes:
+        p: the probability of each change, float32; above 1 it is as 1.
+        signs: sum of r over the updates since p changed last.
+        updates: how many these are, int32.
+    """
+
+    p: jax.Array
+    signs: jax.Array
+    updates: jax.Array
 
 
 def before(discriminator: Network, augmentation: Augmentation) -> Network:
@@ -134,13 +149,16 @@ def adaptive(
     images: float = 500_000,
     initial: float = 0.0,
     threshold: float = 0.0,
+    every: int = 4,
 ) -> Augmentation:
     """Augment as much as D overfits (ADA, Karras et al. 2020, arXiv:2006.06676, section 3.1).
 
-        p <- clip(p + sign(r - target) batch_size / images, 0, 1)
+        p <- max(p + sign(r - target) every batch_size / images, 0)
         r = mean sign(D(x) - threshold)
 
-    r is 0 as long as D cannot tell the data from G's samples, and 1 once D has memorized the data.
+    over the real pictures of so many updates of D. r is 0 as long as D cannot tell the data from
+    G's samples, and 1 once D has memorized the data. As in the authors' code p may exceed 1, where
+    it changes as much as at 1, and takes a while to fall again.
 
     Args:
         distort: `(key, x, p) -> x`; `distortions.pipeline()` if None.
@@ -150,34 +168,45 @@ def adaptive(
         initial: p at the start, in [0, 1].
         threshold: the logit at which D is undecided, `losses.AdversarialLoss.threshold`. For losses
             that have none, r has no meaning.
+        every: updates of D from one change of p to the next; of a few pictures, r is often on the
+            wrong side of the target.
 
     Returns:
-        The augmentation, whose state is p, float32.
+        The augmentation, whose state is `Adapted`.
 
     Raises:
-        ValueError: `target`, `initial`, `images` or `batch_size` is out of range.
+        ValueError: `target`, `initial`, `images`, `batch_size` or `every` is out of range.
 
     Example:
-        >>> augmentation = augment.adaptive(batch_size=64, images=640)
+        >>> augmentation = augment.adaptive(batch_size=64, images=640, every=1)
         >>> sure = jnp.ones(64)  # D takes all real pictures for real
-        >>> print(augmentation.update(augmentation.init(), sure, -sure))
+        >>> print(augmentation.update(augmentation.init(), sure, -sure).p)
         0.1
     """
     distort = distortions.pipeline() if distort is None else distort
     refuse_factories(distort=distort)
-    check_integers(batch_size=batch_size)
+    check_integers(batch_size=batch_size, every=every)
     check_numbers("(-1, 1)", target=target)
     check_numbers("(0, inf)", images=images)
     check_numbers("[0, 1]", initial=initial)
     check_numbers("(-inf, inf)", threshold=threshold)
 
-    def update(p, real_logits, fake_logits):
+    def update(state, real_logits, fake_logits):
         del fake_logits
-        overfitting = jnp.mean(jnp.sign(real_logits - threshold))
-        step = jnp.sign(overfitting - target) * batch_size / images
-        return lax.stop_gradient(jnp.clip(p + step, 0, 1).astype(p.dtype))
+        signs = state.signs + jnp.mean(jnp.sign(real_logits - threshold))
+        updates = state.updates + 1
+        is_due = updates == every
+        step = jnp.sign(signs / every - target) * every * batch_size / images
+        p = jnp.where(is_due, jnp.maximum(state.p + step, 0), state.p)
+        signs, updates = (jnp.where(is_due, 0, value) for value in (signs, updates))
+        new = Adapted(p, signs, updates)
+        return jax.tree.map(lambda a, b: lax.stop_gradient(a.astype(b.dtype)), new, state)
 
-    return Augmentation(lambda: jnp.float32(initial), lambda p, key, x: distort(key, x, p), update)
+    return Augmentation(
+        lambda: Adapted(jnp.float32(initial), jnp.float32(0), jnp.int32(0)),
+        lambda state, key, x: distort(key, x, jnp.minimum(state.p, 1)),
+        update,
+    )
 
 
 def scheduled(probability: float | Schedule, distort: Distortion | None = None) -> Augmentation:

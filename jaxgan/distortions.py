@@ -85,7 +85,7 @@ def color() -> Change:
 
 
 def translation(*, share: float = 1 / 8) -> Change:
-    """Shift by whole pixels, by up to a share of each side; the gap is 0.
+    """Shift by whole pixels, by up to a share of each side, rounded half up; the gap is 0.
 
     Args:
         share: of the side, in [0, 1]; DiffAugment's is an eighth.
@@ -108,7 +108,7 @@ def translation(*, share: float = 1 / 8) -> Change:
         _check(x)
         n, *sides, _ = x.shape
         down, right = (
-            _shift(u, side, round(share * side), x.dtype)
+            _shift(u, side, _rounded(share * side), x.dtype)
             for u, side in zip(jax.random.uniform(key, (2, n)), sides, strict=True)
         )
         x = jnp.einsum("bij,bjwc->biwc", down, x, precision="highest")
@@ -121,7 +121,8 @@ def cutout(*, share: float = 1 / 2) -> Change:
     """Make a rectangle 0; it may reach over the edge (DeVries and Taylor 2017, arXiv:1708.04552).
 
     Args:
-        share: of each side that the rectangle has, in [0, 1]; DiffAugment's is a half.
+        share: of each side that the rectangle has, rounded half up, in [0, 1]; DiffAugment's is a
+            half.
 
     Returns:
         The change.
@@ -139,7 +140,14 @@ def cutout(*, share: float = 1 / 2) -> Change:
 
     def change(key: Array, x: Array) -> Array:
         _check(x)
-        return _cut(jax.random.uniform(key, (2, len(x))), x, share)
+        gone = []
+        for u, side in zip(jax.random.uniform(key, (2, len(x))), x.shape[1:3], strict=True):
+            length = _rounded(share * side)
+            # As in the authors' code: an even rectangle has its center between two pixels, or at
+            # either edge.
+            center = jnp.floor(u * (side + 1 - length % 2)).astype(jnp.int32)
+            gone.append(_stretch(center - length // 2, length, side))
+        return _blank(x, *gone)
 
     return change
 
@@ -210,18 +218,27 @@ def _shift(u: Array, side: int, most: int, dtype) -> Array:
     return (rows - columns == shift[:, None, None]).astype(dtype)
 
 
-def _cut(center: Array, x: Array, share: float = 1 / 2) -> Array:
-    _, height, width, _ = x.shape
-    rows, columns = _stretch(center[0], height, share), _stretch(center[1], width, share)
-    return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0, x)
+def _rounded(size: float) -> int:
+    return int(size + 0.5)
 
 
-def _stretch(u: Array, side: int, share: float) -> Array:
-    """`[B]` in [0, 1) -> `[B, side]`: a share of the side, around a place in it."""
-    length = int(share * side)
-    first = jnp.round(u * side).astype(jnp.int32) - length // 2
+def _cut(center: Array, x: Array) -> Array:
+    """ADA's cutout: half of each side, around places `[2, B]` in [0, 1)."""
+    gone = []
+    for u, side in zip(center, x.shape[1:3], strict=True):
+        first = jnp.round(u * side).astype(jnp.int32) - side // 4
+        gone.append(_stretch(first, side // 2, side))
+    return _blank(x, *gone)
+
+
+def _stretch(first: Array, length: int, side: int) -> Array:
+    """First pixels `[B]` -> `[B, side]`: which pixels are among so many from there on."""
     place = jnp.arange(side) - first[:, None]
     return (place >= 0) & (place < length)
+
+
+def _blank(x: Array, rows: Array, columns: Array) -> Array:
+    return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0, x)
 
 
 def _affine(uniform: Array, normal: Array, shape: tuple[int, ...], p_blit, p_geometry) -> Array:

@@ -204,24 +204,26 @@ _normalized.defvjp(lambda x, norm: (x, norm), _backward)
 def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformation:
     """Keep the filters of each layer orthogonal (BigGAN, arXiv:1809.11096, equation 3).
 
-        ||W^T W * (1 - I)||_F^2,    of which the gradient is  4 W (W^T W * (1 - I))
+        ||W^T W * (1 - I)||_F^2,    of which  2 W (W^T W * (1 - I))  is half the gradient
 
-    Their lengths are left free. W is a kernel taken as the matrix of its last axis (flax's outputs)
-    against all others; embeddings (`nn.Embed`) and parameters of one axis are left alone. Chain it
-    before the optimizer: `optax.chain(orthogonal(1e-4), optax.adam(2e-4))`.
+    As in the authors' code, it is this half that is added: for the whole gradient, double
+    `strength`. The lengths of the filters are left free. W is a kernel taken as the matrix of its
+    last axis (flax's outputs) against all others; embeddings (`nn.Embed`) and parameters of one
+    axis are left alone. Chain it before the optimizer: `optax.chain(orthogonal(1e-4),
+    optax.adam(2e-4))`.
 
     Args:
-        strength: what the term is multiplied with; the paper's is 1e-4.
+        strength: what half the gradient is multiplied with; the authors' is 1e-4.
 
     Returns:
-        A transformation that adds `strength` times that gradient to the gradients. It raises
+        A transformation that adds `strength` times that half to the gradients. It raises
         ValueError where it is used without parameters.
 
     Raises:
         ValueError: `strength` is negative or not finite.
 
     Example:
-        >>> optimizer = optax.chain(regularizers.orthogonal(0.1), optax.sgd(1.0))
+        >>> optimizer = optax.chain(regularizers.orthogonal(0.2), optax.sgd(1.0))
         >>> kernel = jnp.array([[1.0, 0.5], [0.0, 1.0]])  # two filters that are not orthogonal
         >>> updates, _ = optimizer.update(jnp.zeros((2, 2)), optimizer.init(kernel), kernel)
         >>> print(updates.round(2))
@@ -236,7 +238,7 @@ def orthogonal(strength: float | jax.Array = 1e-4) -> optax.GradientTransformati
         matrix = kernel.reshape(-1, kernel.shape[-1])
         products = matrix.T @ matrix
         between = products - jnp.diag(jnp.diag(products))
-        return update + strength * 4 * (matrix @ between).reshape(kernel.shape)
+        return update + strength * 2 * (matrix @ between).reshape(kernel.shape)
 
     def update(updates, state, params=None):
         if params is None:

@@ -163,7 +163,7 @@ def styled(network, w_dim=3):
     def apply(params, state, key, z, y=None, shift=None, *, train):
         w = z @ params["mapping"]
         images, _ = network.apply(
-            params["synthesis"], (), key, w if shift is None else w + shift, train=train
+            params["synthesis"], (), key, w if shift is None else w + shift[:, 0], train=train
         )
         if train:
             mean = 0.9 * state["averages"]["w"] + 0.1 * lax.stop_gradient(jnp.mean(w, axis=0))

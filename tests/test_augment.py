@@ -302,18 +302,36 @@ def test_gradient_penalties_are_taken_at_the_picture_before_augmentation():
     np.testing.assert_allclose(value, 4 * np.sum(slope**2) / 2, rtol=1e-5)
 
 
-def test_adaptive_p_moves_by_the_pictures_seen_and_stays_in_0_to_1():
-    ada = augment.adaptive(batch_size=4, images=10, target=0.5, initial=0.5, threshold=1.0)
+def test_adaptive_p_moves_by_the_pictures_seen_and_stays_above_0():
+    settings = {"images": 10, "target": 0.5, "initial": 0.5, "threshold": 1.0, "every": 1}
+    ada = augment.adaptive(batch_size=4, **settings)
     update = jax.jit(ada.update)
     sure, unsure = jnp.float32([2, 3, 4, 5]), jnp.float32([2, 3, 4, 0.5])  # r = 1 and 1/2
     wrong, fake = jnp.float32([2, 0, 0, 0]), jnp.float32([7, 7, 7, 7])  # r = -1/2
-    p = ada.init()
-    assert p.dtype == jnp.float32
+    state = ada.init()
+    assert state.p.dtype == jnp.float32
     seen = []
     for real in (sure, sure, unsure, wrong, wrong, wrong, wrong):
-        p = update(p, real, fake)
-        seen.append(float(p))
-    np.testing.assert_allclose(seen, [0.9, 1.0, 1.0, 0.6, 0.2, 0.0, 0.0], atol=1e-6)
+        state = update(state, real, fake)
+        seen.append(float(state.p))
+    np.testing.assert_allclose(seen, [0.9, 1.3, 1.3, 0.9, 0.5, 0.1, 0.0], atol=1e-6)
+
+
+def test_adaptive_p_above_1_changes_as_much_as_at_1():
+    x = pictures(4)
+    ada = augment.adaptive(batch_size=4)
+    above, at = (jax.jit(ada.apply)(ada.init()._replace(p=jnp.float32(p)), KEY, x) for p in (2, 1))
+    np.testing.assert_array_equal(above, at)
+
+
+def test_adaptive_p_moves_every_so_many_updates_by_the_mean_of_them():
+    ada = augment.adaptive(batch_size=2, images=60, target=0.6, initial=0.5, every=3)
+    sure, unsure = jnp.float32([1, 1]), jnp.float32([1, -1])  # r = 1 and 0
+    state, seen = ada.init(), []
+    for real in (sure, sure, unsure, unsure, sure, unsure, sure):  # means of three: 2/3, 1/3
+        state = ada.update(state, real, sure)
+        seen.append(float(state.p))
+    np.testing.assert_allclose(seen, [0.5, 0.5, 0.6, 0.6, 0.6, 0.5, 0.5], atol=1e-6)
 
 
 def test_adaptive_p_rises_where_d_learns_100_pictures_by_heart_and_stays_low_on_plenty():
@@ -345,7 +363,7 @@ def test_adaptive_p_rises_where_d_learns_100_pictures_by_heart_and_stays_low_on_
     def strength(index, key):
         state = gan.init(key, Batch(known[:size]))
         state, _ = gan.d_step(state, Batch(jnp.asarray(known)[index]))
-        return state.d.state["augment"]
+        return state.d.state["augment"].p
 
     indices = np.stack([RNG.integers(0, pool, (steps, size)) for pool in (100, len(known))])
     few, plenty = jax.jit(jax.vmap(strength))(indices, jax.random.split(KEY, 2))
@@ -370,7 +388,13 @@ def test_settings_out_of_range_are_refused():
         augment.differentiable(("hue",))
     with pytest.raises(ValueError, match=r"geometry is 1\.5"):
         distortions.pipeline(geometry=1.5)
-    for wrong in ({"target": 1.0}, {"initial": -0.1}, {"images": 0}, {"batch_size": 0}):
+    for wrong in (
+        {"target": 1.0},
+        {"initial": -0.1},
+        {"images": 0},
+        {"batch_size": 0},
+        {"every": 0},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             augment.adaptive(**({"batch_size": 4} | wrong))
 

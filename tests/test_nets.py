@@ -353,6 +353,20 @@ def test_min_ndim_says_what_a_kernel_is():
     assert (normalized["conv"] != params["conv"]).any()
 
 
+def test_what_is_excluded_from_spectral_norm_stays_as_it_is():
+    def nested(key):
+        return {"embedding": {"kernel": kernels(key)["dense"]}, **kernels(key)}
+
+    network = nets.spectral_norm(echo(nested), exclude=("embedding", "dense"))
+    params, state = network.init(KEY, X)
+    normalized, _ = network.apply(params, state, KEY, X, train=True)
+    assert_equal(normalized["embedding"], params["embedding"])
+    assert_equal(normalized["dense"], params["dense"])
+    assert (normalized["conv"] != params["conv"]).any()
+    with pytest.raises(ValueError, match="exclude has 'embeding'"):
+        nets.spectral_norm(echo(nested), exclude=("embeding",)).init(KEY, X)
+
+
 def test_spectral_norm_without_iterations_is_refused():
     with pytest.raises(ValueError, match="iterations is 0"):
         nets.spectral_norm(mlp(1), iterations=0)

@@ -220,6 +220,7 @@ TABLE = {
             styled(mlp(2, 2, 1)),
             counting(mlp()),
             latent=latents.normal(2),
+            layers=1,
             g_optimizer=optax.adam(1e-2, b1=0.0),
             d_optimizer=optax.adam(1e-2, b1=0.0),
             penalty_every=2,

@@ -228,7 +228,7 @@ def overlap(kernels):
     return total
 
 
-def test_orthogonal_adds_the_gradient_of_the_products_of_different_filters():
+def test_orthogonal_adds_half_the_gradient_of_the_products_of_different_filters():
     strength = 0.3
     kernels = [PARAMS["dense"]["kernel"], PARAMS["conv"]["kernel"]]
     gradients = jax.tree.map(lambda p: RNG.normal(size=p.shape), PARAMS)
@@ -237,15 +237,15 @@ def test_orthogonal_adds_the_gradient_of_the_products_of_different_filters():
         updates, _ = transform.update(gradients, transform.init(PARAMS), PARAMS)
         dense, conv = map(np.asarray, jax.jit(jax.grad(overlap))(kernels))
     added = jax.tree.map(lambda new, old: np.asarray(new) - old, updates, gradients)
-    np.testing.assert_allclose(added["dense"]["kernel"], strength * dense, rtol=1e-6)
-    np.testing.assert_allclose(added["conv"]["kernel"], strength * conv, rtol=1e-6)
+    np.testing.assert_allclose(added["dense"]["kernel"], strength * dense / 2, rtol=1e-6)
+    np.testing.assert_allclose(added["conv"]["kernel"], strength * conv / 2, rtol=1e-6)
     np.testing.assert_array_equal(added["dense"]["bias"], 0)
     np.testing.assert_array_equal(added["labels"]["embedding"], 0)
 
 
 def test_orthogonal_turns_filters_apart_and_leaves_their_lengths():
     kernel = {"kernel": jnp.float32([[1.0, 0.6], [0.0, 0.8]])}  # two unit filters, 53 degrees apart
-    optimizer = optax.chain(regularizers.orthogonal(1.0), optax.sgd(0.05))
+    optimizer = optax.chain(regularizers.orthogonal(2.0), optax.sgd(0.05))
     state, nothing = optimizer.init(kernel), jax.tree.map(jnp.zeros_like, kernel)
 
     def step(kernel, _):

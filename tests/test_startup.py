@@ -50,6 +50,7 @@ def of_stylegan2():
         nets.from_linen(generator, rngs=("noise", "mixing")),
         nets.from_linen(stylegan2.Discriminator(image_size=12, width=4)),
         latent=latents.normal(8),
+        layers=generator.layers,
         **OPTIMIZERS,
     )
 

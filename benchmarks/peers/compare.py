@@ -6,9 +6,12 @@ as uint8, and each draws its own batches and noise. First it is checked that the
 meets both; a ratio above 1 says how many times faster jaxgan is. Each side has a process of its
 own, for beside PyTorch's threads in one process XLA's ran up to a third slower.
 
-jaxgan runs as `experiments/train.py` runs it: blocks of steps in one compiled call.
+jaxgan runs as `experiments/train.py` runs it: blocks of steps in one compiled call. PyTorch may run
+in several ways, --modes=eager,reduce-overhead+channels_last; one that it cannot run in is told and
+left out.
 """
 
+import contextlib
 import json
 import multiprocessing
 import platform
@@ -23,6 +26,7 @@ import equality
 import jax
 import torch
 from absl import app, flags
+from settings import CASES, case
 from tqdm import tqdm
 
 from jaxgan.runs.build import build
@@ -30,17 +34,21 @@ from jaxgan.runs.data import feed_of
 from jaxgan.runs.devices import compile_steps
 from jaxgan.runs.networks import example
 
-_CASES = flags.DEFINE_list("cases", list(cases.CASES), "which to compare")
+_CASES = flags.DEFINE_list("cases", list(CASES), "which to compare")
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", None, "examples per update; that of the case if not given", lower_bound=1
 )
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "blocks of each side that are timed", lower_bound=1)
 _SECONDS = flags.DEFINE_float("seconds", 3.0, "about how long a block lasts", lower_bound=0.0)
-_COMPILE = flags.DEFINE_string(
-    "compile", "", "mode of torch.compile, such as default or max-autotune; eager if empty"
+_MODES = flags.DEFINE_list(
+    "modes",
+    ["eager"],
+    "how PyTorch runs: eager or a mode of torch.compile, such as default, or reduce-overhead for "
+    "CUDA graphs; with +channels_last for that memory format",
 )
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of both sides")
-_CHANNELS_LAST = flags.DEFINE_bool("channels_last", False, "PyTorch's memory format")
+_CHECK = flags.DEFINE_bool("check", True, "check first that both sides do the same work")
+_TINY = flags.DEFINE_bool("tiny", False, "take small networks, to try the script")
 _JSON = flags.DEFINE_string("json", "", "file to write the numbers to as well")
 
 
@@ -68,13 +76,17 @@ def jaxgan_block(config, shape) -> Callable[[int], Callable[[], None]]:
     return of
 
 
-def torch_block(config, shape, device: str) -> Callable[[int], Callable[[], None]]:
+def torch_block(config, shape, mode: str, device: str) -> Callable[[int], Callable[[], None]]:
     """The same in PyTorch."""
-    layout = torch.channels_last if _CHANNELS_LAST.value else torch.contiguous_format
+    compiled, _, layout = mode.partition("+")
+    layout = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    # As jaxgan does: XLA takes TF32 on GPUs that have it, and the fastest convolution it finds.
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
     trainer = cases.trainer(
         config,
         shape,
-        compile_mode=_COMPILE.value or None,
+        compile_mode=None if compiled == "eager" else compiled,
         autocast=_PRECISION.value == "bfloat16",
         device=device,
         layout=layout,
@@ -116,24 +128,36 @@ def torch_block(config, shape, device: str) -> Callable[[int], Callable[[], None
 
 
 def work(connection, side: str, name: str, argv: list[str]) -> None:
-    """The process of one side: told how many steps, it trains them and answers the seconds."""
+    """The process of one side: told how many steps, it trains them and answers the seconds.
+
+    If it cannot, it answers why.
+    """
     flags.FLAGS(argv)
-    config, shape = cases.CASES[name]
-    size = _BATCH_SIZE.value or config.optimization.batch_size
-    config = config.replace(batch_size=size, precision=_PRECISION.value)
-    if side == "jaxgan":
-        blocks = jaxgan_block(config, shape)
-    else:
-        blocks = torch_block(config, shape, "cuda" if torch.cuda.is_available() else "cpu")
-    while steps := connection.recv():
-        block = blocks(steps)
-        start = time.perf_counter()
-        block()
-        connection.send(time.perf_counter() - start)
+    try:
+        config, shape = case(
+            name, batch_size=_BATCH_SIZE.value, precision=_PRECISION.value, tiny=_TINY.value
+        )
+        if side == "jaxgan":
+            blocks = jaxgan_block(config, shape)
+        else:
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            blocks = torch_block(config, shape, side, device)
+        while steps := connection.recv():
+            block = blocks(steps)
+            start = time.perf_counter()
+            block()
+            connection.send(time.perf_counter() - start)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        connection.send(f"{type(error).__name__}: {lines[0]}")
+
+
+class SideError(RuntimeError):
+    """A side cannot train."""
 
 
 class Side:
-    """A process that trains on demand."""
+    """A process that trains on demand: `"jaxgan"`, or a mode of PyTorch."""
 
     def __init__(self, side: str, name: str):
         context = multiprocessing.get_context("spawn")
@@ -147,56 +171,74 @@ class Side:
         self._connection.send(steps)
         while not self._connection.poll(1.0):
             if not self._process.is_alive():
-                raise SystemExit("error: one side ended early; its own lines say why")
-        return self._connection.recv()
+                raise SideError("its process ended early; its own lines say why")
+        answer = self._connection.recv()
+        if isinstance(answer, str):
+            raise SideError(answer)
+        return answer
 
     def close(self) -> None:
         """End the process."""
-        self._connection.send(0)
+        with contextlib.suppress(OSError):  # it has ended already
+            self._connection.send(0)
         self._process.join()
 
 
 def compare(name: str, progress: tqdm) -> dict:
-    """Milliseconds per step (`d_steps` updates of D and one of G) of both sides."""
-    sides = [Side("jaxgan", name), Side("torch", name)]
-    sides[1].seconds(2)
-    steps = max(1, round(_SECONDS.value / sides[1].seconds(2) * 2))
-    for side in sides:  # compiles, and warms up
-        side.seconds(steps)
-    times = []
+    """Milliseconds per step (`d_steps` updates of D and one of G) of all sides."""
+    sides = {side: Side(side, name) for side in ("jaxgan", *_MODES.value)}
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    failed: dict[str, str] = {}
+
+    def seconds(side: str, steps: int) -> float | None:
+        try:
+            return sides[side].seconds(steps)
+        except SideError as error:
+            failed[side] = str(error)
+            sides.pop(side).close()
+            return None
+
+    # Compiled programs of jaxgan are for one number of steps, so it is PyTorch that says how many.
+    guesses = [seconds(mode, 2) and seconds(mode, 2) for mode in _MODES.value]
+    known = [guess for guess in guesses if guess]
+    steps = max(1, round(_SECONDS.value / max(known) * 2)) if known else 10
+    for side in tuple(sides):  # compiles, and warms up
+        seconds(side, steps)
     for _ in range(_ROUNDS.value):
-        times.append([1e3 * side.seconds(steps) / steps for side in sides])
+        for side in tuple(sides):
+            if found := seconds(side, steps):
+                times[side].append(1e3 * found / steps)
         progress.update()
-    for side in sides:
+    for side in sides.values():
         side.close()
-    mine, peers = (sorted(column) for column in zip(*times, strict=True))
-    return {
-        "case": name,
-        "steps_per_block": steps,
-        "jaxgan_ms": [mine[0], statistics.median(mine), mine[-1]],
-        "torch_ms": [peers[0], statistics.median(peers), peers[-1]],
-        "ratio": statistics.median(peers) / statistics.median(mine),
+    if "jaxgan" in failed:
+        raise SystemExit(f"error: {name}: jaxgan: {failed['jaxgan']}")
+    own = _spread(times["jaxgan"])
+    modes = {
+        mode: {"error": failed[mode]}
+        if mode in failed
+        else {"ms": _spread(times[mode]), "ratio": _spread(times[mode])[1] / own[1]}
+        for mode in _MODES.value
     }
+    return {"case": name, "steps_per_block": steps, "jaxgan_ms": own, "torch": modes}
 
 
 def main(argv: list[str]) -> None:
     """Check, time, and print a table."""
     del argv
-    unknown = set(_CASES.value) - set(cases.CASES)
+    unknown = set(_CASES.value) - set(CASES)
     if unknown:
-        raise SystemExit(f"error: --cases={min(unknown)}: choose of {', '.join(cases.CASES)}")
-    side = f"torch.compile({_COMPILE.value})" if _COMPILE.value else "eager"
+        raise SystemExit(f"error: --cases={min(unknown)}: choose of {', '.join(CASES)}")
     machine = {
         "jax": jax.__version__,
         "torch": torch.__version__,
-        "torch_mode": side + (", channels-last" if _CHANNELS_LAST.value else ""),
         "device": jax.devices()[0].device_kind,
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "precision": _PRECISION.value,
     }
     print("  ".join(f"{name}: {value}" for name, value in machine.items()))
-    for name in _CASES.value:
+    for name in _CASES.value if _CHECK.value else ():
         _check(name)
     rows = []
     with tqdm(total=len(_CASES.value) * _ROUNDS.value, unit="block", leave=False) as progress:
@@ -205,10 +247,9 @@ def main(argv: list[str]) -> None:
             rows.append(compare(name, progress))
     print(f"\n{'case':10} {'jaxgan, ms (min..max)':>28} {'PyTorch, ms (min..max)':>28}   ratio")
     for row in rows:
-        print(
-            f"{row['case']:10} {_times(row['jaxgan_ms']):>28} {_times(row['torch_ms']):>28}"
-            f"   {row['ratio']:5.2f}"
-        )
+        for mode, found in row["torch"].items():
+            told = f"{mode}: {found['error']}" if "error" in found else _against(row, mode)
+            print(f"{row['case']:10} {told}")
     if _JSON.value:
         text = json.dumps({"machine": machine, "cases": rows}, indent=1) + "\n"
         Path(_JSON.value).write_text(text)
@@ -222,9 +263,17 @@ def _check(name: str) -> None:
     print(f"{name}: one D and one G step agree: {text}")
 
 
-def _times(times: list[float]) -> str:
-    low, median, high = times
-    return f"{median:.1f} ({low:.1f}..{high:.1f})"
+def _spread(times: list[float]) -> list[float]:
+    return [min(times), statistics.median(times), max(times)]
+
+
+def _against(row: dict, mode: str) -> str:
+    found = row["torch"][mode]
+    ours, theirs = (
+        f"{middle:.1f} ({low:.1f}..{high:.1f})"
+        for low, middle, high in (row["jaxgan_ms"], found["ms"])
+    )
+    return f"{ours:>28} {theirs:>28}   {found['ratio']:5.2f}   {mode}"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 import torch_networks as peers
+from settings import CASES
 from torch import nn
 
 from jaxgan import Batch
@@ -41,7 +42,7 @@ def differences(name: str) -> dict[str, float]:
 
 
 def _differences(name):
-    config, shape = cases.CASES[name]
+    config, shape = CASES[name]
     x, y, *_ = cases.images(config, shape, seed=3)
     x, y = (None if a is None else a[:_BATCH] / 127.5 - 1 for a in (x, y))
     batch = tuple(None if a is None else torch.from_numpy(a.transpose(0, 3, 1, 2)) for a in (x, y))

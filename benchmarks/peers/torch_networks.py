@@ -198,7 +198,8 @@ class DownBlock(nn.Module):
 
     def __init__(self, inputs: int, width: int, *, halve: bool, first: bool):
         super().__init__()
-        convs = [nn.Conv2d(inputs, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)]
+        hidden = width if first else inputs
+        convs = [nn.Conv2d(inputs, hidden, 3, padding=1), nn.Conv2d(hidden, width, 3, padding=1)]
         if halve or inputs != width:
             convs.append(nn.Conv2d(inputs, width, 1))
         self.convs = nn.ModuleList(map(spectral_norm, convs))

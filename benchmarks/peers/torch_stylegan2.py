@@ -107,22 +107,23 @@ class SynthesisBlock(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """StyleGAN2's synthesis network with output skips, with one style for all layers."""
+    """StyleGAN2's synthesis network with output skips: styles `[B, layers, W]` to images."""
 
     def __init__(self, widths: list[int], w_dim: int, channels: int):
         super().__init__()
         for i, (inputs, outputs) in enumerate(zip([0, *widths[:-1]], widths, strict=True)):
             self.add_module(f"b{4 * 2**i}", SynthesisBlock(inputs, outputs, w_dim, channels))
+        self.layers = 2 * len(widths)
         self.b4.const = nn.Parameter(torch.randn(widths[0], 4, 4))
         self.register_buffer("resample_filter", torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8)
 
-    def forward(self, w):
-        image, h = None, self.b4.const.expand(len(w), -1, -1, -1)
-        for block in self.children():
+    def forward(self, styles):
+        image, h = None, self.b4.const.expand(len(styles), -1, -1, -1)
+        for k, block in enumerate(self.children()):
             if image is not None:
-                h = block.conv0(h, w, self.resample_filter)
-            h = block.conv1(h, w)
-            part = block.torgb.modulated(h, w)
+                h = block.conv0(h, styles[:, 2 * k - 1], self.resample_filter)
+            h = block.conv1(h, styles[:, 2 * k])
+            part = block.torgb.modulated(h, styles[:, 2 * k + 1])
             image = part if image is None else upsampled(image, self.resample_filter) + part
         return image
 
@@ -136,7 +137,11 @@ class StyleGAN2Generator(nn.Module):
         self.synthesis = Synthesis(widths, w_dim, channels)
 
     def forward(self, z):
-        return self.synthesis(self.mapping(z))
+        return self.synthesis(self.styles(z))
+
+    def styles(self, z):
+        """Return the style of each layer, which is the same in all, `[B, layers, W]`."""
+        return self.mapping(z)[:, None].repeat(1, self.synthesis.layers, 1)
 
 
 class EqualizedConv(nn.Module):

@@ -80,6 +80,7 @@ class Players(ABC):
         )
         self._steps = {"g": 0, "d": 0}
         self._d_forward, self._g_forward = self.d_objective, self.g_objective
+        self._is_compiled = compile_mode is not None
         if compile_mode is not None:
             self._d_forward = torch.compile(self.d_objective, mode=compile_mode)
             self._g_forward = torch.compile(self.g_objective, mode=compile_mode)
@@ -104,6 +105,8 @@ class Players(ABC):
 
     def _update(self, optimizer, objective, player, batch):
         precision = torch.autocast(self._device.type, torch.bfloat16)
+        if self._is_compiled:  # what the last step's CUDA graphs gave may be overwritten
+            torch.compiler.cudagraph_mark_step_begin()
         with precision if self._autocast else contextlib.nullcontext():
             loss = objective(*batch, self._steps[player])
         self._steps[player] += 1
@@ -179,12 +182,12 @@ class Trainer(Players):
         real = self.discriminator(x) if self._g_loss is LOSSES["relativistic_paired"][1] else None
         loss = self._g_loss(real, self.discriminator(fake))
         if self._path_weight and step % self._path_every == 0:
-            w = self.generator.mapping(self._z(len(x) // 2))
-            images = self.generator.synthesis(w)
+            styles = self.generator.styles(self._z(len(x) // 2))
+            images = self.generator.synthesis(styles)
             noise = torch.randn(*images.shape, device=self._device)
             value = (images * noise).sum() / (images.shape[2] * images.shape[3]) ** 0.5
-            (gradient,) = torch.autograd.grad(value, w, create_graph=True)
-            lengths = (gradient.square().sum(1) + 1e-12).sqrt()
+            (gradient,) = torch.autograd.grad(value, styles, create_graph=True)
+            lengths = (gradient.square().sum(2).mean(1) + 1e-12).sqrt()
             share = 0.01 if step else 1.0
             self._path_length = self._path_length.to(lengths).lerp(lengths.mean().detach(), share)
             apart = (lengths - self._path_length).square().mean()

@@ -70,7 +70,8 @@ def density_coverage(real: Any, fake: Any, *, k: int = 5) -> DensityCoverage:
 
     Density is the mean number of real balls that a fake is in, divided by k. Unlike precision, it
     is not inflated by a single outlier in the data. Coverage is the share of real balls that
-    contain a fake.
+    contain a fake. As in the authors' code, what is on the edge of a ball is outside of it, which
+    it is not in `precision_recall`.
 
     Args:
         real: features `[N, width]`.
@@ -132,7 +133,7 @@ class Balls:
         """Compare features `[M, width]` as `density_coverage` does."""
         fake = self._checked(fake, k)
         counts, nearest = over_chunks(_counted, fake, self._real, self._radii(k))
-        covered = nearest.min(axis=0) <= self._radii(k)
+        covered = nearest.min(axis=0) < self._radii(k)
         return DensityCoverage(float(np.mean(counts)) / k, float(np.mean(covered)))
 
     def _checked(self, fake: Any, k: int) -> np.ndarray:
@@ -175,5 +176,5 @@ def _within(fake: jax.Array, real: jax.Array, real_radii: jax.Array) -> tuple[ja
 def _counted(fake: jax.Array, real: jax.Array, radii: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return how many balls each fake is in, and how near the nearest of them is to each ball."""
     distances = squared_distances(fake, real)
-    counts = jnp.sum(distances <= radii, axis=1, dtype=jnp.int32)
+    counts = jnp.sum(distances < radii, axis=1, dtype=jnp.int32)
     return counts, jnp.min(distances, axis=0)[None]

@@ -11,7 +11,7 @@ has `width=96`, `attention=64`, 120 latents and spectral norm in both networks
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -20,7 +20,7 @@ from jax import Array
 
 from jaxgan.models import resnet
 from jaxgan.models.attention import SelfAttention, check_attention
-from jaxgan.models.layers import BatchNorm, Conv, Module, check_label
+from jaxgan.models.layers import BatchNorm, Conv, Initializer, Module, check_label
 from jaxgan.models.resnet import UpBlock, stage_widths
 from jaxgan.models.sizes import ImageSize, check_channels, stages_of
 
@@ -106,9 +106,11 @@ class Generator(Module):
 
 
 class Discriminator(resnet.Discriminator):
-    """BigGAN's discriminator: that of `resnet`, with orthogonal initial weights."""
+    """BigGAN's discriminator: that of `resnet`, wide, with orthogonal initial weights."""
 
-    _kernel_init = staticmethod(_orthogonal)
+    wide: bool = True
+
+    _kernel_init: ClassVar[Initializer | None] = staticmethod(_orthogonal)
 
 
 def _chunks(z: Array, number: int) -> list[Array]:

@@ -67,6 +67,7 @@ def normalize(
     *,
     train: bool,
     axis_name: str | None = None,
+    kernel_init: Initializer = small_normal,
     dtype: Any = None,
 ) -> Array:
     """Apply batch normalization inside a module, conditional if there is a condition.
@@ -76,6 +77,7 @@ def normalize(
         condition: `[B, N]`, or None.
         train: as in `ConditionalBatchNorm`.
         axis_name: as in `ConditionalBatchNorm`.
+        kernel_init: as in `ConditionalBatchNorm`.
         dtype: type of the output; statistics are always float32.
 
     Returns:
@@ -104,7 +106,7 @@ def normalize(
         check_array("condition", condition, f"[{x.shape[0]}, N]")
     if condition is None:
         return BatchNorm(train=train, axis_name=axis_name, dtype=dtype)(x)
-    return ConditionalBatchNorm(train, axis_name, dtype=dtype)(x, condition)
+    return ConditionalBatchNorm(train, axis_name, kernel_init, dtype=dtype)(x, condition)
 
 
 class Projection(Module):

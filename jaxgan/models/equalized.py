@@ -40,6 +40,7 @@ class EqualizedDense(Module):
         lr_multiplier: below 1 the layer learns slower than others, as in StyleGAN's mapping
             network (arXiv:1812.04948, appendix C).
         bias_init: initial value of the bias b lr_multiplier.
+        use_bias: whether there is one.
         dtype: type of the computation; parameters stay float32.
     """
 
@@ -47,6 +48,7 @@ class EqualizedDense(Module):
     gain: float = 1.0
     lr_multiplier: float = 1.0
     bias_init: float = 0.0
+    use_bias: bool = True
     dtype: Any = None
 
     @nn.compact
@@ -54,10 +56,13 @@ class EqualizedDense(Module):
         """Map `[..., N]` to `[..., features]`."""
         shape = (x.shape[-1], self.features)
         kernel = equalized(self, shape, self.gain, self.lr_multiplier)
-        start = nn.initializers.constant(self.bias_init / self.lr_multiplier)
-        bias = self.lr_multiplier * self.param("bias", start, (self.features,), jnp.float32)
+        bias = None
+        if self.use_bias:
+            start = nn.initializers.constant(self.bias_init / self.lr_multiplier)
+            bias = self.lr_multiplier * self.param("bias", start, (self.features,), jnp.float32)
         x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return x @ kernel + bias
+        y = x @ kernel
+        return y if bias is None else y + bias
 
 
 class EqualizedConv(Module):
@@ -178,7 +183,8 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
         mean over h, w, c of sqrt(var over the group of x[:, h, w, c] + epsilon)
 
     So a discriminator notices a generator whose samples are all alike. Groups consist of
-    consecutive examples of the batch, gcd(B, group_size) in each.
+    consecutive examples of the batch, as many in each as divide it, at most `group_size`. If that
+    is only 1, whose variation is none, groups are larger than asked for.
 
     Args:
         x: `[B, H, W, C]`.
@@ -206,12 +212,20 @@ def minibatch_stddev(x: Array, *, group_size: int = 4, epsilon: float = 1e-8) ->
     check_numbers("[0, inf)", epsilon=epsilon)
     batch, height, width, _ = x.shape
     wide = x.astype(at_least_float32(x.dtype))
-    groups = wide.reshape(-1, math.gcd(batch, group_size), *x.shape[1:])
+    groups = wide.reshape(-1, _group_size(batch, group_size), *x.shape[1:])
     deviation = jnp.sqrt(jnp.var(groups, axis=1) + epsilon)
     per_group = jnp.mean(deviation, axis=(1, 2, 3))
     per_example = jnp.repeat(per_group, groups.shape[1], total_repeat_length=batch)
     plane = jnp.broadcast_to(per_example[:, None, None, None], (batch, height, width, 1))
     return jnp.concatenate([x, plane.astype(x.dtype)], axis=-1)
+
+
+def _group_size(batch: int, most: int) -> int:
+    divisors = [size for size in range(2, batch + 1) if batch % size == 0]
+    within = [size for size in divisors if size <= most]
+    if most == 1 or not divisors:
+        return 1
+    return max(within) if within else min(divisors)
 
 
 def select_logit(logits: Array, y: Array | None) -> Array:

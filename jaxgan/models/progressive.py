@@ -162,9 +162,11 @@ class _Block(Module):
         if h.ndim == 2:
             # The paper's 4x4 convolution of a single pixel, whose gain is a quarter of He's.
             height, width = self.coarsest
-            units = height * width * self.features
-            h = EqualizedDense(units, gain=_HE / 4, dtype=self.dtype)(h)
+            dense = partial(EqualizedDense, gain=_HE / 4, use_bias=False, dtype=self.dtype)
+            h = dense(height * width * self.features)(h)
             h = h.reshape(-1, height, width, self.features)
+            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            h += bias.astype(h.dtype)
         else:
             h = conv()(nearest_upsample(h))
         h = pixel_norm(leaky_relu(h))

@@ -20,12 +20,12 @@ and the discriminator ends with it (side: channels in multiples of `width`):
 
 The paper's networks are those for 32 pixels, with width 256 in G and 128 in D, and for 128 pixels,
 with width 64. D has a block for each stage. All but the last halve the image; for 32 pixels, all
-but the last two do. Of rectangles, the shorter side counts; other sizes follow the same rule, from
-the coarsest stage that `jaxgan.models.sizes` gives.
+but the last two do, and for 64 all of them if they are not `wide`. Of rectangles, the shorter side
+counts; other sizes follow the same rule, from the coarsest stage that `jaxgan.models.sizes` gives.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -35,7 +35,14 @@ from jax import Array
 from jaxgan._checks import check_integers
 from jaxgan.models.attention import SelfAttention, check_attention
 from jaxgan.models.conditional import Projection, normalize
-from jaxgan.models.layers import BatchNorm, Conv, Initializer, Module, check_label
+from jaxgan.models.layers import (
+    BatchNorm,
+    Conv,
+    Initializer,
+    Module,
+    check_label,
+    small_normal,
+)
 from jaxgan.models.sizes import (
     ImageSize,
     check_channels,
@@ -48,6 +55,8 @@ from jaxgan.resample import box_downsample, nearest_upsample
 __all__ = ["Discriminator", "DownBlock", "Generator", "UpBlock", "stage_widths"]
 
 _glorot = nn.initializers.xavier_uniform()
+# Of the 3x3 convolutions, with a gain of sqrt(2), as in the authors' code.
+_wider_glorot = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")
 
 
 class UpBlock(Module):
@@ -60,14 +69,15 @@ class UpBlock(Module):
         features: channels of the output.
         train: whether batch normalization uses and tracks the statistics of the batch.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
-        kernel_init: initializer of the convolutions.
+        kernel_init: initializer of all kernels; None for SNGAN's: Glorot's, in 3x3 convolutions
+            times sqrt(2), and N(0, 0.02^2) for the scales and shifts of conditions.
         dtype: type of the computation; parameters stay float32.
     """
 
     features: int
     train: bool
     axis_name: str | None = None
-    kernel_init: Initializer = _glorot
+    kernel_init: Initializer | None = None
     dtype: Any = None
 
     @nn.compact
@@ -78,13 +88,14 @@ class UpBlock(Module):
             condition=condition,
             train=self.train,
             axis_name=self.axis_name,
+            kernel_init=self.kernel_init or small_normal,
             dtype=self.dtype,
         )
-        conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
-        h = conv((3, 3))(nearest_upsample(nn.relu(norm(x))))
-        h = conv((3, 3))(nn.relu(norm(h)))
+        conv = partial(_conv, kernel_init=self.kernel_init, dtype=self.dtype)
+        h = conv(self.features, 3)(nearest_upsample(nn.relu(norm(x))))
+        h = conv(self.features, 3)(nn.relu(norm(h)))
         # A 1x1 convolution commutes with upsampling, and costs a quarter if it comes first.
-        return h + nearest_upsample(conv((1, 1))(x))
+        return h + nearest_upsample(conv(self.features, 1)(x))
 
 
 class DownBlock(Module):
@@ -97,25 +108,35 @@ class DownBlock(Module):
         features: channels of the output.
         halve: whether to average over 2x2 positions; otherwise the size is kept.
         first: whether the input is an image, to which no ReLU is applied.
-        kernel_init: initializer of the convolutions.
+        wide: whether there are `features` channels between the 3x3 convolutions, as in SAGAN and
+            BigGAN; SNGAN has as many as come in, except in the first block.
+        kernel_init: initializer of all kernels; None for SNGAN's, as in `UpBlock`.
         dtype: type of the computation; parameters stay float32.
     """
 
     features: int
     halve: bool = True
     first: bool = False
-    kernel_init: Initializer = _glorot
+    wide: bool = False
+    kernel_init: Initializer | None = None
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Map `[B, H, W, C]` to the next feature map."""
-        conv = partial(Conv, self.features, kernel_init=self.kernel_init, dtype=self.dtype)
+        conv = partial(_conv, kernel_init=self.kernel_init, dtype=self.dtype)
         halve = box_downsample if self.halve else lambda h: h
-        h = conv((3, 3))(x if self.first else nn.relu(x))
-        h = halve(conv((3, 3))(nn.relu(h)))
+        hidden = self.features if self.wide or self.first else x.shape[-1]
+        h = conv(hidden, 3)(x if self.first else nn.relu(x))
+        h = halve(conv(self.features, 3)(nn.relu(h)))
         is_same = x.shape[-1] == self.features and not self.halve
-        return h + (x if is_same else conv((1, 1))(halve(x)))
+        return h + (x if is_same else conv(self.features, 1)(halve(x)))
+
+
+def _conv(features: int, size: int, kernel_init: Initializer | None, dtype: Any) -> Conv:
+    """Make a convolution of a block, by default with SNGAN's initial weights."""
+    default = _wider_glorot if size > 1 else _glorot
+    return Conv(features, (size, size), kernel_init=kernel_init or default, dtype=dtype)
 
 
 class Generator(Module):
@@ -195,6 +216,8 @@ class Discriminator(Module):
         num_classes: number of classes, whose embeddings are projected on the features; None for a
             discriminator without labels.
         attention: height of the feature map with self-attention; 0 for none.
+        wide: whether blocks are wide inside, as in SAGAN and BigGAN; see `DownBlock`. It only
+            matters above 32 pixels.
         dtype: type of the computation; parameters and logits stay float32.
     """
 
@@ -202,9 +225,10 @@ class Discriminator(Module):
     width: int = 64
     num_classes: int | None = None
     attention: int = 0
+    wide: bool = False
     dtype: Any = None
 
-    _kernel_init = staticmethod(_glorot)
+    _kernel_init: ClassVar[Initializer | None] = None
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
@@ -226,14 +250,17 @@ class Discriminator(Module):
         check_images(x, self.image_size)
         check_label(y, self.num_classes)
         sides, doublings = sides_of(self.image_size), stages_of(self.image_size).doublings
-        halvings = 2 if min(sides) == 32 else doublings
+        # For 64 pixels SNGAN's code halves in the last block too, BigGAN's does not.
+        halvings = {32: 2, 64: doublings + (not self.wide)}.get(min(sides), doublings)
         check_attention(self.attention, [sides[0] // 2**k for k in range(1, halvings + 1)])
-        settings: dict[str, Any] = {"kernel_init": self._kernel_init, "dtype": self.dtype}
+        init = self._kernel_init
+        settings: dict[str, Any] = {"kernel_init": init or _glorot, "dtype": self.dtype}
+        block = partial(DownBlock, wide=self.wide, kernel_init=init, dtype=self.dtype)
 
         h = x
         for i, width in enumerate(reversed(stage_widths(self.image_size, self.width))):
             halve = i < halvings
-            h = DownBlock(width, halve=halve, first=i == 0, **settings)(h)
+            h = block(width, halve=halve, first=i == 0)(h)
             if halve and h.shape[1] == self.attention:
                 h = SelfAttention(**settings)(h)
         h = jnp.sum(nn.relu(h), axis=(1, 2))

@@ -80,6 +80,11 @@ class Generator(Module):
     num_classes: int | None = None
     dtype: Any = None
 
+    @property
+    def layers(self) -> int:
+        """The number of styles of an image, two for each resolution."""
+        return 2 * len(resolutions(self.image_size))
+
     @nn.compact
     def __call__(
         self, z: Array, y: Array | None = None, shift: Array | None = None, *, train: bool
@@ -89,8 +94,8 @@ class Generator(Module):
         Args:
             z: latents `[B, latent]`, of any length.
             y: labels int32 `[B]`, given if and only if `num_classes` is set.
-            shift: `[B, w_dim]`, added to w; at 0, the derivative of the images with respect to it
-                is that with respect to w.
+            shift: `[B, layers, w_dim]`, or `[B, 1, w_dim]` for all layers, added to the styles; at
+                0, the derivative of the images with respect to it is that with respect to them.
             train: whether to mix styles and update their running mean, or to truncate w.
 
         Returns:
@@ -124,12 +129,12 @@ class Generator(Module):
         elif not self.is_initializing():
             batch_mean = lax.stop_gradient(jnp.mean(w, axis=0))
             mean.value += (1 - _W_MEAN_DECAY) * (batch_mean - mean.value)
-        styles = jnp.broadcast_to(w[:, None], (w.shape[0], synthesis.layers, self.w_dim))
+        styles = jnp.broadcast_to(w[:, None], (w.shape[0], self.layers, self.w_dim))
         if replacement is not None:
             key, other = replacement
             styles = _mix(key, styles, other, self.mixing)
         if shift is not None:
-            styles = styles + shift[:, None]
+            styles = styles + shift
         return synthesis(styles)
 
 

@@ -22,7 +22,7 @@ from jaxgan._checks import (
 )
 from jaxgan._handed import check_networks, check_optimizers, refuse_factories
 from jaxgan._network_transforms import join, pack, split
-from jaxgan.augment import Augmentation, before, paired
+from jaxgan.augment import Adapted, Augmentation, before, paired
 from jaxgan.core import two_player
 from jaxgan.latents import Latent
 from jaxgan.recipes._weights import Weight, check_weights, paying
@@ -322,8 +322,9 @@ def players(
         if augment is not None:
             seen = augment.update(network_state["augment"], real_logits, fake_logits)
             network_state = {**network_state, "augment": seen}
-            if isinstance(seen, jax.Array) and jnp.issubdtype(seen.dtype, jnp.inexact):
-                metrics["augment"] = seen
+            strength = seen.p if isinstance(seen, Adapted) else seen
+            if isinstance(strength, jax.Array) and jnp.issubdtype(strength.dtype, jnp.inexact):
+                metrics["augment"] = strength
         if regularizer is not None:
             per_example, memory = regularizer.apply(memory, real_logits, fake_logits, step)
             metrics["regularizer"] = regularizer_weight * jnp.mean(per_example)

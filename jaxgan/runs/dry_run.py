@@ -20,7 +20,8 @@ from jaxgan.runs.settings import ConfigError
 from jaxgan.runs.show.samples import show, stacked_rows
 
 _SHOWN = 20  # pictures of the preview
-_STRENGTH = {"ada": 0.5, "scheduled": 2**30}  # the chance of ADA; a step after --burn_in
+_STRENGTH = 0.5  # ADA's chance
+_LATE = 2**30  # a step after --burn_in
 
 
 def describe(config: Config, dataset: Dataset) -> str:
@@ -82,8 +83,10 @@ def preview(config: Config, dataset: Dataset) -> np.ndarray:
     change = objective.keywords(config.objective, config.optimization, config.game)["augment"]
     if change is None:
         return show(real, columns=10)
-    state = change.init()
-    if config.objective.augment in _STRENGTH:
-        state = jnp.asarray(_STRENGTH[config.objective.augment], state.dtype)
+    state: Any = change.init()
+    if config.objective.augment == "ada":
+        state = state._replace(p=jnp.float32(_STRENGTH))
+    elif config.objective.augment == "scheduled":
+        state = jnp.int32(_LATE)
     seen = change.apply(state, jax.random.key(config.run.seed), jnp.asarray(data.to_unit(real)))
     return stacked_rows([real, data.to_uint8(np.clip(seen, -1, 1))], 10)

@@ -172,19 +172,24 @@ class Maker(NamedTuple):
 
     def g(self, module: nn.Module) -> Network:
         """Wrap a module as a network of G's player."""
-        return self._network(module, self.shared.g_spectral_norm)
+        # As in the authors' code, the embedding that BigGAN's blocks share is not normalized.
+        shares = isinstance(module, biggan.Generator) and module.num_classes is not None
+        exclude = ("embedding",) if shares else ()
+        return self._network(module, self.shared.g_spectral_norm, exclude)
 
     def d(self, module: nn.Module) -> Network:
         """Wrap a module as a network of D's player."""
         return self._network(module, self.shared.spectral_norm)
 
-    def _network(self, module: nn.Module, spectral_norm: bool) -> Network:
+    def _network(
+        self, module: nn.Module, spectral_norm: bool, exclude: tuple[str, ...] = ()
+    ) -> Network:
         network = nets.from_linen(module, rngs=self.model.streams)
         if self.shared.remat:
             network = nets.remat(network)
         if self.shared.microbatch:
             network = nets.microbatch(network, self.shared.microbatch)
-        return nets.spectral_norm(network) if spectral_norm else network
+        return nets.spectral_norm(network, exclude=exclude) if spectral_norm else network
 
 
 def _dropout() -> Any:
@@ -308,9 +313,11 @@ def _residual(module: Any) -> Callable[[Maker], Pair]:
         size, channels = maker.size_and_channels()
         attention = _attention(maker, size[0])
         shared = maker.common(image_size=size, width=maker.shared.width, attention=attention)
+        # With attention the plain networks are SAGAN's, whose D is wide as BigGAN's always is.
+        wide = attention > 0 or module is biggan
         return (
             module.Generator(channels=channels, axis_name=maker.axis_name, **shared),
-            module.Discriminator(**shared),
+            module.Discriminator(wide=wide, **shared),
         )
 
     return pair

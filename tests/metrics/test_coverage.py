@@ -33,9 +33,17 @@ def test_density_and_coverage(sets):
     real, fake = sets
     distances = np.linalg.norm(real[:, None] - fake, axis=-1)
     radii = balls(real, 5)
-    density = (distances <= radii[:, None]).sum(axis=0).mean() / 5
-    coverage = (distances.min(axis=1) <= radii).mean()
+    density = (distances < radii[:, None]).sum(axis=0).mean() / 5
+    coverage = (distances.min(axis=1) < radii).mean()
     assert metrics.density_coverage(real, fake) == pytest.approx((density, coverage), abs=1e-12)
+
+
+def test_what_is_on_the_edge_of_a_ball_is_outside_where_it_is_in_the_authors_code():
+    points = np.arange(6.0)[:, None]  # with one neighbor each, balls have the radius 1
+    assert metrics.density_coverage(points, points, k=1) == (1, 1)
+    beside = points + 6  # only 6 is near a ball, and on its edge
+    assert metrics.density_coverage(points, beside, k=1) == (0, 0)
+    assert metrics.precision_recall(points, beside, k=1) == (1 / 6, 1 / 6)
 
 
 def test_slices_of_a_thousand_make_no_difference(sets, monkeypatch):

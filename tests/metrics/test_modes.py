@@ -56,10 +56,11 @@ def test_bad_points_find_no_mode():
 
 def test_classifier_score():
     certain = 50 * np.eye(5)[np.tile(np.arange(5), 20)]
-    assert metrics.classifier_score(certain, splits=2).value == pytest.approx(5, rel=1e-6)
+    assert metrics.classifier_score(certain, splits=1).value == pytest.approx(5, rel=1e-6)
     assert metrics.classifier_score(np.zeros((20, 5))).value == pytest.approx(1)
     logits = np.random.default_rng(0).normal(size=(60, 7)) * 3
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    p = p[np.random.default_rng(0).permutation(60)]
     parts = [
         np.exp(np.mean([np.sum(row * np.log(row / part.mean(0))) for row in part]))
         for part in np.split(p, 3)
@@ -68,6 +69,14 @@ def test_classifier_score():
     assert found == pytest.approx((np.mean(parts), np.std(parts)), rel=1e-9)
     with pytest.raises(metrics.MetricError, match="too few for 10 parts"):
         metrics.classifier_score(logits[:9])
+
+
+def test_the_classifier_score_of_samples_that_are_sorted_by_class():
+    by_turns = 50 * np.eye(5)[np.tile(np.arange(5), 200)]
+    in_order = 50 * np.eye(5)[np.repeat(np.arange(5), 200)]
+    scores = [metrics.classifier_score(logits).value for logits in (by_turns, in_order)]
+    # In ten parts as they come, the sorted ones would score 1: a single class in each.
+    assert min(scores) > 4.8
 
 
 def test_class_shares():

@@ -72,7 +72,9 @@ def test_pixels_are_normed_over_their_channels():
     assert pixel_norm(jnp.ones((1, 4), jnp.bfloat16)).dtype == jnp.bfloat16
 
 
-@pytest.mark.parametrize(("batch", "group"), [(8, 4), (4, 4), (6, 2), (3, 1)])
+@pytest.mark.parametrize(
+    ("batch", "group"), [(8, 4), (4, 4), (6, 3), (3, 3), (5, 5), (35, 5), (1, 1)]
+)
 def test_minibatch_stddev_against_numpy(batch, group):
     x = RNG.normal(size=(batch, 3, 2, 5)).astype(np.float32)
     got = np.asarray(minibatch_stddev(jnp.asarray(x), group_size=4))

@@ -1,6 +1,7 @@
 """Residual networks and their labels: SNGAN and SAGAN."""
 
 from functools import partial
+from itertools import pairwise
 
 import flax.linen as nn
 import jax
@@ -44,9 +45,10 @@ def test_shapes(module, size, doublings, channels, num_classes):
 
 def test_parameter_counts_are_those_of_the_paper_s_tables():
     # arXiv:1802.05957, table 4 (CIFAR-10) and table 6 (ImageNet), counted layer by layer. What is
-    # meant by a block's hidden width is only in the code; here it is the width of its output.
-    def block(inputs, features, shortcut=True):
-        both = 9 * inputs * features + 9 * features**2 + 2 * features
+    # meant by a block's hidden width is only in the code: that of its input, except in the first.
+    def block(inputs, features, shortcut=True, *, wide=False):
+        hidden = features if wide or inputs == 3 else inputs
+        both = (9 * inputs + 1) * hidden + (9 * hidden + 1) * features
         return both + shortcut * (inputs + 1) * features
 
     _, g = shapes_of(resnet.Generator(32, 3, 256), jnp.ones((1, 128)))
@@ -60,6 +62,20 @@ def test_parameter_counts_are_those_of_the_paper_s_tables():
     widths = [3, 64, 128, 256, 512, 1024]
     down = sum(map(block, widths, widths[1:])) + block(1024, 1024, shortcut=False)
     assert count(d["params"]) == down + 1025
+
+    _, d = shapes_of(resnet.Discriminator(128, 64, wide=True), jnp.ones((1, 128, 128, 3)))
+    down = sum(block(*pair, wide=True) for pair in pairwise(widths))
+    assert count(d["params"]) == down + block(1024, 1024, shortcut=False) + 1025
+    _, biggan_d = shapes_of(biggan.Discriminator(128, 64), jnp.ones((1, 128, 128, 3)))
+    assert count(d["params"]) == count(biggan_d["params"])
+
+
+def test_initial_kernels_are_glorots_and_3x3_ones_larger_by_the_root_of_2():
+    block = resnet.UpBlock(64, train=True)
+    params = jax.jit(lambda: block.init(KEY, jnp.ones((1, 4, 4, 64)))["params"])()
+    for i, (size, gain) in enumerate([(3, 2**0.5), (3, 2**0.5), (1, 1.0)]):
+        deviation = gain * (2 / (size**2 * (64 + 64))) ** 0.5
+        assert np.std(params[f"Conv_{i}"]["kernel"]) == pytest.approx(deviation, rel=0.05)
 
 
 def test_an_up_block_adds_a_shortcut_to_what_it_learns():

@@ -160,7 +160,7 @@ def painted():
 
         w = jnp.asarray(Mapping(6, 2).apply({"params": variables["params"]["mapping"]}, z))
         psis = jnp.array([0.0, 0.5, 1.0, 1.0, 1.0])
-        shifts = jnp.stack([0 * w, 0 * w, 0 * w, 0 * w + 1, (mean - w) / 2])
+        shifts = jnp.stack([0 * w, 0 * w, 0 * w, 0 * w + 1, (mean - w) / 2])[:, :, None]
         names = ("psi 0", "psi 0.5", "psi 1", "shifted", "half way")
         images = dict(zip(names, jax.lax.map(sample, (psis, shifts)), strict=True))
         network = generator.clone(mixing=1.0)

@@ -18,7 +18,7 @@ KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
 SIZE, STEPS = 8, 5
 X = RNG.normal(size=(STEPS, SIZE, 2, 2, 1)).astype(np.float32)
-WIDTH = 3  # of w
+WIDTH, LAYERS = 3, 2  # of w
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,14 +33,19 @@ def init(key, z, y=None):
     return params, {"averages": {"w": jnp.zeros(WIDTH), "path_length": jnp.zeros(())}}
 
 
-def paint(params, w):
-    """A picture whose change with w depends on w."""
-    return (jnp.exp(w @ params["mix"]) @ params["paint"]).reshape(-1, 2, 2, 1)
+def paint(params, styles):
+    """A picture of two styles, whose change with them depends on them."""
+    coarse, fine = styles[:, 0], styles[:, 1]
+    return (jnp.exp(coarse @ params["mix"] - fine**2) @ params["paint"]).reshape(-1, 2, 2, 1)
+
+
+def styles_of(params, z):
+    return jnp.broadcast_to(jnp.tanh(z @ params["map"])[:, None], (len(z), LAYERS, WIDTH))
 
 
 def apply(params, state, key, z, y=None, shift=None, *, train):
-    w = jnp.tanh(z @ params["map"])
-    return paint(params, w if shift is None else w + shift), state
+    styles = styles_of(params, z)
+    return paint(params, styles if shift is None else styles + shift), state
 
 
 GENERATOR = Network(init, apply)
@@ -52,6 +57,7 @@ def make(**settings):
         mlp(),
         **{
             "latent": latents.normal(2),
+            "layers": LAYERS,
             "g_optimizer": optax.sgd(1e-5),
             "d_optimizer": optax.sgd(1e-5),
             "path_every": 2,
@@ -75,13 +81,13 @@ def trained():
 def test_path_lengths_against_the_whole_jacobian():
     z = jnp.asarray(RNG.normal(size=(5, 2)), jnp.float32)
     variables = Variables(*init(KEY, z))
-    got = path_lengths(GENERATOR, variables, KEY, z)
+    got = path_lengths(GENERATOR, variables, KEY, z, layers=LAYERS)
     noise = jax.random.normal(jax.random.split(KEY)[1], (5, 2, 2, 1))
-    w = jnp.tanh(z @ variables.params["map"])
-    one = jax.vmap(jax.jacobian(lambda w: paint(variables.params, w[None])[0]))
-    jacobians = np.asarray(one(w)).reshape(5, 4, WIDTH)
+    one = jax.vmap(jax.jacobian(lambda styles: paint(variables.params, styles[None])[0]))
+    jacobians = np.asarray(one(styles_of(variables.params, z))).reshape(5, 4, LAYERS * WIDTH)
     want = [
-        np.linalg.norm(j.T @ n) / 2 for j, n in zip(jacobians, noise.reshape(5, 4), strict=True)
+        np.linalg.norm(j.T @ n) / 2 / np.sqrt(LAYERS)
+        for j, n in zip(jacobians, noise.reshape(5, 4), strict=True)
     ]
     np.testing.assert_allclose(got, want, rtol=1e-5)
 
@@ -91,7 +97,8 @@ def test_the_networks_of_the_paper_have_path_lengths():
     network = nets.from_linen(module, rngs=("mixing", "noise"))
 
     def measure(z, y):
-        return path_lengths(network, Variables(*network.init(KEY, z, y)), KEY, z, y)
+        variables = Variables(*network.init(KEY, z, y))
+        return path_lengths(network, variables, KEY, z, y, layers=module.layers)
 
     assert jax.eval_shape(measure, jnp.ones((2, 3)), jnp.zeros(2, int)).shape == (2,)
 
@@ -108,7 +115,8 @@ def test_paths_are_measured_lazily_and_their_mean_is_in_the_state():
         key = jax.random.fold_in(jax.random.fold_in(states[step].key, 0), step)
         _, latent_key, path_key = jax.random.split(key, 3)
         z = latents.normal(2)(latent_key, SIZE // 2)
-        lengths = np.asarray(path_lengths(GENERATOR, Variables(g.params, g.state), path_key, z))
+        own = Variables(g.params, g.state)
+        lengths = np.asarray(path_lengths(GENERATOR, own, path_key, z, layers=LAYERS))
         mean = mean + (0.01 if step else 1.0) * (lengths.mean() - mean)
         np.testing.assert_allclose(measured["g_path_length"], mean, rtol=1e-5)
         np.testing.assert_allclose(
@@ -171,9 +179,8 @@ def test_the_regularizer_pulls_path_lengths_together():
                 lambda state, _: gan.train_step(state, batch), gan.init(key, batch), length=700
             )
             # The norm of the whole Jacobian: what a path length is on average over the noise.
-            w = jnp.tanh(z @ state.g.params["map"])
-            one = jax.vmap(jax.jacobian(lambda w: paint(state.g.params, w[None])[0]))
-            norms = jnp.linalg.norm(one(w).reshape(256, -1), axis=1)
+            one = jax.vmap(jax.jacobian(lambda styles: paint(state.g.params, styles[None])[0]))
+            norms = jnp.linalg.norm(one(styles_of(state.g.params, z)).reshape(256, -1), axis=1)
             return jnp.std(norms) / jnp.mean(norms)
 
         return jax.vmap(spread)(jax.random.split(KEY, 3))

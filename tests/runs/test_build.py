@@ -149,6 +149,27 @@ def test_spectral_norm_is_for_the_player_that_is_named():
             assert (count(state) > count(plain)) == (name == player)
 
 
+@pytest.mark.parametrize("conditional", [True, False])
+def test_the_embedding_that_biggans_blocks_share_has_no_spectral_norm(conditional):
+    config = of(model="biggan", conditional=conditional, spectral_norm=True, g_spectral_norm=True)
+    state = jax.eval_shape(build(config, IMAGES).gan.init, jax.random.key(0), batch(IMAGES))
+    _, of_g = state.g.state
+    _, of_d = state.d.state
+    assert of_g["Dense_0"]["kernel"] is not None
+    if conditional:
+        assert of_g["embedding"]["kernel"] is None
+        assert of_d["Projection_0"]["embedding"]["kernel"] is not None
+
+
+@pytest.mark.parametrize(("attention", "wide"), [("0", False), ("1/2", True)])
+def test_the_discriminator_is_wide_inside_where_there_is_attention(attention, wide):
+    config = of(model="resnet", attention=attention)
+    facts = Facts((64, 64, 3), IMAGES.class_names)
+    state = jax.eval_shape(build(config, facts).gan.init, jax.random.key(0), batch(facts))
+    kernel = state.d.params["DownBlock_1"]["Conv_0"]["kernel"]
+    assert kernel.shape == (3, 3, 4, 8 if wide else 4)
+
+
 MISTAKES = {
     "--recipe=stylegan2 --model=dcgan: expected stylegan2": {
         "recipe": "stylegan2",

@@ -3,6 +3,7 @@
 from functools import partial
 
 import flax.linen as nn
+import jax
 import numpy as np
 import optax
 from networks import mlp
@@ -287,6 +288,9 @@ TABLE = {
     "nets.spectral_norm": {
         "iterations is 0": lambda: nets.spectral_norm(mlp(), iterations=0),
         "min_ndim is -1": lambda: nets.spectral_norm(mlp(), min_ndim=-1),
+        "exclude has 'b'": lambda: jax.eval_shape(
+            nets.spectral_norm(mlp(), exclude=["b"]).init, KEY, POINTS
+        ),
     },
     "nets.stateless": {
         "init is 0": lambda: nets.stateless(0, critic),

@@ -174,9 +174,12 @@ TABLE = {
         "shares is ()": lambda: recipes.noised(KEY, POINTS, ()),
     },
     "recipes.path_lengths": {
-        "generator is None": lambda: recipes.path_lengths(None, VARIABLES, KEY, POINTS),
-        "z has shape (4,)": lambda: recipes.path_lengths(mlp(2), VARIABLES, KEY, POINTS[:, 0]),
-        "no averages": lambda: recipes.path_lengths(mlp(2), VARIABLES, KEY, POINTS),
+        "generator is None": lambda: recipes.path_lengths(None, VARIABLES, KEY, POINTS, layers=1),
+        "z has shape (4,)": lambda: recipes.path_lengths(
+            mlp(2), VARIABLES, KEY, POINTS[:, 0], layers=1
+        ),
+        "no averages": lambda: recipes.path_lengths(mlp(2), VARIABLES, KEY, POINTS, layers=1),
+        "layers is 0": lambda: recipes.path_lengths(mlp(2), VARIABLES, KEY, POINTS, layers=0),
     },
     "recipes.pix2pix": {
         "content_weight is nan": lambda: translating(recipes.pix2pix, content_weight=NAN),
@@ -213,9 +216,10 @@ TABLE = {
         "features is 3": lambda: translating(recipes.srgan, features=3),
     },
     "recipes.stylegan2": {
-        "path_every is 0": lambda: gan(recipes.stylegan2, path_every=0),
-        "path_weight is -1": lambda: gan(recipes.stylegan2, path_weight=-1),
-        "path_decay is 2": lambda: gan(recipes.stylegan2, path_decay=2),
+        "path_every is 0": lambda: gan(recipes.stylegan2, layers=2, path_every=0),
+        "path_weight is -1": lambda: gan(recipes.stylegan2, layers=2, path_weight=-1),
+        "path_decay is 2": lambda: gan(recipes.stylegan2, layers=2, path_decay=2),
+        "layers is 0.5": lambda: gan(recipes.stylegan2, layers=0.5),
     },
     "recipes.width_rate": {
         "width is 0": lambda: recipes.width_rate(0),

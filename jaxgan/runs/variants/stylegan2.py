@@ -102,7 +102,8 @@ def _build(setup: Setup) -> Experiment:
     maker = setup.maker
     g_module, d_module = maker.pair()
     g, d = maker.g(g_module), maker.d(d_module)
-    gan = recipes.stylegan2(g, d, **vars(setup.own), **setup.keywords)
+    layers = g_module.layers
+    gan = recipes.stylegan2(g, d, layers=layers, **vars(setup.own), **setup.keywords)
     return Experiment(gan, g, setup.latent, _Sampling(maker))
 
 
