@@ -20,6 +20,7 @@ from jaxgan.recipes._r3gan import R3GAN_SETTINGS, R3GANSettings, r3gan
 from jaxgan.recipes._sgan import sgan
 from jaxgan.recipes._srgan import srgan
 from jaxgan.recipes._stylegan2 import path_lengths, stylegan2
+from jaxgan.recipes._text_to_image import text_to_image
 from jaxgan.recipes._weights import Weight
 
 __all__ = [
@@ -63,5 +64,6 @@ __all__ = [
     "sgan",
     "srgan",
     "stylegan2",
+    "text_to_image",
     "width_rate",
 ]
