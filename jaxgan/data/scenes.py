@@ -97,7 +97,7 @@ def load_scenes(split: str = "train", image_size: ImageSize | None = None) -> Da
         class_names the words.
 
     Raises:
-        DataError: a side is less than 24.
+        DataError: there is no such split, or a side is less than 24.
 
     Example:
         >>> from jaxgan.data.scenes import load_scenes
@@ -108,7 +108,10 @@ def load_scenes(split: str = "train", image_size: ImageSize | None = None) -> Da
         >>> to_sentences(scenes.y[1:2], scenes.class_names)
         ['a small blue circle left of a small blue triangle']
     """
-    sides = image_size if isinstance(image_size, tuple) else 2 * (image_size or SIDE,)
+    sides = image_size or SIDE
+    sides = sides if isinstance(sides, tuple) else (sides, sides)
+    if split not in SPLITS:
+        raise DataError(f"split={split} is none of the scenes; expected {', '.join(SPLITS)}")
     if min(sides) < _LEAST_SIDE:
         raise DataError(f"image_size={image_size}: scenes have sides of {_LEAST_SIDE} or more")
     random = np.random.default_rng(list(SPLITS).index(split))
@@ -210,9 +213,7 @@ def _centers(
     return offsets + (low + random.random((n, 2)) * np.maximum(0, high - low))[:, None]
 
 
-def coverage(
-    shape: str, radius: Any, center: Any, sides: tuple[int, int]
-) -> np.ndarray:
+def coverage(shape: str, radius: Any, center: Any, sides: tuple[int, int]) -> np.ndarray:
     """Return how much of each pixel a shape covers, `[..., H, W]` in [0, 1].
 
     Args:
@@ -221,12 +222,19 @@ def coverage(
         center: of what encloses it, down and to the right, `[..., 2]`.
         sides: of the picture.
 
+    Raises:
+        ValueError: there is no such shape, or the radius is negative.
+
     Example:
         >>> from jaxgan.data.scenes import coverage
         >>> round(float(coverage("circle", 5, (16, 16), (32, 32)).sum() / 5**2), 2)
         3.14
     """
-    radius, center = np.float32(radius), np.float32(center)
+    if shape not in SHAPES:
+        raise ValueError(f"shape is {shape!r}; expected {', '.join(SHAPES)}")
+    radius, center = np.asarray(radius, np.float32), np.asarray(center, np.float32)
+    if radius.size and not radius.min() >= 0:
+        raise ValueError(f"radius is {radius.min()}; expected at least 0")
     radius, center = radius[..., None, None], center[..., None, None]
     down = np.arange(sides[0], dtype=np.float32)[:, None] + 0.5 - center[..., 0, :, :]
     right = np.abs(np.arange(sides[1], dtype=np.float32) + 0.5 - center[..., 1, :, :])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage  # a dependency of JAX itself
 
+from jaxgan._checks import check_array
 from jaxgan.data.scenes import BACKGROUND, COLORS, RELATIONS, SHAPES, SIDE, Scene, coverage, read
 from jaxgan.metrics.checks import MetricError, as_array
 
@@ -47,17 +48,22 @@ def found(picture: Any) -> list[Found]:
     Args:
         picture: uint8 `[H, W, 3]`.
 
+    Raises:
+        ValueError: it has another shape or type.
+
     Example:
         >>> from jaxgan.data.scenes import load_scenes
         >>> from jaxgan.metrics.scenes import found
         >>> [one[:3] for one in found(load_scenes("test").x[1])]
         [('large', 'green', 'triangle')]
     """
-    above = np.asarray(picture, np.float32) - np.float32(BACKGROUND)
-    pieces, _ = ndimage.label(np.abs(above).max(axis=-1) > _CONTRAST)
+    check_array("picture", picture, "[H, W, 3]", "uint8")
+    above = np.asarray(picture, np.float32) - np.array(BACKGROUND, np.float32)
+    pieces = _pieces(np.abs(above).max(axis=-1) > _CONTRAST)
     scale = min(pieces.shape) / SIDE
     shapes = []
-    for i, place in enumerate(ndimage.find_objects(pieces), start=1):
+    places: list = ndimage.find_objects(pieces)
+    for i, place in enumerate(places, start=1):
         mask = pieces[place] == i
         if mask.sum() < _LEAST_AREA * scale**2:
             continue
@@ -70,6 +76,13 @@ def found(picture: Any) -> list[Found]:
         share[(pieces[around] != i) & (pieces[around] > 0)] = 0
         shapes.append(Found(size, color, _shape(share), center))
     return shapes
+
+
+def _pieces(full: np.ndarray) -> np.ndarray:
+    """Number the connected pixels, from 1; 0 is the background."""
+    pieces = np.zeros(full.shape, np.int32)
+    ndimage.label(full, output=pieces)
+    return pieces
 
 
 def shows(x: Any, sentences: Sequence[str]) -> dict[str, np.ndarray]:
@@ -102,12 +115,14 @@ def shows(x: Any, sentences: Sequence[str]) -> dict[str, np.ndarray]:
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 3:
         raise MetricError(f"x is {x.dtype} {x.shape}; expected uint8 pictures [N, H, W, 3]")
     if len(x) != len(sentences):
-        raise MetricError(f"there are {len(sentences)} sentences; expected one for each of {len(x)}")
+        raise MetricError(
+            f"there are {len(sentences)} sentences; expected one for each of {len(x)}"
+        )
     right = [_right(found(one), read(said)) for one, said in zip(x, sentences, strict=True)]
     return dict(zip(PARTS, np.array(right, bool).reshape(-1, len(PARTS)).T, strict=True))
 
 
-def _right(shapes: list[Found], scene: Scene) -> tuple[bool, ...]:
+def _right(shapes: Sequence[Found], scene: Scene) -> tuple[bool, ...]:
     """Return which of PARTS are right, under the best way to match shapes."""
     count = len(scene.things)
     matches = itertools.permutations(shapes, count)

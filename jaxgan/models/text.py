@@ -32,7 +32,7 @@ __all__ = ["Discriminator", "Encoder", "Generator", "attend"]
 
 
 class Encoder(Module):
-    """An encoder of sentences: words `[B, L]` to a code `[B, features]` and words `[B, L, features]`.
+    """An encoder of sentences `[B, L]`: a code `[B, features]`, and words `[B, L, features]`.
 
     A word is a vector that depends on its number and on its place, and then also on its neighbors.
     The code is made of all of them, in their order.
