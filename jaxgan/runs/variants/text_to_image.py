@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan import recipes
+from jaxgan import data, recipes
 from jaxgan.data import Dataset
 from jaxgan.data.sentences import to_sentences
 from jaxgan.models import text
-from jaxgan.runs.data import load_whole
 from jaxgan.runs.measures.answers import COUNT, Question
 from jaxgan.runs.measures.row import Row
 from jaxgan.runs.networks import Maker, Model, Pair, upsample
@@ -67,7 +66,8 @@ def _shown(question: Question) -> list[Row]:
     trained = question.trained
     if trained.dataset_name != "scenes":
         return []
-    rare = load_whole(dataclasses.replace(trained.config.data, split="unseen"))
+    height, width, _ = trained.facts.shape
+    rare = data.load("scenes", split="unseen", image_size=(height, width))
     return _of(question, "seen", question.unseen) + _of(question, "unseen", rare)
 
 
