@@ -28,7 +28,8 @@ def _compile_quickly():
 
 # Pictures are one of three, and so are texts: D is a table of logits, and G draws what is right.
 TABLE = nets.stateless(
-    lambda key, x, y: jnp.zeros((3, 3)), lambda table, x, y: (x @ table)[jnp.arange(len(x)), y[:, 0]]
+    lambda key, x, y: jnp.zeros((3, 3)),
+    lambda table, x, y: (x @ table)[jnp.arange(len(x)), y[:, 0]],
 )
 RIGHT = nets.stateless(lambda key, z, y: (), lambda params, z, y: jax.nn.one_hot(y[:, 0], 3))
 TEXTS = np.array([0, 1, 1, 2, 0, 0, 1, 2, 2, 1], np.int32)[:, None]
