@@ -54,7 +54,7 @@ WORDS = ("a", *SIZES, *COLORS, *SHAPES, "above", "below", "left", "right", "of")
 LENGTH = 10
 
 _LEAST_SIDE = 24
-_RADII = {"small": (3.2, 3.8), "large": (6.0, 6.6)}  # of 32 pixels
+_RADII = {"small": (4.0, 4.6), "large": (6.4, 7.0)}  # of 32 pixels
 _AT_ONCE = 1000
 _GAP = 2.0
 _JITTER = 12  # levels by which a color varies

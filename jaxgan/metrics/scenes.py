@@ -17,8 +17,8 @@ PARTS = ("color", "shape", "size", "relation", "all")
 """What is scored: each part alone, and whether everything is right."""
 
 _CONTRAST = 90  # levels between a shape and the background, half of that of the palest color
-_LEAST_AREA = 12.0  # pixels of 32x32; the smallest triangles have 20
-_LARGE = 9.2  # width from which a shape is large
+_LEAST_AREA = 16.0  # pixels of 32x32; the smallest triangles have 32
+_LARGE = 5.5  # radius from which a shape is large
 _LEAST_OVERLAP = 0.7
 _AREAS = {"circle": np.pi, "square": 1.8**2, "triangle": 2.0}  # of radius 1
 
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     """A shape that was found in a picture.
 
     Attributes:
-        size: "small" or "large".
+        size: "small" or "large", by its area.
         color: the nearest of the colors.
         shape: the shape that it overlaps most, or "" if it is like none of them.
         center: of what encloses it, down and to the right.
@@ -69,12 +69,14 @@ def found(picture: Any) -> list[Found]:
             continue
         median = np.median(above[place][mask], axis=0)
         color = min(COLORS, key=lambda name: np.linalg.norm(median + BACKGROUND - COLORS[name]))
-        size = "large" if max(mask.shape) >= _LARGE * scale else "small"
         center = tuple((side.start + side.stop) / 2 for side in place)
         around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in place)
         share = np.clip(above[around] @ median / (median @ median), 0, 1)
         share[(pieces[around] != i) & (pieces[around] > 0)] = 0
-        shapes.append(Found(size, color, _shape(share), center))
+        shape = _shape(share)
+        radius = np.sqrt(share.sum() / _AREAS[shape or "circle"])
+        size = "large" if radius >= _LARGE * scale else "small"
+        shapes.append(Found(size, color, shape, center))
     return shapes
 
 

@@ -51,8 +51,8 @@ def test_sentences_are_drawn_in_turn_each_beside_its_samples(run, tmp_path):
         assert arrays["samples"].shape == (5, 32, 32, 3)
     drawn(run, tmp_path / "x.png", text=SAID, n=30)
     with Image.open(tmp_path / "x.png") as image:
-        assert image.size[0] > 10 * 34 + 6 * len(SAID[0])  # the sentence is not cut short
-        assert image.size[1] == 2 * (2 * 34 + 2)
+        assert image.size[0] > 10 * 66 + 5 * len(SAID[0])  # the sentence is not cut short
+        assert image.size[1] == 2 * (2 * 66 + 2)  # samples of 32 pixels are enlarged
     drawn(run, tmp_path / "x.gif", text=SAID, n=2, interpolate=2)
 
 
@@ -79,8 +79,8 @@ def test_a_folder_says_what_was_drawn_and_goes_on(run, tmp_path):
     [
         ({}, r"^--text: expected a sentence of the words a, small, .*, of$"),
         ({"text": ["a pink circle"]}, r"^--text: 'pink' is not a word it knows; expected a, small"),
-        ({"text": ["a " * 11]}, "^--text: .* has 11 words; expected 1 to 10$"),
-        ({"label": "red"}, "^--label=red: the run was trained on sentences; give --text"),
+        ({"text": ["a " * 11]}, r"^--text: .* has 11 words; expected 1 to 10$"),
+        ({"label": "red"}, r"^--label=red: the run was trained on sentences; give --text"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(run, settings, message, tmp_path):
@@ -90,7 +90,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(run, settings, message, tmp
 
 
 def test_other_runs_take_no_sentences_and_these_are_not_exported(run, tmp_path):
-    with pytest.raises(ConfigError, match="^--text=a red circle: .* not trained on sentences"):
+    with pytest.raises(ConfigError, match=r"^--text=a red circle: .* not trained on sentences"):
         drawn(run_of("infogan"), tmp_path / "x.png", text=["a red circle"])
     with pytest.raises(ConfigError, match="draws sentences, which the exported files do not take"):
         exporting.write(run, tmp_path / "g.stablehlo", "stablehlo")

@@ -38,7 +38,7 @@ def by_class(samples: np.ndarray, y: np.ndarray, names: Sequence[str]) -> np.nda
 
 
 def by_sentence(samples: np.ndarray, y: np.ndarray, words: Sequence[str]) -> np.ndarray:
-    """Draw samples, ten wide: the rows of each sentence beside it.
+    """Draw samples, ten wide: the rows of each sentence beside it; small ones are enlarged.
 
     Args:
         samples: of any kind that `show` draws.
@@ -48,6 +48,8 @@ def by_sentence(samples: np.ndarray, y: np.ndarray, words: Sequence[str]) -> np.
     Returns:
         uint8 `[H', W', 3]`.
     """
+    factor = max(1, -(-_TILE_WIDTH // samples.shape[2])) if samples.ndim == 4 else 1
+    samples = samples.repeat(factor, axis=1).repeat(factor, axis=2)
     said = np.array(to_sentences(y, words))
     names = list(dict.fromkeys(said.tolist()))
     return beside_names([samples[said == name] for name in names], names)
