@@ -56,7 +56,9 @@ LENGTH = 10
 _LEAST_SIDE = 24
 _RADII = {"small": (4.0, 4.6), "large": (6.4, 7.0)}  # of 32 pixels
 _AT_ONCE = 1000
-_GAP = 2.0
+_GAP = (2.0, 3.0)  # of 32 pixels, between two shapes
+_ACROSS = 0.2  # share of their distance that they are apart across it
+_MOVED = 2.0  # of 32 pixels, from the middle
 _JITTER = 12  # levels by which a color varies
 
 
@@ -85,7 +87,8 @@ def load_scenes(split: str = "train", image_size: ImageSize | None = None) -> Da
 
     A quarter of the sentences is of one shape, such as "a small red circle", the others of two,
     such as "a red circle above a large blue square". Where no size is said, either is drawn. Shapes
-    do not touch, and are apart along the direction that is said more than across it.
+    do not touch, and are apart along the direction that is said more than across it; together they
+    are about in the middle of the picture.
 
     Args:
         split: `train`; `test`, whose sentences are of the same kind; or `unseen`, whose sentences
@@ -201,16 +204,16 @@ def _centers(
     directions: np.ndarray, radii: np.ndarray, sides: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
     """Choose the centers of two shapes `[N, 2, 2]`, down and to the right."""
-    n = len(radii)
-    least = radii.sum(axis=1) + _GAP
-    room = np.abs(directions) @ sides - 2 - radii.sum(axis=1)
-    distance = least + random.random(n) * np.maximum(0, room - least)
-    across = random.uniform(-0.4, 0.4, n) * distance
+    n, unit = len(radii), min(sides) / SIDE
+    distance = radii.sum(axis=1) + random.uniform(*_GAP, n) * unit
+    across = random.uniform(-_ACROSS, _ACROSS, n) * distance
     offsets = np.zeros((n, 2, 2))
     offsets[:, 0] = directions * distance[:, None] + directions[:, ::-1] * across[:, None]
-    low = (radii[..., None] - offsets).max(axis=1) + 1
-    high = (sides - 1 - radii[..., None] - offsets).min(axis=1)
-    return offsets + (low + random.random((n, 2)) * np.maximum(0, high - low))[:, None]
+    low = (offsets - radii[..., None]).min(axis=1)
+    high = (offsets + radii[..., None]).max(axis=1)
+    room = np.maximum(0, (sides - (high - low)) / 2 - unit)
+    moved = random.uniform(-1, 1, (n, 2)) * np.minimum(room, _MOVED * unit)
+    return offsets + ((sides - high - low) / 2 + moved)[:, None]
 
 
 def coverage(shape: str, radius: Any, center: Any, sides: tuple[int, int]) -> np.ndarray:
