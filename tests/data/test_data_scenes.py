@@ -88,4 +88,5 @@ def test_pictures_are_of_one_or_two_colors_on_the_background():
     assert scenes.x.shape == (2000, 24, 40, 3)
     border = np.pad(np.zeros((22, 38), bool), 1, constant_values=True)
     differ = np.abs(scenes.x[:, border].astype(int) - BACKGROUND).max(axis=(1, 2))
-    assert np.mean(differ == 0) > 0.95  # shapes stay within the picture
+    assert np.mean(differ == 0) > 0.9  # shapes stay within the picture, but for their edges
+    assert np.mean(differ) < 2

@@ -51,7 +51,7 @@ def test_sentences_are_drawn_in_turn_each_beside_its_samples(run, tmp_path):
         assert arrays["samples"].shape == (5, 32, 32, 3)
     drawn(run, tmp_path / "x.png", text=SAID, n=30)
     with Image.open(tmp_path / "x.png") as image:
-        assert image.size[0] > 10 * 66 + 5 * len(SAID[0])  # the sentence is not cut short
+        assert image.size[0] > 10 * 66 + 4.5 * len(SAID[0])  # the sentence is not cut short
         assert image.size[1] == 2 * (2 * 66 + 2)  # samples of 32 pixels are enlarged
     drawn(run, tmp_path / "x.gif", text=SAID, n=2, interpolate=2)
 
