@@ -109,7 +109,7 @@ def load_scenes(split: str = "train", image_size: ImageSize | None = None) -> Da
         >>> scenes.x.shape, scenes.y.shape
         ((2000, 32, 32, 3), (2000, 10))
         >>> to_sentences(scenes.y[1:2], scenes.class_names)
-        ['a small blue circle left of a small blue triangle']
+        ['a small green triangle']
     """
     sides = image_size or SIDE
     sides = sides if isinstance(sides, tuple) else (sides, sides)

@@ -55,7 +55,7 @@ def found(picture: Any) -> list[Found]:
         >>> from jaxgan.data.scenes import load_scenes
         >>> from jaxgan.metrics.scenes import found
         >>> [one[:3] for one in found(load_scenes("test").x[1])]
-        [('large', 'green', 'triangle')]
+        [('small', 'green', 'triangle')]
     """
     check_array("picture", picture, "[H, W, 3]", "uint8")
     above = np.asarray(picture, np.float32) - np.array(BACKGROUND, np.float32)
@@ -108,8 +108,8 @@ def shows(x: Any, sentences: Sequence[str]) -> dict[str, np.ndarray]:
     Example:
         >>> from jaxgan.data.scenes import load_scenes
         >>> from jaxgan.metrics.scenes import shows
-        >>> x = load_scenes("test").x[1:2]  # a large green triangle
-        >>> right = shows(x, ["a small green triangle"])
+        >>> x = load_scenes("test").x[1:2]  # a small green triangle
+        >>> right = shows(x, ["a large green triangle"])
         >>> {part: bool(one[0]) for part, one in right.items()}
         {'color': True, 'shape': True, 'size': False, 'relation': True, 'all': False}
     """
