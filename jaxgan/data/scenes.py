@@ -230,7 +230,7 @@ def coverage(shape: str, radius: Any, center: Any, sides: tuple[int, int]) -> np
 
     Example:
         >>> from jaxgan.data.scenes import coverage
-        >>> round(float(coverage("circle", 5, (16, 16), (32, 32)).sum() / 5**2), 2)
+        >>> round(float(coverage("circle", 10, (16, 16), (32, 32)).sum() / 10**2), 2)
         3.14
     """
     if shape not in SHAPES:
