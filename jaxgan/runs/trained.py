@@ -75,11 +75,8 @@ class Trained(NamedTuple):
     def draws_pairs(self) -> bool:
         """Whether a sample is a pair of pictures, one of each of two domains."""
         inputs = [jax.ShapeDtypeStruct((TOGETHER, 2), np.uint32)]
-        inputs += (
-            [jax.ShapeDtypeStruct((TOGETHER, *self.facts.source), np.int32)]
-            if self.is_conditional
-            else []
-        )
+        if self.is_conditional:
+            inputs.append(jax.ShapeDtypeStruct((TOGETHER, *self.facts.source), np.int32))
         return isinstance(jax.eval_shape(self._drawer(), *inputs), tuple)
 
     def draw(self, z: jax.Array | np.ndarray, y: np.ndarray | None) -> Any:

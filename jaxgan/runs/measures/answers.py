@@ -78,14 +78,12 @@ class Question:
 
 def general(question: Question) -> list[Row]:
     """Measure what can be measured of any GAN: classes that were asked for, and solids."""
-    found = _classes(question) if _draws_classes(question.trained) else []
-    if len(question.trained.facts.shape) == 4:
+    trained = question.trained
+    draws_classes = trained.is_conditional and not trained.draws_sentences
+    found = _classes(question) if draws_classes else []
+    if len(trained.facts.shape) == 4:
         found += _solids(question)
     return found
-
-
-def _draws_classes(trained: Trained) -> bool:
-    return trained.is_conditional and not trained.draws_sentences
 
 
 def likeness(name: str, title: str, made, target, baseline) -> Row:
