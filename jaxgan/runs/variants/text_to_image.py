@@ -80,12 +80,11 @@ def _of(question: Question, kind: str, dataset: Dataset) -> list[Row]:
     asked = to_sentences(y, dataset.class_names)
     made = question.trained.draw(question.trained.experiment.latent(question.key, len(y)), y)
     fake, real, noise = (shows(one, asked) for one in (made, x, np.roll(x, 1, axis=0)))
-    whose = "pairs of color and shape that training " + ("has" if kind == "seen" else "never has")
     return [
         Row(
             f"asked/{kind}_{part}",
-            f"samples that show {'everything' if part == 'all' else f'the {part}'} asked for, of "
-            f"{whose} (noise: pictures of other sentences)",
+            f"samples that show {'everything' if part == 'all' else f'the {part}'} asked for, with "
+            f"{kind} pairs of color and shape (noise: pictures of other sentences)",
             *(float(np.mean(fake[part])), len(y)),
             real=float(np.mean(real[part])),
             noise=float(np.mean(noise[part])),
