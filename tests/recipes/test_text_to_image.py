@@ -124,14 +124,12 @@ def drawn(text=True):
 
 def test_what_a_sentence_says_is_drawn_also_in_new_combinations():
     seen, unseen = drawn()
-    print(seen, unseen)
     assert seen.min() > 0.8
     assert unseen.min() > 0.5
 
 
 def test_without_the_text_it_is_drawn_by_chance():
     seen, _ = drawn(text=False)
-    print(seen)
     assert seen.max() < 0.2
 
 
