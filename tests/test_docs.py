@@ -24,10 +24,13 @@ import pages  # noqa: E402 - the folder is no package
 IMPORTED = (
     "jaxgan.core",
     "jaxgan.data.preparation",
+    "jaxgan.data.scenes",
+    "jaxgan.data.sentences",
     "jaxgan.data.toys",
     "jaxgan.metrics.classifiers",
     "jaxgan.metrics.inception",
     "jaxgan.metrics.pictures",
+    "jaxgan.metrics.scenes",
     "jaxgan.metrics.solids",
     "jaxgan.metrics.sound",
     "jaxgan.runs.config",

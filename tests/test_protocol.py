@@ -31,6 +31,7 @@ SIZE = 8
 X = RNG.normal(size=(STEPS, SIZE, 2, 2, 1)).astype(np.float32)  # small images [B, H, W, C]
 LABELS = RNG.integers(0, 3, (STEPS, SIZE)).astype(np.int32)
 UNLABELED, LABELLED = Batch(X), Batch(X, LABELS)
+TEXTS = Batch(X, RNG.integers(-1, 3, (STEPS, SIZE, 4)).astype(np.int32))
 FEW_LABELS = Batch(X, np.where(np.arange(SIZE) % 2, LABELS, -1).astype(np.int32))
 PAIRS = Batch(X, RNG.normal(size=X.shape).astype(np.float32))
 HALVED = Batch(X, X[:, :, :1, :1])
@@ -316,6 +317,18 @@ TABLE = {
             ema_decay=0.9,
         ),
         LABELLED,
+    ),
+    "text_to_image": (
+        partial(
+            recipes.text_to_image,
+            counting(mlp(2, 2, 1)),
+            counting(mlp()),
+            **players,
+            encoder=lambda y: jnp.mean(1.0 * y, axis=1),
+            loss=losses.relativistic_paired(),
+            ema_decay=0.9,
+        ),
+        TEXTS,
     ),
     "pix2pix": (
         partial(

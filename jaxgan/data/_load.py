@@ -13,6 +13,7 @@ from jaxgan.data.digits import load_digits
 from jaxgan.data.domains import PREFIXES, load_derived
 from jaxgan.data.errors import DataError
 from jaxgan.data.notes import load_notes
+from jaxgan.data.scenes import SPLITS, load_scenes
 from jaxgan.data.slices import part_of
 from jaxgan.data.solids import load_solids
 from jaxgan.data.stacked import load_stacked
@@ -48,6 +49,8 @@ def load(
         folder:DIRECTORY       the image files below a directory, or in a zip file; its subfolders
                                are classes, or splits with classes; see `jaxgan.data.folder`
         ring, grid             2-D mixtures of 8 and 25 Gaussians; see `jaxgan.data.toys`
+        scenes                 24,000 pictures of colored shapes and sentences that say what they
+                               show; splits `train`, `test` and `unseen`; see `jaxgan.data.scenes`
         notes                  4000 sounds of eight pitches; see `jaxgan.data.notes`
         solids                 4000 solids of five kinds; see `jaxgan.data.solids`
         PREFIX:NAME            pairs and domains of pictures; see `jaxgan.data.domains`
@@ -176,6 +179,8 @@ def _load(
     if look:
         setting = ", ".join(f"{setting}={value}" for setting, value in look.items())
         raise DataError(f"{setting} goes with folder:DIRECTORY: leave it out for {name}")
+    if name == "scenes":
+        return _load_slice(partial(load_scenes, image_size=image_size), name, split, tuple(SPLITS))
     load_whole = _packaged(name, image_size, folders)
     if load_whole is not None:
         return _load_slice(load_whole, name, split)
@@ -232,16 +237,22 @@ def _packaged(
     }.get(name)
 
 
-def _load_slice(load_whole: Callable[[], Dataset], name: str, split: str) -> Dataset:
-    """Load the only split, `train`, or a slice of it in the syntax of tensorflow-datasets."""
+def _load_slice(
+    load_whole: Callable[..., Dataset], name: str, split: str, splits: tuple[str, ...] = ()
+) -> Dataset:
+    """Load a split or a slice of one, in the syntax of tensorflow-datasets.
+
+    A set without `splits` has `train` alone, which `load_whole` is not told.
+    """
     part = part_of(split)
-    if part is None or part.split != "train":
+    if part is None or part.split not in (splits or ("train",)):
         hint = "; name=mnist has a test split" if name == "digits" else ""
+        known = " or ".join(f"split={one}" for one in splits or ("train",))
         raise DataError(
-            f"{name} has no split {split!r}: expected split=train, or a slice of it such as "
+            f"{name} has no split {split!r}: expected {known}, or a slice of it such as "
             f"split=train[:90%] or split=train[100:200]{hint}"
         )
-    dataset = load_whole()
+    dataset = load_whole(part.split) if splits else load_whole()
     start, stop = part.rows(len(dataset.x), name)
     if stop - start == len(dataset.x):
         return dataset

@@ -16,9 +16,11 @@ class Dataset(NamedTuple):
             read-only memory map.
         y: int32 labels `[N]`; or the uint8 images that x is to be generated from: the counterparts
             `[N, H', W', C']` of x or, if the set is not paired, images `[M, H', W', C']` of
-            another domain; or None.
+            another domain; or sentences int32 `[N, L]`, the numbers of their words, -1 where there
+            is none; or None.
         name: the name by which the set was loaded.
-        class_names: the name of each label; empty if there are no labels.
+        class_names: the name of each label, or the words of the sentences; empty if there are
+            neither.
         paired: whether `y[i]` belongs to `x[i]`.
 
     Example:
@@ -37,4 +39,9 @@ class Dataset(NamedTuple):
     @property
     def has_pictures(self) -> bool:
         """Whether y holds pictures rather than labels."""
-        return self.y is not None and self.y.ndim > 1
+        return self.y is not None and self.y.ndim > 2
+
+    @property
+    def has_sentences(self) -> bool:
+        """Whether y holds sentences rather than labels."""
+        return self.y is not None and self.y.ndim == 2

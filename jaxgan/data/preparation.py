@@ -228,8 +228,9 @@ def _of_place(place: Place, source: str) -> _Source:
 
 def _of_name(source: str, size: ImageSize | None, split: str, folders: dict) -> _Source:
     dataset = load(source, split=split, image_size=size, **folders)
-    if dataset.x.ndim != 4 or dataset.has_pictures:
+    if dataset.x.ndim != 4 or dataset.has_pictures or dataset.has_sentences:
         what = "pairs of pictures" if dataset.has_pictures else "no pictures"
+        what = "pictures with sentences" if dataset.has_sentences else what
         raise DataError(f"source={source} holds {what}: expected a set of single pictures")
     y = None if dataset.y is None or dataset.y.min() < 0 else dataset.y
     classes = [name.replace("/", "_") for name in dataset.class_names]

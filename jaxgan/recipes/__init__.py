@@ -21,6 +21,7 @@ from jaxgan.recipes._sgan import sgan
 from jaxgan.recipes._slicing import slicing
 from jaxgan.recipes._srgan import srgan
 from jaxgan.recipes._stylegan2 import path_lengths, stylegan2
+from jaxgan.recipes._text_to_image import text_to_image
 from jaxgan.recipes._weights import Weight
 
 __all__ = [
@@ -65,5 +66,6 @@ __all__ = [
     "slicing",
     "srgan",
     "stylegan2",
+    "text_to_image",
     "width_rate",
 ]

@@ -20,13 +20,13 @@ class Asked(NamedTuple):
         n: how many.
         seed: the seed of them all, unless each has its own.
         seeds: the seed of each, `[n]`, or None.
-        classes: the classes to draw in turn; None for a run without labels.
+        classes: the classes or sentences to draw in turn; None for a run without labels.
     """
 
     n: int
     seed: int = 0
     seeds: np.ndarray | None = None
-    classes: tuple[int, ...] | None = None
+    classes: tuple[int, ...] | np.ndarray | None = None
 
     def names(self, rows: np.ndarray) -> np.ndarray:
         """Return seeds and numbers `[len(rows), 2]`."""
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
         return np.stack([np.full_like(rows, self.seed), rows], axis=1)
 
     def labels(self, rows: np.ndarray) -> np.ndarray | None:
-        """Return the labels `[len(rows)]` of samples; that of a seed is always the same."""
+        """Return the labels or sentences of samples; that of a seed is always the same."""
         if self.classes is None:
             return None
         numbers = rows if self.seeds is None else self.seeds[rows]

@@ -262,7 +262,7 @@ def look(config: Config) -> Seen:
         size = side, side
         dataset = load_whole(dataclasses.replace(config.data, image_size=side))
     x, y = dataset.x, dataset.y
-    if x.ndim != 4 or dataset.has_pictures:
+    if x.ndim != 4 or dataset.has_pictures or dataset.has_sentences:
         raise ConfigError(
             f"--auto: --dataset={config.data.dataset} are no pictures to learn from alone; give "
             f"a --recipe and leave --auto out"

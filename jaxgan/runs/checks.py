@@ -371,10 +371,13 @@ def _check_y(config: Config, needs: str, dataset: Dataset) -> None:
     """Refuse data whose y is not what the GAN needs."""
     named = f"--recipe={config.recipe}, --dataset={config.data.dataset}"
     asks, advice = f"--recipe={config.recipe}", "choose another --recipe"
-    if config.objective.conditional and needs != "labels":
+    if config.objective.conditional and needs not in ("labels", "sentences"):
         needs, asks, advice = "labels", "--conditional", "leave it out"
-    if needs == "labels" and (dataset.y is None or dataset.has_pictures):
+    if needs == "sentences" and not dataset.has_sentences:
+        raise ConfigError(f"{named}: it has no sentences; expected data such as scenes")
+    if needs == "labels" and (dataset.y is None or dataset.y.ndim > 1):
         has = "pairs of pictures, no labels" if dataset.has_pictures else "no labels"
+        has = "sentences, no labels" if dataset.has_sentences else has
         raise ConfigError(f"{asks}: --dataset={config.data.dataset} has {has}")
     if needs == "labels" and len(dataset.class_names) == 1:
         raise ConfigError(

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgan import data
 from jaxgan.data import notes
+from jaxgan.data.sentences import to_tokens
 from jaxgan.runs.asked import Asked, check_draws_from_noise
 from jaxgan.runs.classes import class_of, classes_of
 from jaxgan.runs.files import write_whole
@@ -41,6 +43,7 @@ class Drawing(NamedTuple):
     seeds: np.ndarray | None = None
     label: str | None = None
     classes: str | None = None
+    text: list[str] | None = None
     truncation: str | None = None
     interpolate: int = 0
 
@@ -74,11 +77,17 @@ class Drawing(NamedTuple):
         """Return the samples that are asked for.
 
         Raises:
-            ConfigError: the run has no such classes.
+            ConfigError: the run has no such classes or words.
         """
         n = self.n if self.seeds is None else len(self.seeds)
         names = trained.facts.class_names
         given = {"label": self.label, "classes": self.classes}
+        if trained.draws_sentences:
+            return Asked(n, self.seed, self.seeds, self._sentences(trained))
+        if self.text is not None:
+            raise ConfigError(
+                f"--text={self.text[0]}: the run was not trained on sentences; leave it out"
+            )
         if not trained.is_conditional:
             for flag, value in given.items():
                 if value is not None:
@@ -92,6 +101,21 @@ class Drawing(NamedTuple):
         if self.classes is not None:
             chosen = classes_of(self.classes, names, "classes")
         return Asked(n, self.seed, self.seeds, chosen)
+
+    def _sentences(self, trained: Trained) -> np.ndarray:
+        """Return the sentences that are asked for, `[K, L]`."""
+        words, given = trained.facts.class_names, {"label": self.label, "classes": self.classes}
+        for flag, value in given.items():
+            if value is not None:
+                raise ConfigError(
+                    f"--{flag}={value}: the run was trained on sentences; give --text instead"
+                )
+        if self.text is None:
+            raise ConfigError(f"--text: expected a sentence of the words {', '.join(words)}")
+        try:
+            return to_tokens(self.text, words, *trained.facts.source)
+        except data.DataError as error:
+            raise ConfigError(f"--text: {error}") from error
 
 
 def write(trained: Trained, drawing: Drawing, path: Path) -> str:
@@ -143,7 +167,7 @@ def make(trained: Trained, drawing: Drawing, asked: Asked) -> tuple[Any, np.ndar
     rows = asked.n // frames
     z = walk(trained.experiment.latent, drawing.key, rows, stops=2, frames=frames, closed=False)
     y = asked.labels(np.arange(rows))
-    y = None if y is None else np.repeat(y, frames)
+    y = None if y is None else np.repeat(y, frames, axis=0)
     return trained.draw(np.asarray(z).swapaxes(0, 1).reshape(asked.n, -1), y), y
 
 
@@ -160,11 +184,17 @@ def _special_picture(trained: Trained, drawing: Drawing, asked: Asked) -> np.nda
     if drawing.options == variant.options():
         return None
     picture = variant.draw(trained, drawing.options, drawing.key, drawing.n)
-    unused = (drawing.label, drawing.classes, drawing.seeds, drawing.interpolate or None)
+    unused = (
+        drawing.label,
+        drawing.classes,
+        drawing.text,
+        drawing.seeds,
+        drawing.interpolate or None,
+    )
     if picture is not None and any(one is not None for one in unused):
         raise ConfigError(
-            "--label, --classes, --seeds, --interpolate: not used by a picture that an option of "
-            "the GAN asks for; leave them out"
+            "--label, --classes, --text, --seeds, --interpolate: not used by a picture that an "
+            "option of the GAN asks for; leave them out"
         )
     return picture
 
@@ -175,6 +205,8 @@ def _write_picture(trained: Trained, drawing: Drawing, asked: Asked, path: Path)
         picture = stacked_rows(list(samples), drawing.interpolate or classes.COLUMNS)
     elif drawing.seeds is not None:
         picture = classes.below_names(samples, [f"seed {seed}" for seed in drawing.seeds])
+    elif y is not None and y.ndim == 2 and not drawing.interpolate:
+        picture = classes.by_sentence(samples, y, trained.facts.class_names)
     elif y is not None and not drawing.interpolate:
         picture = classes.by_class(samples, y, trained.facts.class_names)
     else:

@@ -76,6 +76,11 @@ def write(
 
 def interface(trained: Trained) -> dict[str, Any]:
     """Return what the generator of a run takes, as keywords of `export.save`."""
+    if trained.draws_sentences:
+        raise ConfigError(
+            f"--workdir: its run, --recipe={trained.config.recipe}, draws sentences, which the "
+            f"exported files do not take; use jaxgan-sample --text"
+        )
     latent = trained.experiment.latent
     return {
         "latent": None if latent is no_latent else latent,

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.checkpoint import digest
+from jaxgan.data.sentences import to_sentences
 from jaxgan.runs.asked import Asked
 from jaxgan.runs.files import write_whole
 from jaxgan.runs.settings import ConfigError
@@ -25,8 +26,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows: its byte
 def write_folder(trained: Trained, asked: Asked, folder: Path, how: dict[str, Any]) -> int:
     """Write a PNG for each sample, or go on where the same command was interrupted.
 
-    With classes, each has a folder of its own. The file `samples.json` says what the samples are;
-    a larger `--n` adds to them.
+    With classes, each has a folder of its own. The file `samples.json` says what the samples are,
+    also which sentences were drawn in turn; a larger `--n` adds to them.
 
     Args:
         trained: the run.
@@ -107,7 +108,9 @@ def _places(trained: Trained, asked: Asked) -> Callable[[int], list[str]]:
     def places(row: int) -> list[str]:
         name = f"{row:06d}" if asked.seeds is None else f"seed{asked.seeds[row]:04d}"
         labels = asked.labels(np.asarray([row]))
-        name = f"{name}.png" if labels is None else f"{folders[labels[0]]}/{name}.png"
+        if labels is not None and labels.ndim == 1:  # a sentence is no folder
+            name = f"{folders[labels[0]]}/{name}"
+        name = f"{name}.png"
         return [f"x/{name}", f"y/{name}"] if are_pairs else [name]
 
     return places
@@ -122,8 +125,11 @@ def _folders(names: tuple[str, ...]) -> list[str]:
 
 
 def _record(trained: Trained, asked: Asked, how: dict[str, Any]) -> dict[str, Any]:
-    names = trained.facts.class_names
-    classes = None if asked.classes is None else [names[one] for one in asked.classes]
+    names, classes = trained.facts.class_names, None
+    if trained.draws_sentences:
+        classes = to_sentences(np.asarray(asked.classes), names)
+    elif asked.classes is not None:
+        classes = [names[one] for one in asked.classes]
     which = {"seed": "in the name of each" if asked.seeds is not None else asked.seed}
     weights = digest(trained.variables)
     return {"step": trained.step, "generator": weights, **which, "classes": classes, **how}

@@ -40,12 +40,19 @@ class Facts(NamedTuple):
     shape: tuple[int, ...]
     class_names: tuple[str, ...] = ()
     source: tuple[int, ...] = ()
-    """The shape of y, if it is a picture."""
+    """The shape of y, if it is a picture or a sentence."""
+
+    @property
+    def has_sentences(self) -> bool:
+        """Whether y is a sentence, of the words `class_names`."""
+        return len(self.source) == 1
 
 
 def example(facts: Facts) -> Batch:
     """Return a batch of the data's shape, to initialize states."""
     x = np.zeros((2, *facts.shape), np.float32)
+    if facts.has_sentences:
+        return Batch(x, np.zeros((2, *facts.source), np.int32))
     if facts.source:
         return Batch(x, np.zeros((2, *facts.source), np.float32))
     return Batch(x, np.zeros(2, np.int32) if facts.class_names else None)
@@ -204,7 +211,8 @@ def _d_last() -> Any:
     )
 
 
-def _upsample() -> Any:
+def upsample() -> Any:
+    """Declare how the generator doubles the resolution."""
     return setting(
         "transposed",
         "how the generator doubles the resolution",
@@ -242,7 +250,7 @@ def _dense_encoder(maker: Maker, features: int) -> nn.Module:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _DCGAN:
-    upsample: str = _upsample()
+    upsample: str = upsample()
     coarsest: int = setting(
         7,
         "what the shorter side of the coarsest feature map is at most; 4 gives 28x28 a third stage",
@@ -353,7 +361,7 @@ def _voxels(maker: Maker) -> Pair:
 class _UNet:
     stages: int = setting(2, "how often a U-Net halves the resolution", low=1, high=16, sizes=True)
     dropout: float = _dropout()
-    upsample: str = _upsample()
+    upsample: str = upsample()
 
 
 def _unet(maker: Maker, channels: int) -> nn.Module:

@@ -360,7 +360,7 @@ class Data:
 
     dataset: str = setting(
         "digits",
-        "digits, emoji, photos, notes, solids, ring, grid, any TFDS name, folder:PATH, "
+        "digits, emoji, photos, scenes, notes, solids, ring, grid, any TFDS name, folder:PATH, "
         "or pairs made from them, such as outlines:digits",
     )
     split: str = setting("train", "split of the data set")

@@ -60,6 +60,11 @@ class Trained(NamedTuple):
         return self.config.objective.conditional
 
     @property
+    def draws_sentences(self) -> bool:
+        """Whether the generator is given a sentence to draw."""
+        return self.is_conditional and self.facts.has_sentences
+
+    @property
     def multiple(self) -> int:
         """What the sides of pictures that the generator takes are multiples of."""
         from jaxgan.runs.variants import MODELS
@@ -70,11 +75,12 @@ class Trained(NamedTuple):
     def draws_pairs(self) -> bool:
         """Whether a sample is a pair of pictures, one of each of two domains."""
         inputs = [jax.ShapeDtypeStruct((TOGETHER, 2), np.uint32)]
-        inputs += [jax.ShapeDtypeStruct((TOGETHER,), np.int32)] if self.is_conditional else []
+        if self.is_conditional:
+            inputs.append(jax.ShapeDtypeStruct((TOGETHER, *self.facts.source), np.int32))
         return isinstance(jax.eval_shape(self._drawer(), *inputs), tuple)
 
     def draw(self, z: jax.Array | np.ndarray, y: np.ndarray | None) -> Any:
-        """Draw samples for latents `[n, dim]` and labels `[n]`.
+        """Draw samples for latents `[n, dim]` and labels `[n]` or sentences `[n, L]`.
 
         Pictures are uint8, anything else is float. A GAN of two domains draws a pair of them.
         """
@@ -87,7 +93,7 @@ class Trained(NamedTuple):
 
         Args:
             names: `[n, 2]`: a seed, and the number of the sample among those of the seed.
-            y: labels `[n]`, or None.
+            y: labels `[n]`, sentences `[n, L]`, or None.
 
         Returns:
             Samples like those of `draw`, bit for bit the same whatever else is drawn with them.

@@ -134,7 +134,8 @@ def _difference_of_shape(before: dict[str, Any], now: dict[str, Any]) -> str:
     for name in "shape", "source":
         old, new = (list(notes[name]) for notes in (before, now))
         if old != new:
-            what = "its examples" if name == "shape" else "its source pictures"
+            of_y = "its source pictures" if len(new) > 1 else "its sentences"
+            what = "its examples" if name == "shape" else of_y
             return f"{what} are {_times(new)} and were {_times(old)}"
     old, new = (list(notes["class_names"]) for notes in (before, now))
     if len(old) != len(new):

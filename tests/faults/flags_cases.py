@@ -437,7 +437,7 @@ def _combination(flags: list[Flag]) -> st.SearchStrategy[Case]:
         st.sampled_from(("", "", *sorted(MODELS))),
         st.sampled_from(
             (
-                *("", "digits", "ring", "notes", "solids", "photos", "stacked_digits"),
+                *("", "digits", "ring", "notes", "scenes", "solids", "photos", "stacked_digits"),
                 *("outlines:digits", "unpaired:rotated:digits", "halved:digits", "colored:digits"),
             )
         ),

@@ -183,6 +183,7 @@ def test_there_is_a_preset_for_each_way_in():
         "dcgan_mnist",
         "dcgan_fashion_mnist",
         "srgan_photos",
+        "text_scenes",
         "wavegan_notes",
         "voxels_solids",
     } | {

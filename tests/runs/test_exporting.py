@@ -72,7 +72,8 @@ def assert_same(found, wanted):
 
 
 def test_every_gan_is_among_the_cases():
-    assert {name for name, _ in CASES} == set(VARIANTS)
+    not_yet = {"text_to_image"}  # test_sentences.py
+    assert {name for name, _ in CASES} == set(VARIANTS) - not_yet
 
 
 @pytest.mark.parametrize(("recipe", "more"), CASES, ids=[f"{r}-{m}" for r, m in CASES])

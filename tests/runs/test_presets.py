@@ -74,7 +74,9 @@ def test_a_preset_says_where_it_came_from(preset):
 
 
 OF_PICTURES = [
-    name for name in sorted(presets()) if not name.endswith(("_ring", "_notes", "_solids"))
+    name
+    for name in sorted(presets())
+    if not name.endswith(("_ring", "_notes", "_scenes", "_solids"))
 ]
 # Digits are colored and drawn; pictures in color are turned.
 IN_COLOR = {"unpaired:colored:digits": "unpaired:rotated:digits"}

@@ -22,8 +22,18 @@ from wrong_calls.parts import (
 
 import jaxgan
 from jaxgan import data, export, latents, metrics, nets, onnx, weights
-from jaxgan.data import domains, folder, images, preparation, toys
-from jaxgan.metrics import classifiers, inception, pairs, pictures, solids, sound, torch_file
+from jaxgan.data import domains, folder, images, preparation, sentences, toys
+from jaxgan.data import scenes as drawn_scenes
+from jaxgan.metrics import (
+    classifiers,
+    inception,
+    pairs,
+    pictures,
+    scenes,
+    solids,
+    sound,
+    torch_file,
+)
 
 GENERATOR = export.of_network(
     nets.stateless(lambda key, z: (), lambda params, z: z), VARIABLES, latent=NOISE
@@ -97,6 +107,28 @@ TABLE = {
         "image is a ndarray": lambda: images.to_array(BYTES, 1),
     },
     "data.images.upright": {"image is None": lambda: images.upright(None)},
+    "data.scenes.coverage": {
+        "shape is 'star'": lambda: drawn_scenes.coverage("star", 1.0, (2, 2), (4, 4)),
+        "radius is -1": lambda: drawn_scenes.coverage("circle", -1.0, (2, 2), (4, 4)),
+    },
+    "data.scenes.load_scenes": {
+        "split=new": lambda: drawn_scenes.load_scenes("new"),
+        "image_size=20": lambda: drawn_scenes.load_scenes("test", 20),
+    },
+    "data.scenes.read": {
+        "'a red star' is not understood": lambda: drawn_scenes.read("a red star"),
+        "'a red circle above' is not": lambda: drawn_scenes.read("a red circle above"),
+    },
+    "data.sentences.to_sentences": {
+        "tokens has shape (4,)": lambda: sentences.to_sentences(LABELS, "abcd"),
+        "tokens are from 0 to 3": lambda: sentences.to_sentences(LABELS[:, None], "abc"),
+    },
+    "data.sentences.to_tokens": {
+        "sentences is 'a b'": lambda: sentences.to_tokens("a b", ("a", "b"), 2),
+        "'c' is not a word": lambda: sentences.to_tokens(["a c"], ("a", "b"), 2),
+        "'a b a' has 3 words": lambda: sentences.to_tokens(["a b a"], ("a", "b"), 2),
+        "length is 0": lambda: sentences.to_tokens(["a"], ("a", "b"), 0),
+    },
     "data.toys.load_toy": {"name=rings": lambda: toys.load_toy("rings")},
     # Metrics.
     "metrics.class_shares": {
@@ -190,6 +222,14 @@ TABLE = {
         "pictures are float32": lambda: pictures.psnr(PICTURES, BYTES),
     },
     "metrics.pictures.sharpness": {"pictures are uint8 (0": lambda: pictures.sharpness(BYTES[:0])},
+    "metrics.scenes.found": {
+        "picture has shape (8, 8, 1)": lambda: scenes.found(BYTES[0]),
+        "picture is float32": lambda: scenes.found(PICTURES[0].repeat(3, axis=-1)),
+    },
+    "metrics.scenes.shows": {
+        "x is uint8 (4, 8, 8, 1)": lambda: scenes.shows(BYTES, ["a red circle"] * 4),
+        "there are 1 sentences": lambda: scenes.shows(BYTES.repeat(3, -1), ["a red circle"]),
+    },
     "metrics.solids.closed": {
         "share is nan": lambda: solids.closed(BYTES[..., None, :], share=NAN),
         "solids are (4, 8, 8, 1)": lambda: solids.closed(BYTES),

@@ -128,6 +128,12 @@ TABLE = {
         "discriminator is None": lambda: recipes.cyclegan(mlp(2), None, **SGD),
         "distance is 'l1'": lambda: translating(recipes.cyclegan, distance="l1"),
     },
+    "recipes.text_to_image": {
+        "wrong_share is 1": lambda: gan(recipes.text_to_image, wrong_share=1),
+        "encoder is 'glove'": lambda: gan(recipes.text_to_image, encoder="glove"),
+        "loss is the function losses.hinge": lambda: gan(recipes.text_to_image, loss=losses.hinge),
+        "discriminator is 1": lambda: recipes.text_to_image(mlp(2), 1, **PLAYERS),
+    },
     "recipes.exchange": {
         "new has examples of shape (2,)": lambda: recipes.exchange(POOL, KEY, POINTS),
         "pool.examples has shape (0, 2)": lambda: recipes.exchange(

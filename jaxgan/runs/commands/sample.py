@@ -25,7 +25,7 @@ from jaxgan.runs.variants import VARIANTS
 FILMS = (".gif", ".mp4")
 _ENDINGS = (".png", ".npz", ".zip", ".wav", *FILMS)
 # Flags for samples of random latents.
-_OF_NOISE = ("label", "classes", "truncation", "interpolate", "seed", "seeds")
+_OF_NOISE = ("label", "classes", "text", "truncation", "interpolate", "seed", "seeds")
 # What each way to make pictures, other than drawing samples, does not use.
 _UNUSED = {
     "input": (*_OF_NOISE, "n", "evolution"),
@@ -44,6 +44,12 @@ def define_flags() -> None:
     define("seeds", str, "a sample for each of these seeds, as 0-35 or 1,4,9")
     define("label", str, "class to draw, by its name or its number; all in turn if not given")
     define("classes", str, "classes to draw in turn, by names or numbers, as cat,dog")
+    define(
+        "text",
+        str,
+        "sentence to draw, for a run on sentences; give it several times to draw them in turn",
+        repeated=True,
+    )
     define(
         "truncation",
         str,
@@ -185,7 +191,7 @@ def run(argv: list[str]) -> None:
     elif values.from_data:
         told = edit_data(trained, values.n, out, options)
     else:
-        own = given(("n", "seed", "label", "classes", "truncation", "interpolate"))
+        own = given(("n", "seed", "label", "classes", "text", "truncation", "interpolate"))
         told = write(trained, Drawing(options, **own, seeds=seeds), out)
     print(f"{told}, after {trained.step} steps: {out}")
 

@@ -78,8 +78,10 @@ class Question:
 
 def general(question: Question) -> list[Row]:
     """Measure what can be measured of any GAN: classes that were asked for, and solids."""
-    found = _classes(question) if question.trained.is_conditional else []
-    if len(question.trained.facts.shape) == 4:
+    trained = question.trained
+    draws_classes = trained.is_conditional and not trained.draws_sentences
+    found = _classes(question) if draws_classes else []
+    if len(trained.facts.shape) == 4:
         found += _solids(question)
     return found
 

@@ -115,7 +115,7 @@ class Evaluation:
         z = walk(self._trained.experiment.latent, self._key, count, 2, _STEPS, closed=False)
         z = jax.numpy.swapaxes(z, 0, 1).reshape(count * _STEPS, -1)
         y = self._labels(count)
-        ways = self._trained.draw(z, None if y is None else np.repeat(y, _STEPS))
+        ways = self._trained.draw(z, None if y is None else np.repeat(y, _STEPS, axis=0))
         start, end = self._comparison.held_out[: 2 * count].reshape(2, count, 1, *ways.shape[1:])
         t = np.linspace(0, 1, _STEPS)[:, None, None, None]
         fades = np.round((1 - t) * start + t * end).astype(np.uint8).reshape(ways.shape)

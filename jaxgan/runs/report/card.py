@@ -147,7 +147,8 @@ def _data(run: RunFiles, notes: dict[str, Any]) -> str:
     if classes:
         more = f" and {len(classes) - 20} more" if len(classes) > 20 else ""
         used = "was shown" if run.config.objective.conditional else "was not shown"
-        text += f" It {used} the labels: {', '.join(classes[:20])}{more}."
+        what = "words" if len(notes.get("source", ())) == 1 else "labels"
+        text += f" It {used} the {what}: {', '.join(classes[:20])}{more}."
     return text
 
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jaxgan.data.sentences import to_sentences
 from jaxgan.runs.show.pictures import labelled
 from jaxgan.runs.show.samples import show
 
 COLUMNS = 10
 _FEW = 6  # samples of a class for which a row of its own would be half empty
-_NAME_WIDTH = 160  # of the longest name that is written beside rows
+_NAME_WIDTH = 340  # of the longest name that is written beside rows
 _TILE_WIDTH = 64  # of the least picture that has room for a name above it
 _GAP = 4
 
@@ -34,6 +35,24 @@ def by_class(samples: np.ndarray, y: np.ndarray, names: Sequence[str]) -> np.nda
         return below_names(samples[order], [names[int(label)] for label in y[order]])
     rows = [samples[y == label] for label in there]
     return beside_names(rows, [names[int(label)] for label in there])
+
+
+def by_sentence(samples: np.ndarray, y: np.ndarray, words: Sequence[str]) -> np.ndarray:
+    """Draw samples, ten wide: the rows of each sentence beside it; small ones are enlarged.
+
+    Args:
+        samples: of any kind that `show` draws.
+        y: their sentences `[N, L]`, as numbers of words.
+        words: the vocabulary.
+
+    Returns:
+        uint8 `[H', W', 3]`.
+    """
+    factor = max(1, -(-_TILE_WIDTH // samples.shape[2])) if samples.ndim == 4 else 1
+    samples = samples.repeat(factor, axis=1).repeat(factor, axis=2)
+    said = np.array(to_sentences(y, words))
+    names = list(dict.fromkeys(said.tolist()))
+    return beside_names([samples[said == name] for name in names], names)
 
 
 def beside_names(rows: Sequence[np.ndarray], names: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxgan.data import Dataset, to_unit
 from jaxgan.runs.config import Config
-from jaxgan.runs.show.classes import COLUMNS, by_class
+from jaxgan.runs.show.classes import COLUMNS, by_class, by_sentence
 from jaxgan.runs.show.samples import as_uint8, show, stacked_rows
 from jaxgan.runs.variants import VARIANTS
 
@@ -47,7 +47,10 @@ def view(config: Config, dataset: Dataset, images: int) -> View:
         return _of_pictures(config, dataset, images // 2)
     count = {2: _POINTS, 3: _SOUNDS, 4: images, 5: _SOLIDS}[dataset.x.ndim]
     y = None
-    if config.objective.conditional:
+    if config.objective.conditional and dataset.has_sentences:
+        assert dataset.y is not None
+        y = np.repeat(dataset.y[: -(-count // COLUMNS)], COLUMNS, axis=0)[:count]
+    elif config.objective.conditional:
         y = _labels(len(dataset.class_names), count)
         count = len(y)
 
@@ -58,7 +61,10 @@ def view(config: Config, dataset: Dataset, images: int) -> View:
             from jaxgan.runs.show.plots import scatter
 
             return scatter(samples, dataset.x[:count])
-        return show(samples, COLUMNS) if y is None else by_class(samples, y, dataset.class_names)
+        if y is None:
+            return show(samples, COLUMNS)
+        by_name = by_sentence if dataset.has_sentences else by_class
+        return by_name(samples, y, dataset.class_names)
 
     return View(count, y, draw)
 
@@ -84,11 +90,16 @@ def real_examples(config: Config, dataset: Dataset, images: int) -> np.ndarray |
             return draw((dataset.x[rows], dataset.y[rows % len(dataset.y)]))
         return draw(_as_samples(dataset.x[rows]))
     shown = np.zeros((len(y), *dataset.x.shape[1:]), dataset.x.dtype)
-    for label in np.unique(y):
-        found, places = np.flatnonzero(dataset.y == label), np.flatnonzero(y == label)
+    for label in np.unique(y, axis=0):
+        found, places = (_rows_of(label, one) for one in (dataset.y, y))
         if len(found):  # a class without examples stays black
             shown[places] = dataset.x[np.resize(found, len(places))]
     return draw(_as_samples(shown))
+
+
+def _rows_of(label: np.ndarray, y: Any) -> np.ndarray:
+    """Return the rows that have a label or a sentence."""
+    return np.flatnonzero((y == label).reshape(len(y), -1).all(axis=1))
 
 
 def _as_samples(x: np.ndarray) -> np.ndarray:

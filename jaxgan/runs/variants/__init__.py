@@ -27,6 +27,7 @@ VARIANTS: dict[str, Variant] = {
         "context_encoder",
         "ccgan",
         "srgan",
+        "text_to_image",
     )
 }
 """All GANs, by the value of --recipe, which is also the name of the module."""

@@ -136,7 +136,8 @@ class Variant(NamedTuple):
             noise.
         model: networks of its own with their value of `--model`, or None.
         lacks: general settings that it does not use.
-        y: what the y of the data has to be: "" for anything, "labels", "pairs" or "domains".
+        y: what the y of the data has to be: "" for anything, "labels", "sentences", "pairs" or
+            "domains".
         check: `(config) -> None`, which refuses settings that contradict each other.
         check_data: `(own settings, dataset) -> None`, which refuses data, with a message that
             follows `--recipe=..., --dataset=...: `.

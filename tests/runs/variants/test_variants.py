@@ -44,6 +44,9 @@ def data_of(kind):
         "points": Dataset(RNG.normal(size=(12, 2)).astype(np.float32), labels, "points", LABELS),
         "sounds": Dataset(RNG.normal(size=(12, 256, 1)).astype(np.float32), labels, "x", LABELS),
         "solids": Dataset(RNG.integers(0, 256, (12, 8, 8, 8, 1), np.uint8), labels, "x", LABELS),
+        "sentences": Dataset(
+            pictures(12, 32, 3), np.arange(36).reshape(12, 3) % 11 - 1, "x", LABELS
+        ),
         "wide": Dataset(pictures(12), pictures(12, 32), "wide"),
     }[kind]
 
@@ -95,6 +98,12 @@ TABLE = {
         "labels",
         (28, 28, 1),
     ),
+    "text_to_image": (of("text_to_image", "text"), "sentences", (32, 32, 3)),
+    "text_with_attention": (
+        of("text_to_image", "text", word_attention=True, penalty="r1", d_norm="layer"),
+        "sentences",
+        (32, 32, 3),
+    ),
     "wavegan": (of("gan", "wavegan", conditional=True), "sounds", (256, 1)),
     "voxels": (of("gan", "voxels", conditional=True), "solids", (8, 8, 8, 1)),
 }
@@ -129,7 +138,8 @@ def test_every_gan_and_all_networks_are_tried():
 
 
 @pytest.mark.parametrize(
-    "name", ["acgan", "cogan", "pix2pix", "context_encoder", "wavegan", "voxels"]
+    "name",
+    ["acgan", "cogan", "pix2pix", "context_encoder", "text_to_image", "wavegan", "voxels"],
 )
 def test_samples_are_shown_beside_what_they_are_made_of(name):
     config, kind, shape = TABLE[name]
