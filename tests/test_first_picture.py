@@ -1,4 +1,4 @@
-"""The search for the settings of the first picture: its rows can be run, and the first is the demo's."""
+"""The search for the first picture's settings: its rows can be run, and the demo has the best."""
 
 from pathlib import Path
 

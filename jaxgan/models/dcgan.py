@@ -19,9 +19,9 @@ finest hidden stage, at half the size of the image, and each coarser stage has t
 
 Other sizes follow the same rule, from the coarsest stage that `jaxgan.models.sizes` gives.
 
-With `coarsest=4` a coarsest stage of 5, 6 or 7 is halved once more, and rounded up, so that 28 becomes
-14, 7 and 4: networks start from 4x4 as the paper's do. D then sees a digit as a whole, where with 7x7
-it adds up what it finds in windows of 10 pixels.
+With `coarsest=4` a coarsest stage of 5, 6 or 7 is halved once more, and rounded up, so that 28
+becomes 14, 7 and 4: networks start from 4x4 as the paper's do. D then sees a digit as a whole,
+where with 7x7 it adds up what it finds in windows of 10 pixels.
 
 The paper's network is the one for 64 pixels with `width=128`: 1024, 512, 256 and 128 channels. Its
 kernels are 4x4 here, as in most later implementations, because a multiple of the stride causes
