@@ -45,6 +45,8 @@ FIRST: dict[str, Any] = {
     "beta2": 0.99,
     "ema_half_life": 4000.0,
 }
+BEST = "transposed convolutions"
+"""What the preset `demo_digits` has."""
 CHANGES: dict[str, dict[str, Any]] = {
     "first": {},
     "from 7x7": {"coarsest": 7},
@@ -112,7 +114,7 @@ def main(argv: list[str]) -> None:
         found = result(Cell("digits", row, config), _SAMPLES.value)
         metrics = found.get("metrics", {})
         numbers = [metrics.get(name, float("nan")) for name in _SHOWN]
-        cells = [row, f"{each[row]:.1f}", f"{steps}", *(f"{number:.2f}" for number in numbers)]
+        cells = [row, f"{each[row]:.1f}", f"{steps}", *(f"{number:.3g}" for number in numbers)]
         print(f"| {' | '.join(cells)} |", flush=True)
 
 

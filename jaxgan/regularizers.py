@@ -173,7 +173,7 @@ def normalize_gradient(x: jax.Array, norm: float | jax.Array = 1.0) -> jax.Array
         ...     x = regularizers.normalize_gradient(x, norm=10.0)
         ...     return jnp.sum(x * jnp.array([3.0, 4.0]))
         ...
-        >>> print(jax.grad(loss)(jnp.ones((2, 2))).round(3))
+        >>> print(jnp.rint(jax.grad(loss)(jnp.ones((2, 2)))))
         [[6. 8.]
          [6. 8.]]
     """

@@ -19,10 +19,10 @@ def test_every_row_can_be_run_and_changes_something(row):
     assert (config == first_picture.config_of("first")) == (row == "first")
 
 
-def test_the_demo_has_the_settings_of_the_first_row():
+def test_the_demo_has_the_settings_of_the_best_row():
     values = flags.FlagValues()
     define_settings(values)
     values(["train", f"--flagfile={PRESET}"])
-    demo, first = from_flags(values).flat(), first_picture.config_of("first").flat()
+    demo, best = from_flags(values).flat(), first_picture.config_of(first_picture.BEST).flat()
     length = {"workdir", "steps", "log_every", "sample_every", "checkpoint_every"}
-    assert {name for name in first if demo[name] != first[name]} == length
+    assert {name for name in best if demo[name] != best[name]} == length

@@ -189,6 +189,7 @@ def test_there_is_a_preset_for_each_way_in():
     } | {
         f"{name}_digits"
         for name in [
+            "demo",
             "gan",
             "dcgan",
             "cgan",
