@@ -129,14 +129,14 @@ def test_ada_counts_images_and_asks_packs():
         latent=latents.normal(3),
         g_optimizer=optax.sgd(0.1),
         d_optimizer=optax.sgd(0.0),
-        augment=augment.adaptive(batch_size=4, images=40),
+        augment=augment.adaptive(batch_size=4, images=40, every=1),
         packing=2,
     )
     # Each pack has an image that alone would be judged the other way.
     x = jnp.asarray([3.0, -1.0, -1.0, 3.0])[:, None, None, None] * jnp.ones((4, 8, 8, 1))
     state, metrics = jax.jit(gan.d_step)(gan.init(KEY, Batch(x)), Batch(x))
     assert metrics["d_accuracy_real"] == 1
-    np.testing.assert_allclose(state.d.state["augment"], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(state.d.state["augment"].p, 0.1, rtol=1e-6)
 
 
 def test_g_and_its_samples_are_as_without_packs():

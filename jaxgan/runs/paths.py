@@ -77,7 +77,8 @@ def check_output(
 
 def is_folder(path: str | Path) -> bool:
     """Whether a path names a directory: it is one, ends with a slash, or its name has no ending."""
-    return str(path).endswith(os.sep) or Path(path).is_dir() or not Path(path).suffix
+    # os.path, since Path.is_dir raises an error for a name that is too long.
+    return str(path).endswith(os.sep) or os.path.isdir(path) or not Path(path).suffix
 
 
 def make_room(file: Path) -> None:

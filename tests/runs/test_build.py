@@ -14,7 +14,8 @@ from jaxgan.runs.networks import Facts
 from jaxgan.runs.settings import LOSSES, UNANCHORED
 from jaxgan.runs.variants import MODELS
 
-BEYOND = {"unet", "translator", "srgan", "wavegan", "voxels", "gat"}  # variants/test_variants.py
+# These are in variants/test_variants.py.
+BEYOND = {"unet", "translator", "srgan", "wavegan", "voxels", "gat", "text"}
 PICTURE_MODELS = sorted(set(MODELS) - BEYOND)
 IMAGES = Facts((28, 28, 1), tuple("0123456789"))
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jaxgan.runs.paths import check_directory, check_input, check_output
+from jaxgan.runs.paths import check_directory, check_input, check_output, is_folder
 from jaxgan.runs.settings import ConfigError
 
 
@@ -76,6 +76,14 @@ def test_a_file_may_be_new_or_be_replaced(good):
 def test_a_file_that_cannot_be_written_is_refused(bad, reason):
     with pytest.raises(ConfigError, match=rf"^--out={bad}: .*{reason}"):
         check_output("out", bad, (".png", ".npz"))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("there", True), ("new/", True), ("new", True), ("a.png", False), ("x" * 300 + ".png", False)],
+)
+def test_what_a_folder_is_called(path, expected):
+    assert is_folder(path) == expected
 
 
 def test_a_directory_is_no_file():
