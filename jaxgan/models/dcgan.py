@@ -182,7 +182,7 @@ class Discriminator(Module):
             pixels = math.prod(sides_of(self.image_size))
             plane = nn.Dense(pixels, kernel_init=small_normal, name="label_plane")(one_hot)
             x = jnp.concatenate([x, plane.reshape(*x.shape[:3], 1).astype(x.dtype)], axis=-1)
-        h = _shrunk(self, x, train)
+        h = shrunk(self, x, train).reshape(len(x), -1)
         settings = {"kernel_init": small_normal, "dtype": at_least_float32(self.dtype)}
         return last_layers(h, self.last, self.classes, **settings)
 
@@ -216,20 +216,20 @@ class Encoder(Module):
             ValueError: if `x` is of another size, or a setting is not allowed.
         """
         check_images(x, self.image_size)
-        h = _shrunk(self, x, train)
+        h = shrunk(self, x, train).reshape(len(x), -1)
         dtype = at_least_float32(self.dtype)
         return nn.Dense(self.features, kernel_init=small_normal, dtype=dtype)(h)
 
 
-def _shrunk(network: Discriminator | Encoder, x: Array, train: bool) -> Array:
-    """Apply the strided convolutions of a discriminator: `[B, H, W, C]` to `[B, N]`."""
+def shrunk(network: Any, x: Array, train: bool) -> Array:
+    """Apply the strided convolutions of a discriminator, down to its coarsest feature map."""
     normalize, settings = hidden_settings(network, train)
     down = partial(Conv, kernel_size=(4, 4), strides=2)
     halvings = len(maps_of(network.image_size, network.coarsest)) - 1
     h = leaky_relu(down(network.width, kernel_init=small_normal, dtype=network.dtype)(x))
     for stage in range(1, halvings):
         h = leaky_relu(normalize(down(network.width * 2**stage, **settings)(h)))
-    return h.reshape(h.shape[0], -1)
+    return h
 
 
 def hidden_settings(network: Any, train: bool):

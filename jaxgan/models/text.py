@@ -17,7 +17,7 @@ import numpy as np
 from jax import Array
 
 from jaxgan._checks import check_array, check_lengths
-from jaxgan.models.dcgan import hidden_settings
+from jaxgan.models.dcgan import hidden_settings, shrunk
 from jaxgan.models.layers import (
     Conv,
     Module,
@@ -26,7 +26,7 @@ from jaxgan.models.layers import (
     leaky_relu,
     small_normal,
 )
-from jaxgan.models.sizes import ImageSize, check_channels, check_images, stages_of
+from jaxgan.models.sizes import ImageSize, check_channels, check_images, maps_of
 
 __all__ = ["Discriminator", "Encoder", "Generator", "attend"]
 
@@ -96,6 +96,7 @@ class Generator(Module):
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters stay float32.
+        coarsest: what the shorter side of the coarsest stage is at most, 4 to 7, as in DCGAN.
 
     Example:
         >>> import jax
@@ -118,6 +119,7 @@ class Generator(Module):
     normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
+    coarsest: int = 7
 
     @nn.compact
     def __call__(self, z: Array, y: Array, *, train: bool) -> Array:
@@ -130,19 +132,20 @@ class Generator(Module):
         check_channels(self.channels)
         check_array("z", z, "[B, latent]")
         check_lengths("y", y, len(z), "z")
-        height, width, doublings = stages_of(self.image_size)
+        (height, width), *larger = maps_of(self.image_size, self.coarsest)
         normalize, settings = hidden_settings(self, train)
         upsample = partial(
             Upsample, method=self.upsample, kernel_init=small_normal, dtype=self.dtype
         )
-        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(doublings))]
+        coarsest, *finer = [self.width * 2**stage for stage in reversed(range(len(larger)))]
 
         code, words = Encoder(self.vocabulary, self.features, self.dtype, name="encoder")(y)
         h = jnp.concatenate([z.astype(code.dtype), code], axis=-1)
         h = nn.Dense(height * width * coarsest, **settings)(h)
         h = nn.relu(normalize(h.reshape(-1, height, width, coarsest)))
-        for features in finer:
-            h = nn.relu(normalize(upsample(features, use_bias=settings["use_bias"])(h)))
+        for features, (height, width) in zip(finer, larger[:-1], strict=True):
+            h = upsample(features, use_bias=settings["use_bias"])(h)[:, :height, :width]
+            h = nn.relu(normalize(h))
             if self.attention:
                 keys = nn.Dense(features, use_bias=False, dtype=self.dtype)(words)
                 h = jnp.concatenate([h, attend(h, keys, y >= 0)], axis=-1)
@@ -160,6 +163,7 @@ class Discriminator(Module):
         normalization: `"batch"`, `"layer"` or `"none"`.
         axis_name: device axis to average the batch statistics over; None keeps them per device.
         dtype: type of the computation; parameters and logits stay float32.
+        coarsest: what the shorter side of the coarsest stage is at most, 4 to 7, as in DCGAN.
     """
 
     vocabulary: int
@@ -169,6 +173,7 @@ class Discriminator(Module):
     normalization: str = "batch"
     axis_name: str | None = None
     dtype: Any = None
+    coarsest: int = 7
 
     @nn.compact
     def __call__(self, x: Array, y: Array, *, train: bool) -> Array:
@@ -181,12 +186,7 @@ class Discriminator(Module):
         check_images(x, self.image_size)
         check_lengths("y", y, len(x), "x")
         normalize, settings = hidden_settings(self, train)
-        doublings = stages_of(self.image_size).doublings
-        down = partial(Conv, kernel_size=(4, 4), strides=2)
-        h = leaky_relu(down(self.width, kernel_init=small_normal, dtype=self.dtype)(x))
-        for stage in range(1, doublings):
-            h = leaky_relu(normalize(down(self.width * 2**stage, **settings)(h)))
-
+        h = shrunk(self, x, train)
         code, _ = Encoder(self.vocabulary, self.features, self.dtype, name="encoder")(y)
         code = jnp.broadcast_to(code[:, None, None], (*h.shape[:3], self.features))
         h = jnp.concatenate([h, code.astype(h.dtype)], axis=-1)

@@ -220,6 +220,17 @@ def upsample() -> Any:
     )
 
 
+def coarsest() -> Any:
+    """Declare where the halving of images ends."""
+    return setting(
+        7,
+        "what the shorter side of the coarsest feature map is at most; 4 gives 28x28 a third stage",
+        low=4,
+        high=7,
+        sizes=True,
+    )
+
+
 def blocks() -> Any:
     """Declare the number of residual blocks."""
     return setting(2, "residual blocks, in total or in each stage", low=1, high=64, sizes=True)
@@ -251,13 +262,7 @@ def _dense_encoder(maker: Maker, features: int) -> nn.Module:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _DCGAN:
     upsample: str = upsample()
-    coarsest: int = setting(
-        7,
-        "what the shorter side of the coarsest feature map is at most; 4 gives 28x28 a third stage",
-        low=4,
-        high=7,
-        sizes=True,
-    )
+    coarsest: int = coarsest()
     d_last: str = _d_last()
 
 

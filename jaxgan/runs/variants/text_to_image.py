@@ -11,7 +11,7 @@ from jaxgan.data.sentences import to_sentences
 from jaxgan.models import text
 from jaxgan.runs.measures.answers import COUNT, Question
 from jaxgan.runs.measures.row import Row
-from jaxgan.runs.networks import Maker, Model, Pair, upsample
+from jaxgan.runs.networks import Maker, Model, Pair, coarsest, upsample
 from jaxgan.runs.settings import ConfigError, setting
 from jaxgan.runs.variants.variant import Experiment, Setup, Variant
 
@@ -30,6 +30,7 @@ class _Text:
     text_dim: int = setting(64, "dimension of the code of a sentence", low=1, sizes=True)
     word_attention: bool = setting(False, "let G look words up at every place, as in AttnGAN")
     upsample: str = upsample()
+    coarsest: int = coarsest()
 
 
 def _pair(maker: Maker) -> Pair:
@@ -39,6 +40,7 @@ def _pair(maker: Maker) -> Pair:
         "image_size": size,
         "width": maker.shared.width,
         "features": maker.own.text_dim,
+        "coarsest": maker.own.coarsest,
         "axis_name": maker.axis_name,
         "dtype": maker.dtype,
     }
