@@ -8,9 +8,10 @@ import pytest
 from absl import flags
 
 from jaxgan import data
-from jaxgan.runs.commands import sample
+from jaxgan.runs.config import make
 from jaxgan.runs.flags import define_settings, from_flags
 from jaxgan.runs.restore import restore
+from jaxgan.runs.study import comparison_of
 from jaxgan.runs.training import loop
 
 PRESETS = Path(__file__).parents[3] / "experiments" / "presets"
@@ -31,14 +32,19 @@ def draw(preset, workdir, n):
     path = PRESETS / f"{preset}.flags"
     values(["train", f"--flagfile={path}", f"--workdir={workdir}", "--parallel=jit"])
     loop.run(from_flags(values))
-    return sample.make(restore(workdir), jax.random.key(1), n, None, 0)
+    trained = restore(workdir)
+    y = np.arange(n, dtype=np.int32) % 10 if trained.is_conditional else None
+    return trained.draw(trained.experiment.latent(jax.random.key(1), n), y), y
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_users_run_it")
-def test_a_hundred_samples_of_the_demo_show_all_ten_digits(tmp_path):
-    images, _ = draw("demo_digits", tmp_path / "run", 100)
-    counts = np.bincount(nearest_labels(images), minlength=10)
+def test_the_demo_draws_all_ten_digits_as_well_as_it_says(tmp_path):
+    images, _ = draw("demo_digits", tmp_path / "run", 2000)
+    comparison = comparison_of(make(dataset="digits").data, 2000)
+    found = comparison.measure(images, ["frechet_distance"])
+    assert found["digits/frechet_distance"].value < 1.5  # 0.6 was measured; real data have 0.14
+    counts = np.bincount(nearest_labels(images[:100]), minlength=10)
     assert (counts > 0).all(), counts
     assert counts.max() < 40, counts
 
